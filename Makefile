@@ -1,0 +1,40 @@
+# The three commands of the README; each is safe to repeat and quick the second time.
+PYTHON ?= python3
+BIN := .venv/bin
+ENCODER_DATA := $(wildcard annotations/seeds/* seeds/* annotations/authored/*)
+export HF_HUB_OFFLINE = 1
+export TOKENIZERS_PARALLELISM = false
+
+.PHONY: setup demo test test-fast check
+
+setup: .venv/.installed
+	@$(BIN)/ie-model -q backbones install minilm
+
+# torch comes first: with it in place no other package asks for a build with CUDA.
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all,dev]"
+	@touch $@
+
+runs/default/ie_model.json: configs/default.yaml $(ENCODER_DATA) | setup
+	$(BIN)/ie-model train configs/default.yaml
+
+demo: setup runs/default/ie_model.json
+	@echo; echo "== an article the model has not seen, scored against its annotations"
+	@$(BIN)/ie-model -q evaluate runs/default annotations/demo --json runs/default/demo_metrics.json
+	@echo; echo "== the entities it finds there"
+	@$(BIN)/ie-model -q predict runs/default annotations/demo/border_patrols.txt
+	@$(BIN)/ie-model -q predict runs/default annotations/demo/border_patrols.txt --to html -o runs/demo.html
+	@echo; echo "highlighted article: runs/demo.html"
+
+check: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-fast: setup check
+	$(BIN)/pytest -m "not slow"
+
+test: setup check
+	$(BIN)/pytest
