@@ -1,0 +1,70 @@
+"""Train, evaluate and serve span extraction for security news.
+
+The public names below are loaded on first use: importing the package costs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Config": "config",
+    "Document": "documents",
+    "Entity": "documents",
+    "Extractor": "extractor",
+    "IEModelError": "errors",
+    "InputError": "errors",
+    "LabelSet": "labels",
+    "RunError": "errors",
+    "TrainResult": "training",
+    "evaluate": "evaluation",
+    "load_config": "config",
+    "read_documents": "corpus",
+    "score_documents": "metrics",
+    "train": "training",
+    "write_documents": "corpus",
+}
+
+__all__ = [
+    "Config",
+    "Document",
+    "Entity",
+    "Extractor",
+    "IEModelError",
+    "InputError",
+    "LabelSet",
+    "RunError",
+    "TrainResult",
+    "__version__",
+    "evaluate",
+    "load_config",
+    "read_documents",
+    "score_documents",
+    "train",
+    "write_documents",
+]
+
+if TYPE_CHECKING:
+    from ie_model.config import Config, load_config
+    from ie_model.corpus import read_documents, write_documents
+    from ie_model.documents import Document, Entity
+    from ie_model.errors import IEModelError, InputError, RunError
+    from ie_model.evaluation import evaluate
+    from ie_model.extractor import Extractor
+    from ie_model.labels import LabelSet
+    from ie_model.metrics import score_documents
+    from ie_model.training import TrainResult, train
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'ie_model' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"ie_model.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

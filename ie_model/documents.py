@@ -1,0 +1,185 @@
+"""`Entity` and `Document`: frozen values over half-open code-point offsets.
+
+A document's text is the caller's own string and is never normalised, so
+``text[entity.start:entity.end]`` is exactly the mention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ie_model.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One labelled span, ``[start, end)`` in Unicode code points of its document's text.
+
+    ``score`` is the probability that the span is right, or ``None`` for gold. ``text``
+    repeats the mention; it is checked against the offsets and never used to find the span.
+    ``meta`` holds whatever a foreign format said about the span (notes, confidence).
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float | None = None
+    text: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """``(start, end, label)``: what makes two entities the same in every metric."""
+        return (self.start, self.end, self.label)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entity in the native JSON form; ``score`` and ``meta`` only where set."""
+        row: dict[str, Any] = {
+            "start": self.start,
+            "end": self.end,
+            "label": self.label,
+            "text": self.text,
+        }
+        if self.score is not None:
+            row["score"] = round(self.score, 6)
+        if self.meta:
+            row["meta"] = dict(self.meta)
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What :meth:`Document.check` found: a ``kind``, a sentence, and the place."""
+
+    kind: str
+    message: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text with its entities; ``error`` is set where a prediction failed.
+
+    Entities are kept in the order given; :meth:`with_entities` sorts them and fills in
+    their text. ``meta`` is carried through every step untouched.
+    """
+
+    text: str
+    entities: tuple[Entity, ...] = ()
+    id: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    error: str | None = None
+
+    def with_entities(self, entities: Iterable[Entity]) -> Document:
+        """A copy with these entities, sorted by offset, each carrying its mention."""
+        filled = (
+            e if e.text else replace(e, text=self.text[max(e.start, 0) : max(e.end, 0)])
+            for e in entities
+        )
+        return replace(self, entities=tuple(sorted(filled, key=lambda e: e.key)))
+
+    def check(self, labels: Iterable[str] | None = None) -> list[Problem]:
+        """List what is wrong with the entities; an empty list means a usable document.
+
+        Kinds: ``bounds`` (outside the text or empty), ``surface`` (text differs from its
+        offsets), ``edge`` (white space at an edge), ``label`` (not in ``labels``, when
+        given), ``overlap`` (with an entity before it).
+        """
+        allowed = None if labels is None else set(labels)
+        problems: list[Problem] = []
+
+        def report(kind: str, message: str, entity: Entity) -> None:
+            problems.append(Problem(kind, message, entity.start, entity.end))
+
+        reach, holder = 0, None
+        for entity in sorted(self.entities, key=lambda e: (e.start, e.end)):
+            where = f"{entity.label} [{entity.start}, {entity.end})"
+            if allowed is not None and entity.label not in allowed:
+                known = ", ".join(sorted(allowed))
+                report("label", f"{where}: label {entity.label!r} is not one of {known}", entity)
+            if not 0 <= entity.start < entity.end <= len(self.text):
+                size = len(self.text)
+                report("bounds", f"{where}: offsets outside a text of {size} characters", entity)
+                continue
+            mention = self.text[entity.start : entity.end]
+            if entity.text and entity.text != mention:
+                report(
+                    "surface",
+                    f"{where}: text is {entity.text!r} but the offsets hold {mention!r}",
+                    entity,
+                )
+            if mention != mention.strip():
+                report("edge", f"{where}: white space at the edge of {mention!r}", entity)
+            if holder is not None and entity.start < reach:
+                other = f"{holder.label} [{holder.start}, {holder.end})"
+                report("overlap", f"{where} {mention!r} overlaps {other}", entity)
+            if entity.end > reach:
+                reach, holder = entity.end, entity
+        return problems
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document in the native JSON form (one object a line in a JSONL file)."""
+        row: dict[str, Any] = {
+            "id": self.id,
+            "text": self.text,
+            "entities": [e.to_dict() for e in self.entities],
+        }
+        if self.meta:
+            row["meta"] = dict(self.meta)
+        if self.error is not None:
+            row["error"] = self.error
+        return row
+
+    @classmethod
+    def from_dict(cls, row: object, where: str = "document") -> Document:
+        """Read the native JSON form; ``where`` (file and line) leads every error message.
+
+        Raises:
+            InputError: a field is missing or of the wrong type. Offsets are *not* judged
+                here: :meth:`check` does that.
+        """
+        if not isinstance(row, Mapping):
+            raise InputError(f"{where}: expected a JSON object, found {type(row).__name__}")
+        text = row.get("text")
+        if not isinstance(text, str):
+            raise InputError(f"{where}: 'text' must be a string, found {type(text).__name__}")
+        id_ = row.get("id", "")
+        if not isinstance(id_, str | int) or isinstance(id_, bool):
+            raise InputError(f"{where}: 'id' must be a string, found {type(id_).__name__}")
+        entities = row.get("entities") or ()
+        if not isinstance(entities, list | tuple):
+            raise InputError(f"{where}: 'entities' must be a list")
+        meta = row.get("meta") or {}
+        if not isinstance(meta, Mapping):
+            raise InputError(f"{where}: 'meta' must be an object")
+        error = row.get("error")
+        read = tuple(_read_entity(e, f"{where}, entity {i}") for i, e in enumerate(entities))
+        return cls(text, read, str(id_), dict(meta), None if error is None else str(error))
+
+
+_ENTITY_FIELDS = frozenset(Entity.__dataclass_fields__)
+
+
+def _read_entity(row: object, where: str) -> Entity:
+    if not isinstance(row, Mapping):
+        raise InputError(f"{where}: expected an object with start, end and label")
+    start, end, label = row.get("start"), row.get("end"), row.get("label")
+    for name, value in (("start", start), ("end", end)):
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise InputError(f"{where}: {name!r} must be an integer, found {value!r}")
+    if not isinstance(label, str) or not label:
+        raise InputError(f"{where}: 'label' must be a non-empty string, found {label!r}")
+    score = row.get("score")
+    if score is not None and (isinstance(score, bool) or not isinstance(score, int | float)):
+        raise InputError(f"{where}: 'score' must be a number, found {score!r}")
+    text = row.get("text") or ""
+    if not isinstance(text, str):
+        raise InputError(f"{where}: 'text' must be a string, found {text!r}")
+    meta = dict(row.get("meta") or {})
+    meta.update({k: v for k, v in row.items() if k not in _ENTITY_FIELDS})
+    assert isinstance(start, int)
+    assert isinstance(end, int)
+    return Entity(start, end, label, None if score is None else float(score), text, meta)

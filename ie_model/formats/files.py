@@ -1,0 +1,191 @@
+"""Text files read strictly and written whole: the ground under every format.
+
+Bytes that are not UTF-8 are an error with their place, never replaced: a replacement
+character would shift every offset behind it. Lines end at ``\\n`` alone, because
+``str.splitlines`` also cuts at U+2028 and friends, which stand inside real texts.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from ie_model.documents import Document
+from ie_model.errors import InputError
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_text(path: Path) -> str:
+    """The file's text, every character as it stands, line ends and a BOM included.
+
+    Raises:
+        InputError: the file is missing, unreadable or not UTF-8.
+    """
+    with _readable(path) as file:
+        return _decode(file.read(), path, offset=0, line=1)
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Stream ``(line number from 1, line without its end)``; a leading BOM is dropped.
+
+    Raises:
+        InputError: the file is missing, unreadable or not UTF-8.
+    """
+    with _readable(path) as file:
+        offset = 0
+        for number, raw in enumerate(file, 1):
+            body = raw.removesuffix(b"\n").removesuffix(b"\r")
+            if number == 1 and body.startswith(_BOM):
+                yield 1, _decode(body[len(_BOM) :], path, offset=len(_BOM), line=1)
+            else:
+                yield number, _decode(body, path, offset, number)
+            offset += len(raw)
+
+
+def read_chunks(path: Path, size: int = 1 << 20) -> Iterator[str]:
+    """Stream the file's text in pieces of about ``size`` characters; a leading BOM is dropped.
+
+    Raises:
+        InputError: the file is missing, unreadable or not UTF-8.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with _readable(path) as file:
+        read, line = 0, 1
+        while True:
+            raw = file.read(size)
+            try:
+                text = decoder.decode(raw, final=not raw)
+            except UnicodeDecodeError as error:
+                # The decoder's object begins with bytes kept back from the chunk before.
+                offset = read + len(raw) - len(error.object)
+                _decode(error.object, path, offset, line)
+            if read == 0:
+                text = text.removeprefix("\ufeff")
+            read += len(raw)
+            line += raw.count(b"\n")
+            yield text
+            if not raw:
+                return
+
+
+@contextlib.contextmanager
+def write_whole(path: Path) -> Iterator[IO[str]]:
+    """A text file that appears under its name only when complete (written, synced, renamed).
+
+    Raises:
+        InputError: the folder cannot be written, or a text holds a lone surrogate.
+    """
+    with replace_whole(path) as temporary:
+        try:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{path}: a text holds {error.object[error.start]!r}, half of a surrogate pair, "
+                "which is not a character; mend the text it came from"
+            ) from None
+
+
+@contextlib.contextmanager
+def replace_whole(path: Path) -> Iterator[Path]:
+    """A temporary file beside ``path``, renamed to it on success and removed on failure.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
+        os.close(handle)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path``, renamed to it on success and removed on failure.
+
+    Raises:
+        InputError: ``path`` exists and is not an empty folder, or cannot be written.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"{path}: exists already; name a new folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".partial-"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def document_files(
+    documents: Iterable[Document], folder: Path, suffix: str
+) -> Iterator[tuple[Path, Document]]:
+    """A path below ``folder`` for each document, after its id; a ``/`` in an id is a folder.
+
+    Raises:
+        InputError: an id cannot be a file name, or comes twice.
+    """
+    seen: set[str] = set()
+    for number, document in enumerate(documents, 1):
+        name = document.id or f"document-{number}"
+        parts = PurePosixPath(name).parts
+        if "/".join(parts) != name or {".", "..", "/"} & set(parts) or "\0" in name:
+            raise InputError(f"document id {name!r} cannot be a file name, which is needed here")
+        if any(len(part.encode("utf-8", "replace")) > 250 - len(suffix) for part in parts):
+            raise InputError(f"document id {name[:40]!r}... is too long for a file name")
+        if name in seen:
+            raise InputError(f"{folder}: two documents are called {name!r}; each needs a file")
+        seen.add(name)
+        yield folder / f"{name}{suffix}", document
+
+
+def _umask() -> int:
+    # mkstemp makes files for the owner alone; results should be as readable as any other.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def _decode(raw: bytes, path: Path, offset: int, line: int) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line += raw.count(b"\n", 0, error.start)
+        raise InputError(
+            f"{path}:{line}: byte {offset + error.start} (0x{raw[error.start]:02x}) is not UTF-8; "
+            "save the file as UTF-8 (for example: iconv -f windows-1252 -t utf-8)"
+        ) from None
