@@ -1,0 +1,166 @@
+"""What lets a run be judged while it goes on, and resumed after it was interrupted."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
+
+from ie_model.engines import Done, Ids, Logits
+from ie_model.errors import InputError
+from ie_model.extractor import Extractor
+from ie_model.metrics import score_documents
+from ie_model.model_directory import ModelSettings, write_text
+
+if TYPE_CHECKING:
+    from ie_model.preparation import Preparation
+
+log = logging.getLogger(__name__)
+
+
+def last_checkpoint(work: Path, run_key: str, resume: bool) -> Path | None:
+    """The checkpoint to go on from, or ``None`` for a fresh start in an empty ``work``.
+
+    Raises:
+        InputError: ``resume`` was asked for and there is no checkpoint of the same config,
+            data and versions.
+    """
+    key_file = work / "run.key"
+    if resume:
+        found = get_last_checkpoint(str(work)) if work.is_dir() else None
+        if found is None:
+            raise InputError(
+                f"{work}: no checkpoint to resume from; start the run without --resume, with "
+                "training.checkpoint_every set"
+            )
+        if key_file.read_text(encoding="utf-8") != run_key:
+            raise InputError(
+                f"{work}: the checkpoint belongs to another config or other data; restore them, "
+                "or start the run without --resume"
+            )
+        return Path(found)
+    if work.is_dir():
+        for old in work.glob("checkpoint-*"):
+            log.info("%s: removed, this run starts from the beginning", old)
+            shutil.rmtree(old)
+        (work / DevEvaluation.HISTORY).unlink(missing_ok=True)
+    write_text(key_file, run_key)
+    return None
+
+
+class _LiveEngine:
+    """The model in training as an engine, for dev evaluations."""
+
+    name = "torch"
+    precision = "training"
+    multiple = 1
+    batch_tokens = 2048
+    in_flight = 1
+    remembers_shapes = False
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def forward(self, input_ids: Ids, attention_mask: Ids) -> Logits:
+        device = self._model.device
+        with torch.inference_mode():
+            output = self._model(
+                input_ids=torch.from_numpy(input_ids).to(device),
+                attention_mask=torch.from_numpy(attention_mask).to(device),
+            )
+            return np.asarray(output.logits.float().cpu().numpy())
+
+    def submit(self, input_ids: Ids, attention_mask: Ids) -> Done:
+        return Done(self.forward(input_ids, attention_mask))
+
+    def close(self) -> None:
+        pass
+
+
+class DevEvaluation(TrainerCallback):
+    """Scores the dev documents, keeps the best weights, stops early.
+
+    The history is on disk, so a resumed run decides as an undisturbed one would.
+    """
+
+    HISTORY = "dev.json"
+    BEST = "best.safetensors"
+
+    def __init__(self, ready: Preparation, model: Any, work: Path) -> None:
+        self._ready, self._model, self._work = ready, model, work
+        self._every = ready.config.training.evaluate_every
+        self._patience = ready.config.training.early_stopping
+        self._history: list[tuple[int, float]] = []
+        self.best_metrics: dict[str, Any] = {}
+        encoding = ready.config.encoding
+        settings = ModelSettings(
+            ready.labels.labels, ready.labels.tags, encoding.window, encoding.overlap,
+            encoding.split_lines, ready.labels.touching,
+        )  # fmt: skip
+        pad = ready.tokenizer.pad_token_id or 0
+        self._extractor = Extractor(_LiveEngine(model), ready.encoder, settings, pad, work)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        file = self._work / self.HISTORY
+        if state.global_step and file.is_file():
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            self._history = [(s, f) for s, f in stored["history"] if s <= state.global_step]
+            self.best_metrics = stored["metrics"]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._every and state.global_step % self._every == 0:
+            self._evaluate(state, control)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if not self._every or state.global_step == state.max_steps:
+            self._evaluate(state, control)
+
+    def _evaluate(self, state: Any, control: Any) -> None:
+        if any(step == state.global_step for step, _ in self._history):
+            return
+        f1 = self._score(state) if state.is_world_process_zero else 0.0
+        # Every process must stop at the same step.
+        from accelerate.utils import broadcast_object_list
+
+        (f1,) = broadcast_object_list([f1])
+        self._history.append((state.global_step, f1))
+        best_at = max(range(len(self._history)), key=lambda i: self._history[i][1])
+        if self._patience and len(self._history) - 1 - best_at >= self._patience:
+            control.should_training_stop = True
+
+    def _score(self, state: Any) -> float:
+        self._model.eval()
+        predicted = self._extractor.predict(self._ready.dev)
+        self._model.train()
+        metrics = score_documents(self._ready.dev, predicted, self._ready.labels.labels)
+        f1 = float(metrics["span"]["micro"]["f1"])
+        if f1 > max((f for _, f in self._history), default=-1.0):
+            self.best_metrics = {"step": state.global_step, **metrics}
+            weights = {n: p.detach().cpu() for n, p in self._model.named_parameters()}
+            partial = self._work / f"{self.BEST}.partial"
+            save_file(weights, partial)
+            partial.replace(self._work / self.BEST)
+        stored = {
+            "history": [*self._history, (state.global_step, f1)],
+            "metrics": self.best_metrics,
+        }
+        write_text(self._work / self.HISTORY, json.dumps(stored))
+        log.info("step %d: dev F1 %.1f", state.global_step, 100 * f1)
+        return f1
+
+    def load_best(self) -> None:
+        """Put the best weights into the model."""
+        file = self._work / self.BEST
+        if file.is_file():
+            weights = load_file(file)
+            with torch.no_grad():
+                for name, parameter in self._model.named_parameters():
+                    parameter.copy_(weights[name])

@@ -1,0 +1,365 @@
+"""The typed configuration: pydantic models, YAML files with ``extends:``, dotted overrides.
+
+Every key is read by some code and described by the line under it. Paths to data are
+relative to the file that states them; ``output_dir`` and overrides are relative to the
+working directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ie_model.errors import InputError
+
+
+class _Section(BaseModel):
+    # Attribute docstrings become field descriptions, which `ie-model config` prints.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+
+class SourceConfig(_Section):
+    """One corpus: a file, a folder or a glob in any format the package reads."""
+
+    path: Path
+    """File, folder or glob pattern."""
+    format: str | None = None
+    """Format name (`ie-model annotations convert --help` lists them); by content if empty."""
+    options: dict[str, Any] = {}
+    """Options of the format's reader, for example the text_dir of brat files."""
+    weight: float = Field(1.0, ge=0)
+    """How often each of its windows is seen in an epoch; 0.5 is every other epoch on average."""
+    train_only: bool = False
+    """Never use its documents for testing in cross-validation (authored text, say)."""
+    labels: dict[str, str | None] = {}
+    """Renames labels while reading; null drops the label."""
+    min_confidence: float = Field(0.0, ge=0, le=1)
+    """Drops entities whose annotation carries a lower confidence."""
+    fix: bool = False
+    """Mend what needs no judgement (white space at edges, surfaces found nearby); counted."""
+    flatten: Literal["error", "longest", "first", "confidence"] = "error"
+    """What to do with overlapping spans: refuse them, or keep one by this rule (counted)."""
+
+
+class AugmentConfig(_Section):
+    """What is done to copies of the training documents; everything is off by default."""
+
+    copies: int = Field(0, ge=0)
+    """Augmented copies of each training document, beside the document itself; 0 is off."""
+    replace_mentions: float = Field(0.0, ge=0, le=1)
+    """Probability that a mention becomes another of its label, the same all through a document."""
+    resample_numbers: float = Field(0.0, ge=0, le=1)
+    """Probability that a quantity gets other numbers of the same form (28,000 to 41,000)."""
+    resample_dates: float = Field(0.0, ge=0, le=1)
+    """Probability that a date gets another day, month, year or number of the same form."""
+    add_abbreviations: float = Field(0.0, ge=0, le=1)
+    """Probability that an organisation is abbreviated: Syrian Democratic Forces (SDF)."""
+    change_case: float = Field(0.0, ge=0, le=1)
+    """Probability that a line is put in capitals, small letters or Title Case."""
+    exchange_sentences: float = Field(0.0, ge=0, le=1)
+    """Probability that a sentence is exchanged for one of another document."""
+    join_documents: float = Field(0.0, ge=0, le=1)
+    """Probability that another document follows in the same text."""
+    number_labels: list[str] = ["QUANTITY"]
+    """Labels whose mentions are resampled as numbers, never replaced whole."""
+    date_labels: list[str] = ["DATE"]
+    """Labels whose mentions are resampled as dates, never replaced whole."""
+    organisation_labels: list[str] = ["ACTOR"]
+    """Labels whose mentions may be abbreviated."""
+
+
+class DataConfig(_Section):
+    """What to train and measure on."""
+
+    train: list[SourceConfig] = Field(min_length=1)
+    """Corpora to train on."""
+    dev: list[SourceConfig] = []
+    """Corpora for early stopping and the choice of the best checkpoint."""
+    dev_fraction: float = Field(0.0, ge=0, lt=1)
+    """With no dev corpora: this share of the training documents, whole near-duplicate groups."""
+    test: list[SourceConfig] = []
+    """Corpora that `train` evaluates on when it is done and that nothing else sees."""
+    augment: AugmentConfig = AugmentConfig()
+    """Changed copies of the training documents, beside the documents themselves."""
+    cache_dir: Path | None = None
+    """Where encoded windows are kept between runs; null is the user's cache folder."""
+
+
+class ModelConfig(_Section):
+    """The encoder and what is changed about it."""
+
+    backbone: str = "minilm"
+    """Installed backbone (`ie-model backbones list`), a local model folder, or a hub id."""
+    revision: str | None = None
+    """Git revision of a hub model."""
+    allow_download: bool = False
+    """Let a hub id be fetched; without it only what is already on disk is used."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with a hub model. Read that code first."""
+    added_tokens: dict[str, str] = {}
+    """Words an uncased encoder should tell from others (IS: isis), each starting as its value."""
+    dropout: float | None = Field(None, ge=0, lt=1)
+    """Replaces the encoder's dropout rates; null keeps them."""
+    attention: Literal["sdpa", "eager", "flash_attention_2"] | None = None
+    """Attention implementation; null takes the best one the model has."""
+
+
+class EncodingConfig(_Section):
+    """How texts become model inputs."""
+
+    window: int = Field(256, ge=16)
+    """Tokens of one model input, special tokens included."""
+    overlap: int = Field(64, ge=0)
+    """Tokens shared by neighbouring windows of a long sequence."""
+    split_lines: bool = True
+    """Each line is a sequence of its own (a paragraph of news); else the whole document."""
+
+
+class TrainingConfig(_Section):
+    """How the weights are found."""
+
+    epochs: int = Field(10, ge=1)
+    """Passes over the training windows."""
+    max_steps: int | None = Field(None, ge=1)
+    """Stops after this many updates, whatever the epochs say."""
+    learning_rate: float = Field(1e-4, gt=0)
+    """Peak learning rate of the top encoder layer."""
+    head_learning_rate: float | None = Field(None, gt=0)
+    """Peak learning rate of the new classification head; null is the encoder's."""
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """Learning rate factor from each encoder layer to the one below it."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """Course of the learning rate after the warm-up."""
+    warmup: float = Field(0.1, ge=0, lt=1)
+    """Share of the updates over which the learning rate rises."""
+    weight_decay: float = Field(0.01, ge=0)
+    """AdamW weight decay; not on biases and normalisation."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """Gradients longer than this are scaled down to it."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """Share of the target probability spread evenly over all tags."""
+    class_weights: dict[str, float] = {}
+    """Weight of a label's tags in the loss, `O` included; 1 where absent."""
+    batch_tokens: int = Field(1024, ge=16)
+    """Padded tokens of one batch at most."""
+    batch_windows: int | None = Field(None, ge=1)
+    """Windows of one batch at most."""
+    gradient_accumulation: int = Field(1, ge=1)
+    """Batches whose gradients make one update."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third slower."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """auto: bf16 where the hardware multiplies it natively, else fp32; fp16 needs a GPU."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to train."""
+    threads: int | None = Field(None, ge=1)
+    """CPU threads; null is what the process may use."""
+    seed: int = 0
+    """Seeds the new head, dropout, the order of windows and augmentation."""
+    evaluate_every: int | None = Field(None, ge=1)
+    """Updates between evaluations on dev; null is once an epoch."""
+    early_stopping: int | None = Field(None, ge=1)
+    """Stops after this many evaluations without a better dev F1; the best is kept."""
+    checkpoint_every: int | None = Field(None, ge=1)
+    """Updates between checkpoints one can resume from; null is none."""
+    loggers: list[Literal["tensorboard", "wandb", "mlflow"]] = []
+    """Experiment trackers, each used through the Trainer and installed by the user."""
+
+
+class Config(_Section):
+    """Everything one run depends on."""
+
+    output_dir: Path = Path("runs/default")
+    """The model directory to write."""
+    labels: list[str] = ["ACTOR", "LOCATION", "QUANTITY", "OPERATION", "DATE"]
+    """The declared label set; never inferred from data."""
+    scheme: Literal["BIO", "BIOES"] = "BIO"
+    """Tagging scheme."""
+    touching: bool | None = None
+    """May two spans of a label stand side by side? If not, they are one; null: as in the data."""
+    data: DataConfig
+    """What to train and measure on."""
+    model: ModelConfig = ModelConfig()
+    """The encoder."""
+    encoding: EncodingConfig = EncodingConfig()
+    """Windows."""
+    training: TrainingConfig = TrainingConfig()
+    """Optimisation."""
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_usable(cls, labels: list[str]) -> list[str]:
+        for label in labels:
+            if not label or any(c.isspace() for c in label):
+                raise ValueError(f"label {label!r} is empty or holds white space")
+            if labels.count(label) > 1:
+                raise ValueError(f"label {label!r} is declared twice")
+        if not labels:
+            raise ValueError("at least one label is needed")
+        return labels
+
+    def to_yaml(self) -> str:
+        """The resolved configuration, every key, as YAML that :func:`load_config` reads."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, object] = ()) -> Config:
+    """Read a YAML file, what it extends, and apply overrides.
+
+    Args:
+        path: the file. Its ``extends:`` names another, relative to it, whose values it
+            replaces key by key; lists are replaced whole.
+        overrides: ``["training.epochs=3"]`` (values are read as YAML) or a mapping of
+            dotted keys to values.
+
+    Raises:
+        InputError: a missing file, YAML that is not a mapping, a circle of ``extends``,
+            an unknown key or a wrong type, each in one line with the file and the key.
+    """
+    path = Path(path)
+    values = _read(path, ())
+    for key, value in _overrides(overrides):
+        _assign(values, key, value)
+    return parse_config(values, str(path))
+
+
+def parse_config(values: Mapping[str, Any], source: str = "config") -> Config:
+    """Validate plain values; ``source`` leads the error message. See :func:`load_config`."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise InputError(_explain(error, source)) from None
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        chain = " -> ".join(str(p) for p in (*seen, path.resolve()))
+        raise InputError(f"{path}: 'extends' goes in a circle: {chain}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such config file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read the config: {error}") from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise InputError(
+            f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}"
+        ) from None
+    if not isinstance(values, dict):
+        found = "nothing" if values is None else f"a {type(values).__name__}"
+        raise InputError(f"{path}: the config must be a YAML mapping (key: value), found {found}")
+    _anchor_paths(values, path.parent)
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    if not isinstance(base, str):
+        raise InputError(f"{path}: 'extends' must be one file name, found {base!r}")
+    return _merge(_read(path.parent / base, (*seen, path.resolve())), values)
+
+
+def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
+    """Make the data paths of one file independent of the working directory."""
+    data = values.get("data")
+    if not isinstance(data, dict):
+        return
+    for part in ("train", "dev", "test"):
+        for source in data.get(part) or []:
+            if isinstance(source, dict):
+                _anchor(source, "path", folder)
+                options = source.get("options")
+                if isinstance(options, dict):
+                    _anchor(options, "text_dir", folder)
+
+
+def _anchor(values: dict[str, Any], key: str, folder: Path) -> None:
+    if isinstance(values.get(key), str):
+        values[key] = str(folder / values[key])
+
+
+def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _overrides(overrides: Sequence[str] | Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    if isinstance(overrides, Mapping):
+        yield from overrides.items()
+        return
+    if isinstance(overrides, str):
+        raise InputError(f"overrides must be a list, such as [{overrides!r}]")
+    for item in overrides:
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise InputError(f"override {item!r}: expected KEY=VALUE, as in training.epochs=3")
+        try:
+            yield key, yaml.safe_load(value)
+        except yaml.YAMLError:
+            yield key, value
+
+
+def _assign(values: dict[str, Any], key: str, value: object) -> None:
+    *parents, last = key.split(".")
+    at: Any = values
+    for parent in parents:
+        at = _element(at, parent, key) if isinstance(at, list) else at.setdefault(parent, {})
+        if not isinstance(at, dict | list):
+            raise InputError(f"override {key}: {parent!r} is a value, not a section")
+    if isinstance(at, list):
+        _element(at, last, key)
+        at[int(last)] = value
+    else:
+        at[last] = value
+
+
+def _element(items: list[Any], index: str, key: str) -> Any:
+    if not index.isdecimal() or int(index) >= len(items):
+        raise InputError(f"override {key}: {index!r} is not an index into {len(items)} entries")
+    return items[int(index)]
+
+
+def _explain(error: ValidationError, source: str) -> str:
+    """The first problem in one line: where, what, and the nearest valid key."""
+    errors = error.errors()
+    # An unknown key is the likelier cause of whatever else is reported with it.
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        valid = _keys_beside(first["loc"])
+        near = difflib.get_close_matches(str(first["loc"][-1]), valid, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(valid)}"
+        message = f"{source}: {key}: unknown key; {hint}"
+    elif first["type"] == "missing":
+        message = f"{source}: {key}: required and not given"
+    else:
+        text = first["msg"].removeprefix("Value error, ")
+        message = f"{source}: {key}: {text[0].lower()}{text[1:]}, found {first['input']!r}"
+    more = len(errors) - 1
+    return message + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    """The valid keys of the section that holds the key at ``location``."""
+    section: type[BaseModel] = Config
+    for part in location[:-1]:
+        if isinstance(part, str) and part in section.model_fields:
+            annotation = section.model_fields[part].annotation
+            inner = getattr(annotation, "__args__", (annotation,))[0]
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                section = inner
+    return list(section.model_fields)

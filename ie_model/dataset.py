@@ -1,0 +1,329 @@
+"""Training windows: sources -> checked documents -> an Arrow table on disk -> batches.
+
+The encoded windows live in a memory-mapped `datasets.Dataset`, keyed by a fingerprint of
+everything they depend on, so a corpus of a million documents trains in flat memory and is
+encoded once. Batches group windows of like length; their order is shuffled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from ie_model import corpus
+from ie_model.config import SourceConfig
+from ie_model.documents import Document, Entity
+from ie_model.encoding import IGNORED, EncodedText, Encoder, Ledger, align
+from ie_model.errors import InputError
+from ie_model.labels import LabelSet
+from ie_model.relabel import Changes
+
+if TYPE_CHECKING:
+    import datasets
+    import torch
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 256  # documents encoded at a time
+_FORMAT = 2  # part of the cache key: raise it when the stored columns change
+
+WeightedDocuments = Iterable[tuple[float, Document]]
+
+
+def read_sources(
+    sources: Sequence[SourceConfig], labels: Iterable[str]
+) -> Iterator[tuple[float, Document]]:
+    """Stream ``(weight, document)`` of the configured corpora, each document checked.
+
+    Raises:
+        InputError: nothing to read, or the first problem in a document, with its file,
+            line, id and offset.
+    """
+    allowed = set(labels)
+    for source in sources:
+        changes = Changes(
+            labels=source.labels,
+            min_confidence=source.min_confidence,
+            flatten=None if source.flatten == "error" else source.flatten,
+            fix=source.fix,
+        )
+        count = 0
+        counts: Counter[str] = Counter()
+        located = corpus.read_located(source.path, source.format, **source.options)
+        for where, document in located:
+            document = changes.apply(document, counts)
+            document = document.with_entities(document.entities)
+            problems = document.check(allowed)
+            if problems:
+                more = f" (and {len(problems) - 1} more in it)" if len(problems) > 1 else ""
+                raise InputError(
+                    f"{where}: document {document.id!r}: {problems[0].message}{more}; list every "
+                    f"problem with: ie-model annotations check {source.path}"
+                )
+            count += 1
+            yield source.weight, document
+        if count == 0:
+            raise InputError(f"{source.path}: no documents in it")
+        if set(counts) - {"kept"}:
+            log.info("%s: %s", source.path, ", ".join(f"{v} {k}" for k, v in counts.items()))
+
+
+@dataclass(frozen=True)
+class TrainingWindows:
+    """Encoded windows, one row each, and what encoding counted.
+
+    ``table`` has the columns ``input_ids`` and ``labels`` (lists of int, one per token);
+    ``lengths`` int32 and ``weights`` float32 are ``[windows]``.
+    """
+
+    table: datasets.Dataset
+    lengths: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    ledger: Ledger
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def token_ids(self) -> NDArray[np.int64]:
+        """The distinct token ids that occur, sorted; chunk by chunk, so in flat memory."""
+        seen = np.empty(0, np.int64)
+        for chunk in self.table.data.column("input_ids").chunks:
+            seen = np.union1d(seen, np.unique(chunk.flatten().to_numpy()))
+        return seen
+
+
+def encode_sources(
+    sources: Sequence[SourceConfig], encoder: Encoder, labels: LabelSet, cache_dir: Path
+) -> TrainingWindows:
+    """The windows of the configured corpora, encoded now or taken from the cache.
+
+    Safe when several processes ask at once: one encodes, the others wait and read.
+    """
+    key = _sources_key(sources, encoder, labels)
+    folder = cache_dir / "windows" / key
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "ledger.json").is_file():
+            documents = read_sources(sources, labels.labels)
+            _write(documents, encoder, labels, folder)
+    return _open(folder, key)
+
+
+def encode_documents(
+    documents: WeightedDocuments, encoder: Encoder, labels: LabelSet, folder: Path
+) -> TrainingWindows:
+    """The windows of documents already in memory, kept in ``folder`` while they are used."""
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[tuple[float, Document]]:
+        for weight, document in documents:
+            digest.update(json.dumps([weight, document.to_dict()], default=str).encode())
+            yield weight, document
+
+    _write(hashed(), encoder, labels, folder)
+    return _open(folder, digest.hexdigest())
+
+
+def _sources_key(sources: Sequence[SourceConfig], encoder: Encoder, labels: LabelSet) -> str:
+    digest = hashlib.sha256(json.dumps([_FORMAT, encoder.key, labels.tags]).encode())
+    for source in sources:
+        digest.update(source.model_dump_json(exclude={"train_only"}).encode())
+        text_dir = source.options.get("text_dir")
+        for file in corpus.source_files(source.path, source.format, text_dir):
+            digest.update(str(file).encode())
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _write(documents: WeightedDocuments, encoder: Encoder, labels: LabelSet, folder: Path) -> None:
+    from datasets import Features, Sequence, Value
+    from datasets.arrow_writer import ArrowWriter
+
+    folder.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger()
+    features = Features(
+        {
+            "input_ids": Sequence(Value("int32")),
+            "labels": Sequence(Value("int16")),
+            "weight": Value("float32"),
+        }
+    )
+    with ArrowWriter(features=features, path=str(folder / "windows.arrow")) as writer:
+        for row in _rows(documents, encoder, labels, ledger):
+            writer.write(row)
+        writer.finalize()
+    if ledger.windows == 0:
+        raise InputError("there is no text in the training documents")
+    summary = {
+        "ledger": ledger.to_dict(),
+        "lost": [[id_, e.start, e.end, e.label, e.text] for id_, e in ledger.lost],
+    }
+    corpus_file = folder / "ledger.json"  # written last: its presence says the table is whole
+    corpus_file.write_text(json.dumps(summary, ensure_ascii=False), encoding="utf-8")
+
+
+def _rows(
+    documents: WeightedDocuments, encoder: Encoder, labels: LabelSet, ledger: Ledger
+) -> Iterator[dict[str, Any]]:
+    chunk: list[tuple[float, Document]] = []
+    for pair in documents:
+        chunk.append(pair)
+        if len(chunk) == _CHUNK:
+            yield from _encode_chunk(chunk, encoder, labels, ledger)
+            chunk = []
+    yield from _encode_chunk(chunk, encoder, labels, ledger)
+
+
+def _encode_chunk(
+    chunk: list[tuple[float, Document]], encoder: Encoder, labels: LabelSet, ledger: Ledger
+) -> Iterator[dict[str, Any]]:
+    encoded = encoder.encode([document.text for _, document in chunk])
+    for (weight, document), text in zip(chunk, encoded, strict=True):
+        tags, lost = align(text, document.entities, labels)
+        ledger.add(document, text, lost)
+        for window_tags, window in zip(_split(tags, text), text.windows, strict=True):
+            targets = np.full(len(window.input_ids), IGNORED, np.int16)
+            targets[window.positions] = window_tags
+            yield {"input_ids": window.input_ids, "labels": targets, "weight": weight}
+
+
+def _split(tags: NDArray[np.int64], encoded: EncodedText) -> list[NDArray[np.int64]]:
+    """Each window's share of a text's unit tags: the units it answers for."""
+    counts = np.cumsum([len(w.positions) for w in encoded.windows])
+    return np.split(tags, counts[:-1]) if len(counts) else []
+
+
+def _open(folder: Path, key: str) -> TrainingWindows:
+    from datasets import Dataset
+
+    table = Dataset.from_file(str(folder / "windows.arrow"))
+    summary = json.loads((folder / "ledger.json").read_text(encoding="utf-8"))
+    counts = summary["ledger"]
+    ledger = Ledger(
+        counts["documents"], counts["characters"], counts["units"], counts["tokens"],
+        counts["windows"], counts["gold_seen"], counts["gold_touching"],
+        [(id_, Entity(start, end, label, text=text))
+         for id_, start, end, label, text in summary["lost"]],
+    )  # fmt: skip
+    column = table.data.column("input_ids")
+    lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks])
+    weights = table.data.column("weight").to_numpy()
+    return TrainingWindows(
+        table.remove_columns("weight"), lengths.astype(np.int32), weights, ledger, key
+    )
+
+
+class LengthGroupedBatches:
+    """A batch sampler: windows of like length together, batches in random order.
+
+    Every epoch has the same number of batches (a multiple of ``world``), so schedules and
+    resuming can count on it; which windows meet in a batch, and when, changes with the
+    epoch. A window of weight ``w`` comes ``floor(w)`` times, and once more with
+    probability ``w - floor(w)``.
+
+    Args:
+        lengths: tokens per window, ``[windows]``.
+        weights: how often each comes, ``[windows]``.
+        tokens: padded tokens of a batch at most (a longer window is alone).
+        windows: windows of a batch at most.
+        epochs: how many epochs will be asked for.
+        seed: everything is a function of the seed and the epoch.
+        world: processes that take turns in taking batches.
+    """
+
+    # Without noise the same windows, those of equal length, would meet in every epoch.
+    NOISE = 0.15
+
+    def __init__(
+        self,
+        lengths: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        *,
+        tokens: int,
+        windows: int | None = None,
+        epochs: int = 1,
+        seed: int = 0,
+        world: int = 1,
+    ) -> None:
+        self._lengths, self._weights = lengths, weights
+        self._tokens, self._windows, self._seed = tokens, windows, seed
+        self._epoch = 0
+        most = max(len(self._grouped(epoch)[0]) for epoch in range(epochs))
+        if most == 0:
+            raise InputError("no training window has a weight above 0")
+        self._count = -(-most // world) * world
+
+    def __len__(self) -> int:
+        return self._count
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration gives."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches(self._epoch))
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        """The batches of an epoch, as row indices."""
+        groups, random = self._grouped(epoch)
+        while len(groups) < self._count:
+            largest = max(range(len(groups)), key=lambda i: len(groups[i]))
+            group = groups[largest]
+            if len(group) == 1:  # nothing left to split: some windows come once more
+                groups.extend(groups[: self._count - len(groups)])
+                continue
+            groups[largest] = group[: len(group) // 2]
+            groups.append(group[len(group) // 2 :])
+        order = random.permutation(len(groups))
+        return [groups[i] for i in order]
+
+    def _grouped(self, epoch: int) -> tuple[list[list[int]], np.random.Generator]:
+        random = np.random.default_rng([self._seed, epoch])
+        whole = np.floor(self._weights)
+        counts = whole + (random.random(len(whole)) < self._weights - whole)
+        rows = np.repeat(np.arange(len(whole)), counts.astype(np.int64))
+        noisy = self._lengths[rows] * (1 + random.uniform(-self.NOISE, self.NOISE, len(rows)))
+        groups: list[list[int]] = []
+        longest = 0
+        for row in rows[np.argsort(-noisy, kind="stable")].tolist():
+            length = max(longest, int(self._lengths[row]))
+            size = len(groups[-1]) if groups else 0
+            full = length * (size + 1) > self._tokens or size == self._windows
+            if not groups or full:
+                groups.append([row])
+                longest = int(self._lengths[row])
+            else:
+                groups[-1].append(row)
+                longest = length
+        return groups, random
+
+
+def collate(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, torch.Tensor]:
+    """Pad rows to the longest: int64 ``[rows, tokens]`` input_ids, attention_mask, labels."""
+    import torch
+
+    longest = max(len(row["input_ids"]) for row in rows)
+    shape = (len(rows), longest)
+    batch = {
+        "input_ids": torch.full(shape, pad_id),
+        "attention_mask": torch.zeros(shape, dtype=torch.long),
+        "labels": torch.full(shape, IGNORED),
+    }
+    for i, row in enumerate(rows):
+        size = len(row["input_ids"])
+        batch["input_ids"][i, :size] = torch.as_tensor(row["input_ids"])
+        batch["labels"][i, :size] = torch.as_tensor(row["labels"])
+        batch["attention_mask"][i, :size] = 1
+    return batch

@@ -1,0 +1,27 @@
+"""The model card: ``README.md`` of a model directory, made from its settings and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader
+
+if TYPE_CHECKING:
+    from ie_model.config import Config
+    from ie_model.model_directory import ModelSettings
+
+
+def write_card(
+    folder: Path, config: Config, settings: ModelSettings, metrics: Mapping[str, Any]
+) -> None:
+    """Write ``README.md`` into a model directory."""
+    # Markdown, read by people and by the model hub: nothing here comes from document text.
+    environment = Environment(
+        loader=PackageLoader("ie_model"), trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    text = environment.get_template("model_card.md.j2").render(
+        config=config, settings=settings, metrics=metrics, name=config.output_dir.name
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")

@@ -1,0 +1,227 @@
+"""What stands before the first update: tokenizer, encoded data, planned batches, fresh model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ie_model import corpus
+from ie_model.backbones import default_cache_dir, resolve
+from ie_model.batching import padding_waste
+from ie_model.config import Config, ModelConfig
+from ie_model.dataset import (
+    LengthGroupedBatches,
+    TrainingWindows,
+    WeightedDocuments,
+    encode_documents,
+    encode_sources,
+    read_sources,
+)
+from ie_model.documents import Document
+from ie_model.encoding import Encoder
+from ie_model.errors import InputError
+from ie_model.labels import LabelSet
+
+
+@dataclass
+class Preparation:
+    """Everything that stands before the first update; also what a dry run shows."""
+
+    config: Config
+    labels: LabelSet
+    encoder: Encoder
+    tokenizer: Any
+    backbone: str
+    windows: TrainingWindows
+    dev: list[Document]
+    batches: LengthGroupedBatches
+    steps: int
+    added_tokens: dict[int, list[int]] = field(default_factory=dict)
+    scratch: Path | None = field(default=None)
+
+    def describe(self) -> dict[str, Any]:
+        """The resolved run in plain values: data ledger, batches, steps."""
+        epoch = self.batches.batches(0)
+        return {
+            "backbone": self.backbone,
+            "labels": list(self.labels.labels),
+            "tags": len(self.labels.tags),
+            "ledger": self.windows.ledger.to_dict(),
+            "dev_documents": len(self.dev),
+            "batches_per_epoch": len(self.batches),
+            "steps": self.steps,
+            "padding_waste": round(padding_waste(self.windows.lengths.tolist(), epoch, 1), 4),
+        }
+
+
+def prepare(
+    config: Config,
+    documents: WeightedDocuments | None = None,
+    dev: Sequence[Document] | None = None,
+) -> Preparation:
+    """Load the tokenizer, encode the data and plan the batches. See :func:`train`."""
+    from transformers import AutoTokenizer
+
+    labels = LabelSet.declare(config.labels, config.scheme)
+    chosen = config.model
+    backbone = str(
+        resolve(chosen.backbone, allow_download=chosen.allow_download, revision=chosen.revision)
+    )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(backbone, **_source_options(config.model))
+    except (OSError, ValueError) as error:
+        raise InputError(f"backbone {backbone}: its tokenizer cannot be loaded: {error}") from None
+    added = _add_tokens(tokenizer, chosen.added_tokens)
+    limit = _window_limit(backbone, config)
+    if config.encoding.window > limit:
+        raise InputError(
+            f"encoding.window: {config.encoding.window} tokens, but {config.model.backbone} "
+            f"takes {limit} at most"
+        )
+    encoder = Encoder(
+        tokenizer, config.encoding.window, config.encoding.overlap, config.encoding.split_lines
+    )
+    if dev is None:
+        dev = [d for _, d in read_sources(config.data.dev, config.labels)]
+    if documents is None and config.data.dev_fraction and not dev:
+        documents, dev = _split(config)
+    if config.data.augment.copies:
+        documents = _augmented(config, documents)
+    scratch = None
+    if documents is None:
+        cache = config.data.cache_dir or default_cache_dir()
+        windows = encode_sources(config.data.train, encoder, labels, cache)
+    else:
+        scratch = work_dir(config) / f"windows-{os.getpid()}"
+        shutil.rmtree(scratch, ignore_errors=True)
+        windows = encode_documents(documents, encoder, labels, scratch)
+    if windows.ledger.representable == 0:
+        raise InputError(
+            "the training documents hold no entity that can be learned; check data.train and labels"
+        )
+    touching = config.touching
+    labels = replace(labels, touching=windows.ledger.spans_touch if touching is None else touching)
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    training = config.training
+    batches = LengthGroupedBatches(
+        windows.lengths, windows.weights, tokens=training.batch_tokens,
+        windows=training.batch_windows, epochs=training.epochs, seed=training.seed, world=world,
+    )  # fmt: skip
+    updates = -(-len(batches) // (world * training.gradient_accumulation))
+    steps = training.max_steps or updates * training.epochs
+    return Preparation(
+        config, labels, encoder, tokenizer, backbone, windows, list(dev), batches, steps, added,
+        scratch,
+    )  # fmt: skip
+
+
+def _add_tokens(tokenizer: Any, words: Mapping[str, str]) -> dict[int, list[int]]:
+    """Make words tokens of their own, matched with their case and only as whole words.
+
+    An uncased vocabulary has one token for ``IS`` and ``is``. Returns for each new id the
+    ids whose mean its embedding starts from.
+    """
+    from tokenizers import AddedToken
+
+    known = len(tokenizer)
+    origins = {
+        word: tokenizer(like, add_special_tokens=False)["input_ids"] for word, like in words.items()
+    }
+    tokenizer.add_tokens([AddedToken(w, normalized=False, single_word=True) for w in words])
+    ids = {word: tokenizer.convert_tokens_to_ids(word) for word in words}
+    return {id_: origins[word] for word, id_ in ids.items() if id_ >= known}
+
+
+def _source_options(model: ModelConfig) -> dict[str, Any]:
+    """How transformers may fetch and load the parts of a backbone."""
+    return {
+        "revision": model.revision,
+        "trust_remote_code": model.trust_remote_code,
+        "local_files_only": not model.allow_download,
+    }
+
+
+def work_dir(config: Config) -> Path:
+    """Where a run keeps what must survive its interruption; removed when it is done."""
+    target = config.output_dir
+    return target.with_name(f".{target.name}.training")
+
+
+def _split(config: Config) -> tuple[list[tuple[float, Document]], list[Document]]:
+    weighted = list(read_sources(config.data.train, config.labels))
+    _, dev = corpus.split_documents(
+        [d for _, d in weighted], config.data.dev_fraction, config.training.seed
+    )
+    held_out = {id(d) for d in dev}
+    return [(w, d) for w, d in weighted if id(d) not in held_out], dev
+
+
+def _augmented(config: Config, documents: WeightedDocuments | None) -> list[tuple[float, Document]]:
+    from ie_model.augmentation import augment
+
+    if documents is None:
+        documents = read_sources(config.data.train, config.labels)
+    weighted = list(documents)
+    weights = {d.id: w for w, d in weighted}
+    copies = augment([d for _, d in weighted], config.data.augment, config.training.seed)
+    return weighted + [(weights[d.meta["augmented_from"]], d) for d in copies]
+
+
+def _window_limit(backbone: str, config: Config) -> int:
+    from transformers import AutoConfig
+
+    try:
+        model_config = AutoConfig.from_pretrained(backbone, **_source_options(config.model))
+    except (OSError, ValueError) as error:
+        raise InputError(f"backbone {backbone}: its config cannot be loaded: {error}") from None
+    places = getattr(model_config, "max_position_embeddings", None)
+    if not places or places < 0 or getattr(model_config, "position_biased_input", True) is False:
+        return 1 << 30
+    # RoBERTa and its kin start counting positions after the padding token.
+    offset = model_config.pad_token_id + 1 if model_config.model_type in _OFFSET_POSITIONS else 0
+    return int(places) - offset
+
+
+_OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "data2vec-text"}
+
+
+def new_model(ready: Preparation) -> Any:
+    """The backbone with a fresh token-classification head; its weights follow the seed."""
+    from transformers import AutoModelForTokenClassification
+
+    settings = ready.config.model
+    kwargs: dict[str, Any] = {}
+    if settings.attention:
+        kwargs["attn_implementation"] = settings.attention
+    try:
+        model = AutoModelForTokenClassification.from_pretrained(
+            ready.backbone,
+            **_source_options(settings),
+            id2label=dict(enumerate(ready.labels.tags)),
+            label2id=ready.labels.tag_ids,
+            ignore_mismatched_sizes=True,  # a model with another label set: a new head
+            use_safetensors=True,  # never a pickle
+            dtype="float32",
+            **kwargs,
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"backbone {ready.backbone}: cannot be loaded: {error}") from None
+    if ready.added_tokens:
+        model.resize_token_embeddings(len(ready.tokenizer), mean_resizing=False)
+        table = model.get_input_embeddings().weight.data
+        for id_, origin in ready.added_tokens.items():
+            table[id_] = table[origin].mean(dim=0)
+    if ready.config.training.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
+    if settings.dropout is not None:
+        for module in model.modules():
+            if type(module).__name__ in ("Dropout", "StableDropout"):
+                module.p = settings.dropout
+        for name in vars(model.config):
+            if name.endswith(("dropout", "dropout_prob")) and name != "classifier_dropout":
+                setattr(model.config, name, settings.dropout)
+    return model

@@ -1,0 +1,212 @@
+"""Training: one function from a configuration to a model directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import platform
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ie_model.config import Config
+from ie_model.dataset import WeightedDocuments, read_sources
+from ie_model.documents import Document
+from ie_model.errors import RunError
+from ie_model.model_directory import (
+    ModelSettings,
+    check_destination,
+    new_directory,
+    weights_fingerprint,
+    write_settings,
+)
+from ie_model.preparation import Preparation, new_model, prepare, work_dir
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What :func:`train` leaves behind.
+
+    ``losses`` are ``(step, mean loss since the last entry)``; ``metrics`` is the content of
+    ``metrics.json``; ``seconds`` is the time of the updates alone.
+    """
+
+    model_dir: Path
+    metrics: dict[str, Any]
+    losses: list[tuple[float, float]]
+    steps: int
+    seconds: float
+    tokens_per_second: float
+
+
+def train(
+    config: Config,
+    *,
+    documents: WeightedDocuments | None = None,
+    dev: Sequence[Document] | None = None,
+    resume: bool = False,
+) -> TrainResult:
+    """Fine-tune the configured backbone and write a model directory.
+
+    Args:
+        config: from :func:`ie_model.load_config`.
+        documents: ``(weight, document)`` pairs to train on instead of ``data.train``.
+        dev: documents for early stopping instead of ``data.dev``.
+        resume: go on from the last checkpoint of an interrupted run of the same config
+            (``training.checkpoint_every`` writes them). The weights come out as if the run
+            had never been interrupted.
+
+    Returns:
+        Where the model is and how training went.
+
+    Raises:
+        InputError: faulty data or settings, a missing backbone, nothing to resume.
+        RunError: the loss became NaN, or the model could not be saved.
+    """
+    import torch
+    import transformers
+
+    from ie_model.checkpoints import DevEvaluation, last_checkpoint
+    from ie_model.compact_embeddings import compact, restore
+    from ie_model.trainer import (
+        Progress,
+        SpanTrainer,
+        resolve_device,
+        resolve_precision,
+        training_arguments,
+    )
+
+    check_destination(config.output_dir)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    device = resolve_device(config.training)
+    precision = resolve_precision(config.training, device)
+    ready = prepare(config, documents, dev)
+    work = work_dir(config)
+    run_key = _run_key(config, ready.windows.fingerprint)
+    checkpoint = last_checkpoint(work, run_key, resume)
+    args = training_arguments(config.training, work, device, precision, ready.steps)
+    transformers.set_seed(config.training.seed)
+    model = new_model(ready)
+
+    pad_id = ready.tokenizer.pad_token_id or 0
+    compact(model, np.union1d(ready.windows.token_ids(), [pad_id]).astype(np.int64))
+    progress = Progress()
+    evaluation = DevEvaluation(ready, model, work) if ready.dev else None
+    trainer = SpanTrainer(
+        model, args, config=config.training, labels=ready.labels, windows=ready.windows,
+        batches=ready.batches, pad_id=pad_id,
+        callbacks=[progress, *([evaluation] if evaluation else [])],
+    )  # fmt: skip
+    progress.trainer = trainer
+    if trainer.is_world_process_zero():
+        log.info("%s", _summary(ready, device, precision))
+    began = time.monotonic()
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except torch.cuda.OutOfMemoryError as error:
+        raise RunError(
+            f"the GPU ran out of memory ({error}); lower training.batch_tokens, or set "
+            "training.gradient_checkpointing"
+        ) from None
+    seconds = time.monotonic() - began
+    if evaluation:
+        evaluation.load_best()
+    restore(model)
+
+    losses = [(h["step"], h["loss"]) for h in trainer.state.log_history if "loss" in h]
+    result = TrainResult(
+        config.output_dir, {}, losses, trainer.state.global_step, seconds,
+        progress.tokens_per_second,
+    )  # fmt: skip
+    if trainer.is_world_process_zero():
+        result.metrics.update(_finish(ready, model, result, evaluation))
+        shutil.rmtree(work, ignore_errors=True)
+    if ready.scratch:
+        shutil.rmtree(ready.scratch, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
+    return result
+
+
+def _run_key(config: Config, data: str) -> str:
+    """What must be equal for a checkpoint to be resumed."""
+    values = config.model_dump(mode="json", exclude={"output_dir"})
+    return hashlib.sha256(json.dumps([values, data]).encode()).hexdigest()
+
+
+def _summary(ready: Preparation, device: str, precision: str) -> str:
+    counts = ready.windows.ledger.to_dict()
+    lines = [
+        f"{ready.config.model.backbone} on {device} in {precision}, {ready.steps} updates",
+        "data: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()),
+    ]
+    for id_, entity in ready.windows.ledger.lost[:10]:
+        lines.append(
+            f"  masked: {id_} [{entity.start}, {entity.end}) {entity.label} {entity.text!r}"
+        )
+    return "\n".join(lines)
+
+
+def _finish(ready: Preparation, model: Any, result: TrainResult, evaluation: Any) -> dict[str, Any]:
+    """Write the model directory; returns what went into ``metrics.json``."""
+    from ie_model.evaluation import evaluate
+    from ie_model.model_card import write_card
+
+    config = ready.config
+    metrics: dict[str, Any] = {
+        "training": {
+            "steps": result.steps,
+            "seconds": round(result.seconds, 2),
+            "tokens_per_second": round(result.tokens_per_second),
+            "final_loss": result.losses[-1][1] if result.losses else None,
+            "losses": result.losses,
+            **ready.describe(),
+        }
+    }
+    if evaluation:
+        metrics["dev"] = evaluation.best_metrics
+    with new_directory(config.output_dir) as folder:
+        model.cpu().save_pretrained(folder)
+        ready.tokenizer.save_pretrained(folder)
+        (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+        settings = ModelSettings(
+            labels=ready.labels.labels,
+            tags=ready.labels.tags,
+            window=config.encoding.window,
+            overlap=config.encoding.overlap,
+            split_lines=config.encoding.split_lines,
+            touching=ready.labels.touching,
+            origin={
+                "backbone": config.model.backbone,
+                "seed": config.training.seed,
+                "data_fingerprint": ready.windows.fingerprint,
+                "weights_fingerprint": weights_fingerprint(folder),
+                "ledger": ready.windows.ledger.to_dict(),
+                "versions": versions(),
+            },
+        )
+        write_settings(folder, settings)
+        if config.data.test:
+            test = [d for _, d in read_sources(config.data.test, config.labels)]
+            metrics["test"] = evaluate(folder, test)
+        text = json.dumps(metrics, indent=2, ensure_ascii=False)
+        (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        write_card(folder, config, settings, metrics)
+    return metrics
+
+
+def versions() -> dict[str, str]:
+    """The versions that a set of weights depends on."""
+    names: Iterable[str] = ("ie-model", "torch", "transformers", "accelerate", "tokenizers")
+    return {"python": platform.python_version(), "numpy": np.__version__} | {
+        name: metadata.version(name) for name in names
+    }
