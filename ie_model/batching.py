@@ -1,0 +1,135 @@
+"""Batches by token budget over a look-ahead buffer: pure functions over lengths.
+
+A batch is padded to its longest item, so its cost is ``longest * items``. Sorting the
+buffer by length before cutting it into batches keeps the padding small; the caller gets
+indices back and puts the results where they belong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ie_model.errors import InputError
+
+Item = TypeVar("Item")
+
+
+def round_up(length: int, multiple: int) -> int:
+    """The smallest multiple of ``multiple`` that is at least ``length`` (and at least one)."""
+    return max(-(-length // multiple), 1) * multiple
+
+
+def token_budget_batches(
+    lengths: Sequence[int], budget: int, multiple: int = 8, max_items: int | None = None
+) -> list[list[int]]:
+    """Group item indices into batches that cost at most ``budget`` tokens after padding.
+
+    Items are taken longest first (equal lengths in the order given), so the first item of
+    a batch sets its padded length, ``round_up(length, multiple)``, and another joins while
+    ``padded * (items + 1) <= budget``. Every index appears exactly once; an item longer
+    than the budget is a batch of its own. Longest first also means that the largest
+    buffers are allocated once, at the start, and that the last batches are the short ones.
+
+    Raises :class:`InputError` for a budget, multiple or max_items below 1.
+    """
+    for name, value in (("budget", budget), ("multiple", multiple), ("max_items", max_items)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} is {value}: give a number of at least 1")
+    batches: list[list[int]] = []
+    padded = 0
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        current = batches[-1] if batches else None
+        full = (
+            current is None
+            or padded * (len(current) + 1) > budget
+            or (max_items is not None and len(current) >= max_items)
+        )
+        if full:
+            padded = round_up(lengths[index], multiple)
+            batches.append([index])
+        else:
+            batches[-1].append(index)
+    return batches
+
+
+def chunks_by_size(
+    items: Iterable[Item], size: Callable[[Item], int], limit: int, max_items: int | None = None
+) -> Iterator[list[Item]]:
+    """Cut a stream into consecutive lists whose sizes add up to at most ``limit``.
+
+    This is the look-ahead buffer: what one list holds is all that is kept in memory. An
+    item larger than the limit comes alone; no list is empty; order is kept.
+    """
+    chunk: list[Item] = []
+    total = 0
+    for item in items:
+        weight = size(item)
+        if chunk and (
+            total + weight > limit or (max_items is not None and len(chunk) >= max_items)
+        ):
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(item)
+        total += weight
+    if chunk:
+        yield chunk
+
+
+def first_occurrences(keys: Iterable[Hashable]) -> tuple[list[int], list[int]]:
+    """Which items need computing, and where every item finds its result.
+
+    Returns ``(firsts, inverse)``: ``firsts[k]`` is the index of the first item with the
+    k-th distinct key, and ``inverse[i]`` the ``k`` of item ``i``.
+    """
+    seen: dict[Hashable, int] = {}
+    firsts: list[int] = []
+    inverse: list[int] = []
+    for index, key in enumerate(keys):
+        slot = seen.setdefault(key, len(firsts))
+        if slot == len(firsts):
+            firsts.append(index)
+        inverse.append(slot)
+    return firsts, inverse
+
+
+def padded_tokens(
+    lengths: Sequence[int], batches: Iterable[Sequence[int]], multiple: int = 8
+) -> int:
+    """How many token places these batches compute, padding included."""
+    return sum(
+        round_up(max(lengths[i] for i in batch), multiple) * len(batch)
+        for batch in batches
+        if batch
+    )
+
+
+def padding_waste(
+    lengths: Sequence[int], batches: Iterable[Sequence[int]], multiple: int = 8
+) -> float:
+    """The share of computed token places that hold padding, 0 (none) to 1."""
+    batches = list(batches)
+    computed = padded_tokens(lengths, batches, multiple)
+    real = sum(lengths[i] for batch in batches for i in batch)
+    return 1.0 - real / computed if computed else 0.0
+
+
+def pad_batch(
+    rows: Sequence[npt.ArrayLike], pad_id: int, multiple: int = 8
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Stack token rows into ``(input_ids, attention_mask)``, both int64 [rows, padded length].
+
+    The padded length is that of the longest row, rounded up to ``multiple``; the mask is 1
+    over real tokens and 0 over padding.
+    """
+    arrays = [np.asarray(row) for row in rows]
+    length = round_up(max((a.size for a in arrays), default=1), multiple)
+    input_ids = np.full((len(arrays), length), pad_id, dtype=np.int64)
+    attention_mask = np.zeros((len(arrays), length), dtype=np.int64)
+    for k, array in enumerate(arrays):
+        input_ids[k, : array.size] = array
+        attention_mask[k, : array.size] = 1
+    return input_ids, attention_mask

@@ -1,0 +1,101 @@
+"""A benchmark's figures as a table and as a plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ie_model.errors import InputError
+
+
+def format_table(report: dict[str, Any]) -> str:
+    """The report as lines of plain text, fastest last."""
+    baselines = [row["name"] for row in report["rows"] if row["plan"] is None]
+    head = [
+        "",
+        "tokens/s",
+        "docs/s",
+        "tokens/CPU s",
+        *(f"x {b}" for b in baselines),
+        "agreement",
+        "padding",
+        "peak",
+    ]
+    lines = [head]
+    for row in report["rows"]:
+        lines.append(
+            [
+                row["name"],
+                f"{row['tokens_per_second']:,.0f}",
+                f"{row['documents_per_second']:,.1f}",
+                f"{row['tokens_per_cpu_second']:,.0f}",
+                *(f"{row[f'times {b}']:.2f}" for b in baselines),
+                _percent(row["agreement"], 2),
+                _percent(row.get("padding_waste"), 1),
+                _percent(row.get("peak_share"), 0),
+            ]
+        )
+    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
+    out = [
+        "  ".join(
+            c.ljust(w) if k == 0 else c.rjust(w)
+            for k, (c, w) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    machine = report["machine"]
+    out.insert(0, f"{machine.get('gpu') or machine['cpu']}, {report['threads']} threads; "
+               f"{report['documents']} documents, {report['tokens']:,} tokens, "
+               f"median of {report['rounds']} rounds")  # fmt: skip
+    peaks = [f"{name} {value / 1e9:,.0f}" for name, value in report["peaks"].items()]
+    out.append(f"measured matrix peak, 10^9 operations/s: {', '.join(peaks)}")
+    if report.get("other_work") is not None:
+        out.append(
+            f"all but the forward passes: {report['other_work']:.1%} of the fastest's CPU time"
+        )
+    for start in report["starts"]:
+        name = f"{start['engine']} {start['precision']}"
+        if "error" in start:
+            out.append(f"{name}: could not be started by itself: {start['error']}")
+        else:
+            out.append(
+                f"{name}: first answer after {start['first_answer_seconds']:.2f} s, one sentence "
+                f"{start['sentence_milliseconds']:.1f} ms, {start['peak_memory_mb']:,.0f} MB"
+            )
+    return "\n".join(out)
+
+
+def _percent(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def write_plot(report: dict[str, Any], path: str | Path) -> None:
+    """A bar chart of tokens per second as PNG, written whole or not at all.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("a plot needs matplotlib: pip install 'ie-model[bench]'") from error
+    rows = report["rows"]
+    figure = Figure(figsize=(8, 1.2 + 0.32 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    colours = ["#9a9a9a" if row["plan"] is None else "#2b6cb0" for row in rows]
+    bars = axes.barh(
+        [r["name"] for r in rows], [r["tokens_per_second"] for r in rows], color=colours
+    )
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=8)
+    axes.margins(x=0.12)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("tokens per second, strings in, entities out")
+    machine = report["machine"]
+    axes.set_title(f"{machine.get('gpu') or machine['cpu']}, {machine['cpus']} CPUs", fontsize=10)
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        figure.savefig(partial, format="png", dpi=150)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

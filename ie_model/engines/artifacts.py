@@ -1,0 +1,128 @@
+"""Where an engine's files live, and whether they belong to the model's present weights.
+
+Converted models are kept in the model directory, one folder per engine, so that they move
+with it: ``openvino/fp32.xml``, ``onnx/fp32.onnx``. Beside each stands a small JSON file,
+written last, with the digest of the weights it was made from: after a new training run
+into the same directory the old conversion is not used. A model directory that cannot be
+written to has its conversions in the user's cache folder instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ie_model.errors import RunError
+
+SUFFIXES = {"openvino": ".xml", "onnx": ".onnx"}
+_SAMPLES, _SAMPLE_BYTES = 64, 16_384
+
+
+def weights_digest(model_dir: Path) -> str:
+    """16 hex digits that change when the weights do.
+
+    Hashing 64 evenly spaced blocks of every weight file (and its size) takes milliseconds
+    where all of it would take seconds; training changes every block.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    files = sorted(p for p in model_dir.glob("*") if p.suffix in (".safetensors", ".bin"))
+    for path in [model_dir / "config.json", *files]:
+        size = path.stat().st_size
+        digest.update(f"{path.name}:{size}\n".encode())
+        with path.open("rb") as file:
+            for k in range(_SAMPLES):
+                file.seek(max(size - _SAMPLE_BYTES, 0) * k // (_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+                if size <= _SAMPLE_BYTES:
+                    break
+    return digest.hexdigest()
+
+
+def homes(model_dir: Path, engine: str) -> tuple[Path, Path]:
+    """The folders that may hold the engine's files: the model's own, then the cache's."""
+    from platformdirs import user_cache_path
+
+    return model_dir / engine, user_cache_path("ie_model") / weights_digest(model_dir) / engine
+
+
+def writable_home(model_dir: Path, engine: str) -> Path:
+    """The first of :func:`homes` that can be written to, created."""
+    for home in homes(model_dir, engine):
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(home, os.W_OK):
+            return home
+    raise RunError(
+        f"neither {model_dir} nor the user's cache folder can be written to: "
+        f"the {engine} engine has nowhere to keep the converted model; use engine='torch'"
+    )
+
+
+def locate(model_dir: Path, engine: str, precision: str) -> Path | None:
+    """The converted model made from the present weights, or None."""
+    for home in homes(model_dir, engine):
+        path = home / f"{precision}{SUFFIXES[engine]}"
+        if path.is_file() and read_facts(path).get("weights") == weights_digest(model_dir):
+            return path
+    return None
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What was written beside a converted model about how it was made; empty when absent."""
+    try:
+        return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def store(
+    model_dir: Path,
+    engine: str,
+    precision: str,
+    save: Callable[[Path], None],
+    facts: dict[str, Any],
+) -> Path:
+    """Save a converted model so that it is there whole or not at all; returns its path.
+
+    ``save`` gets a path in an empty folder and may write several files of that stem there
+    (``fp32.xml`` and ``fp32.bin``).
+    """
+    home = writable_home(model_dir, engine)
+    name = f"{precision}{SUFFIXES[engine]}"
+    scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=home))
+    try:
+        save(scratch / name)
+        facts = {"weights": weights_digest(model_dir), **facts}
+        sidecar = scratch / f"{precision}.json"
+        sidecar.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        (home / sidecar.name).unlink(missing_ok=True)
+        for file in scratch.iterdir():
+            _sync(file)
+        for file in sorted(scratch.iterdir(), key=lambda p: p == sidecar):
+            file.replace(home / file.name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return home / name
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def exclusive(model_dir: Path, engine: str) -> Iterator[None]:
+    """Only one process at a time converts a model or fills its compile cache."""
+    with FileLock(writable_home(model_dir, engine) / ".lock"):
+        yield

@@ -1,0 +1,32 @@
+"""A mention with a little text on both sides, for lists that people read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """``before`` and ``after`` are at most a line's text around ``mention``."""
+
+    before: str
+    mention: str
+    after: str
+
+
+def excerpt(text: str, start: int, end: int, around: int = 60) -> Excerpt:
+    """Cut ``[start, end)`` out of its line, with up to ``around`` characters on each side.
+
+    Cuts fall between words where there is a space; an ellipsis marks a cut.
+    """
+    left = max(text.rfind("\n", 0, start) + 1, start - around)
+    right = text.find("\n", end)
+    right = min(len(text) if right < 0 else right, end + around)
+    before, after = text[left:start], text[end:right]
+    if left > 0 and text[left - 1] != "\n":
+        _, space, rest = before.partition(" ")
+        before = "…" + (rest if space else before)
+    if right < len(text) and text[right] != "\n":
+        rest, space, _ = after.rpartition(" ")
+        after = (rest if space else after) + "…"
+    return Excerpt(before.lstrip(), text[start:end], after.rstrip())
