@@ -1,0 +1,100 @@
+"""Raw rows of CSV and TSV: finding where each ends, in spite of quotes and broken rows."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+from ie_model.errors import InputError
+from ie_model.scoring.options import ReadOptions
+from ie_model.scoring.raw import DELIMITERS, Origin, RawRow, need_columns, too_long
+from ie_model.scoring.sources import Source
+from ie_model.scoring.streams import Line
+
+
+class _Unclosed(Exception):
+    """A quoted field that goes on for longer than any row may."""
+
+
+class _Record:
+    """Feeds lines to ``csv.reader`` and remembers those of the row it is reading."""
+
+    def __init__(self, lines: Iterator[Line], limit: int) -> None:
+        self._lines = lines
+        self._again: list[Line] = []
+        self._limit = limit
+        self._bytes = 0
+        self.taken: list[Line] = []
+
+    def __iter__(self) -> _Record:
+        return self
+
+    def __next__(self) -> str:
+        if self.taken and self._bytes > self._limit:
+            raise _Unclosed
+        line = self._again.pop() if self._again else next(self._lines)
+        self.taken.append(line)
+        self._bytes += len(line.data)
+        return (line.data + (line.ending or b"\n")).decode("utf-8", "surrogateescape")
+
+    def start(self) -> None:
+        """A new row begins with the next line."""
+        self.taken.clear()
+        self._bytes = 0
+
+    def give_back(self) -> None:
+        """All lines but the first are read again, as rows of their own."""
+        self._again.extend(reversed(self.taken[1:]))
+        del self.taken[1:]
+
+    def raw(self) -> bytes:
+        """The row as it stands in the file, without its last line ending."""
+        last = self.taken[-1]
+        return b"".join(line.data + line.ending for line in self.taken[:-1]) + last.data
+
+
+def csv_rows(source: Source, lines: Iterator[Line], options: ReadOptions) -> Iterator[RawRow]:
+    """Rows of a table with a header; a field in quotes may hold line breaks.
+
+    A quote that is never closed would swallow the rest of the file: where a row of several
+    lines turns out broken, its first line alone is set aside and the next is read afresh.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), options.max_line))
+    record = _Record(lines, options.max_line)
+    delimiter = DELIMITERS[source.format]
+    reader = csv.reader(record, delimiter=delimiter, strict=True)
+    try:
+        header = next(reader)
+    except StopIteration:
+        return
+    except (csv.Error, _Unclosed) as error:
+        raise InputError(f"{source.path}, line 1: the header cannot be read: {error}") from error
+    columns = _check_header(source, [h.strip() for h in header], options)
+    origin = Origin(source.name, source.format, columns)
+    while True:
+        record.start()
+        fault = None
+        try:
+            next(reader)
+        except StopIteration:
+            return
+        except _Unclosed:
+            fault = ("csv", "a quote is opened and not closed")
+        except csv.Error as error:
+            fault = ("csv", str(error))
+        if fault is not None:
+            record.give_back()
+            reader = csv.reader(record, delimiter=delimiter, strict=True)
+        number = record.taken[0].number
+        if any(line.cut for line in record.taken):
+            yield RawRow(origin, number, record.raw()[:4096], too_long(options))
+        elif fault is not None or record.raw().strip():
+            yield RawRow(origin, number, record.raw(), fault)
+
+
+def _check_header(source: Source, header: list[str], options: ReadOptions) -> tuple[str, ...]:
+    for name in set(header):
+        if header.count(name) > 1:
+            raise InputError(f"{source.path}, line 1: the column {name!r} occurs twice")
+    need_columns(source, header, options)
+    return tuple(header)

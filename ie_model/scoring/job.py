@@ -1,0 +1,314 @@
+"""A scoring job: begun or resumed, fed, accounted for, and brought to its one output."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+import ie_model
+from ie_model.errors import InputError, RunError
+from ie_model.scoring.assembly import DamagedPart, assemble, join_rejected
+from ie_model.scoring.files import TEMPORARY, remove_temporary, sync_folder, write_json
+from ie_model.scoring.manifest import (
+    INPUTS,
+    JOURNAL,
+    MANIFEST,
+    Manifest,
+    changes,
+    refusal,
+    sources_digest,
+)
+from ie_model.scoring.options import CutOptions, ReadOptions, Target, WriteOptions, as_settings
+from ie_model.scoring.parquet_rows import kept_types
+from ie_model.scoring.parts import check_available, output_schema
+from ie_model.scoring.placement import default_cut
+from ie_model.scoring.raw import Meter
+from ie_model.scoring.readers import read_iterable
+from ie_model.scoring.scorer import Task
+from ie_model.scoring.shards import Key, Shard, ShardRecord, UnitEnd, cut, read_unit
+from ie_model.scoring.sources import Source, find_sources, units
+from ie_model.scoring.streams import STDIN
+from ie_model.scoring.summary import load_summary, totals
+
+_WORK_FILES = {"lock", "parts", "rejected", MANIFEST, JOURNAL, INPUTS}
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name in _WORK_FILES or path.suffix == TEMPORARY
+
+
+class Job:
+    """Everything about a job but who does the work; use it in a ``with`` block.
+
+    Args:
+        inputs: files, folders, patterns or ``-``; or ``items``, any iterable of rows.
+        target: where the output goes.
+        read, write, cut: how rows are read, written, and cut into shards; ``None`` for
+            what suits the ``device`` and the size of the input.
+        model: what identifies the model, a flat JSON object.
+        overwrite: throw away an output, or the state of a job, that is there already.
+
+    Raises:
+        InputError: an input cannot be read, the output was begun with something else, or
+            another process is at work on it.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        inputs: Sequence[str | Path] = (),
+        items: Iterable[Any] | None = None,
+        read: ReadOptions,
+        write: WriteOptions,
+        cut: CutOptions | None,
+        device: str,
+        model: Mapping[str, Any],
+        max_rejected: int | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        check_available(write)
+        self.target, self.read, self.write = target, read, write
+        self.items, self.max_rejected, self._overwrite = items, max_rejected, overwrite
+        self.sources = [] if items is not None else find_sources(inputs, read.format, target.owns)
+        self.cut = cut or default_cut(device, self.input_bytes)
+        schema = None
+        if write.format == "parquet":
+            schema = output_schema(write, kept_types(self.sources, read))
+        self.task = Task(target.work.absolute(), read, write, schema)
+        self.identity: dict[str, Any] = {
+            "inputs": sources_digest(self.sources),
+            "model": dict(model),
+            "settings": as_settings(read, write, self.cut) | {"version": ie_model.__version__},
+        }
+        self.complete: dict[str, Any] | None = None
+
+    def __enter__(self) -> Job:
+        work = self.target.work
+        if not work.parent.is_dir():
+            raise InputError(f"{self.target.path}: the folder {work.parent} does not exist")
+        try:
+            work.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{work}: cannot be made: {error.strerror}") from error
+        self._lock = FileLock(work / "lock", timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"{self.target.path}: another process is at work on this output; wait for it, "
+                "or give another output"
+            ) from None
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if hasattr(self, "manifest"):
+            self.manifest.close()
+        work = self.target.work
+        if work.exists() and not (work / MANIFEST).exists():
+            self._clear_work()
+            (work / "lock").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # there is somebody else's file in it
+                work.rmdir()
+        self._lock.release()
+
+    def _begin(self) -> None:
+        output, work = Path(self.target.path), self.target.work
+        self._check_ours(output, work)
+        if self._overwrite:
+            self._remove(output, self.target.rejected, self.target.summary)
+            self._clear_work()
+        begun = (work / MANIFEST).exists()
+        if not begun:
+            self._clear_work()
+            # An empty folder is an invitation, not an output.
+            there = output.exists() and not (output.is_dir() and not any(output.iterdir()))
+            if there and self.target.summary.exists():
+                self.complete = self._already_complete()
+                return
+            if there:
+                raise InputError(
+                    f"{output}: exists, and is not the output of a finished scoring job; give "
+                    "another output, or replace it with --overwrite"
+                )
+            self._remove(self.target.summary)
+        for folder in (self.task.parts, self.task.refused):
+            folder.mkdir(exist_ok=True)
+            remove_temporary(folder)
+        remove_temporary(work)
+        self.manifest = Manifest(
+            work, self.sources, self.identity["model"], self.identity["settings"]
+        )
+        if not self.manifest.assembling:  # else the parts may be in their place already
+            for key in list(self.manifest.finished):
+                if not self.task.part(key).exists():
+                    self.manifest.forget(key)
+        records = self.manifest.finished.values()
+        self.resumed_rows = sum(r.rows for r in records)
+        self.resumed_bytes = sum(r.bytes for r in records)
+        self._rejected = sum(r.rejected for r in records)
+        self._check_rejected()
+
+    @staticmethod
+    def _check_ours(output: Path, work: Path) -> None:
+        """Nothing of anybody else's is ever deleted, whatever the options."""
+        foreign = [p for p in work.iterdir() if not _is_ours(p)]
+        if output.is_dir():
+            foreign += [p for p in output.iterdir() if not p.name.startswith("part-")]
+        if foreign:
+            raise InputError(
+                f"{foreign[0]}: not a scoring job's file, so its folder cannot be used for one; "
+                "give another output"
+            )
+
+    def _already_complete(self) -> dict[str, Any]:
+        if not self.rereadable:
+            raise InputError(
+                f"{self.target.path}: exists already; give another output, or replace it with "
+                "--overwrite"
+            )
+        summary = load_summary(self.target.summary)
+        before = summary["job"]
+        found = [] if before["inputs"] == self.identity["inputs"] else ["the input has changed"]
+        for what in ("model", "settings"):
+            found += changes(before[what], self.identity[what], what.removesuffix("s"))
+        if found:
+            raise refusal(found, self.target.work)
+        return summary | {"already_complete": True}
+
+    def _clear_work(self) -> None:
+        for path in self.target.work.iterdir():
+            if path.name != "lock" and _is_ours(path):
+                self._remove(path)
+
+    @staticmethod
+    def _remove(*paths: Path) -> None:
+        for path in paths:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    @property
+    def input_bytes(self) -> int:
+        """Bytes of all input files as they lie on the disk; 0 where unknown."""
+        return sum(source.size for source in self.sources)
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether the input can be read again, as standard input and iterators cannot."""
+        return self.items is None and all(source.path != STDIN for source in self.sources)
+
+    def unread(self) -> list[tuple[int, list[Source]]]:
+        """The units of files that have to be read: all but those that are finished.
+
+        A file whose time of change is new, with the size and sample it had, is read once
+        more, and the rows of its finished shards are compared.
+        """
+        return [
+            (number, unit)
+            for number, unit in enumerate(units(self.sources))
+            if self.manifest.input_touched or not self.manifest.unit_finished(number)
+        ]
+
+    def finished_inputs(self, unit: int | None = None) -> dict[Key, str]:
+        """Finished shards (of one unit), and the digest of the rows each was made of."""
+        return {
+            key: record.input
+            for key, record in self.manifest.finished.items()
+            if unit is None or key.unit == unit
+        }
+
+    def pending(self) -> Iterator[Shard | UnitEnd]:
+        """The shards still to be done, read as they are asked for."""
+        finished = self.finished_inputs()
+        if self.items is not None:
+            yield from cut(read_iterable(self.items), 0, self.cut, Meter(), finished)
+            return
+        for number, unit in self.unread():
+            yield from read_unit(number, unit, self.read, self.cut, finished)
+
+    def commit(self, record: ShardRecord) -> None:
+        """A shard is done and on the disk: note it for good.
+
+        Raises:
+            RunError: its rows do not add up, or more rows are rejected than allowed.
+        """
+        if record.rows != record.written + record.rejected:
+            raise RunError(
+                f"shard {record.key}: {record.rows} rows in, {record.written} out and "
+                f"{record.rejected} rejected: a bug, please report it"
+            )
+        self.manifest.commit(record)
+        self._rejected += record.rejected
+        self._check_rejected()
+
+    def _check_rejected(self) -> None:
+        if self.max_rejected is not None and self._rejected > self.max_rejected:
+            records = sorted(self.manifest.finished.items())
+            first = [r.first_rejected for _, r in records if r.rejected][:3]
+            raise RunError(
+                f"{self._rejected} rows rejected, more than the {self.max_rejected} allowed: "
+                f"{'; '.join(first)}. All of them: {self.task.refused}. Repair the input, or give "
+                "the same command a larger --max-rejected to go on"
+            )
+
+    def totals(self, run: Mapping[str, Any]) -> dict[str, Any]:
+        """The summary of a job whose shards are all finished.
+
+        Args:
+            run: what it should say about this run (seconds, workers).
+
+        Raises:
+            RunError: a shard is missing.
+        """
+        return totals(self._records(), run) | {
+            "output": self.target.path,
+            "job": self.identity | {"engine": self.manifest.header["engine"]},
+        }
+
+    def _records(self) -> list[ShardRecord]:
+        """The records of all shards, in the order of the input."""
+        manifest = self.manifest
+        keys = [Key(u, k) for u, count in sorted(manifest.units.items()) for k in range(count)]
+        missing = [str(key) for key in keys if key not in manifest.finished]
+        expected = 1 if self.items is not None else sum(1 for _ in units(self.sources))
+        if missing or len(manifest.units) != expected:
+            raise RunError(f"shards are missing: {', '.join(missing[:5]) or 'unread input'}")
+        return [manifest.finished[key] for key in keys]
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Put the output together, write the summary beside it, and remove the job's state.
+
+        Raises:
+            RunError: a part is not what was written; its shard is forgotten, so that the
+                same call does it again.
+        """
+        records, work = self._records(), self.target.work
+        self.manifest.begin_assembly()
+        try:
+            join_rejected(self.task, records, self.target.rejected)
+            assemble(self.task, records, self.target)
+        except DamagedPart as error:
+            self.manifest.forget(Key.parse(error.key))
+            raise RunError(f"{error}; run the same command again to make it anew") from error
+        except OSError as error:
+            raise RunError(
+                f"{self.target.path}: cannot be put together: {error}; all rows are scored and "
+                "kept, run the same command again when there is room"
+            ) from error
+        write_json(self.target.summary, summary, scratch=work)
+        self.manifest.close()
+        # In this order: with the manifest gone, what remains here is no job any more.
+        (work / MANIFEST).unlink()
+        sync_folder(work)

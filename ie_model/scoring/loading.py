@@ -1,0 +1,93 @@
+"""Which model a job uses, and how a worker loads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ie_model.scoring.files import digest
+from ie_model.scoring.scorer import Pipe
+
+_IDENTITY_FILES = ("ie_model.json", "config.json", "tokenizer.json")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoader:
+    """Loads a model directory in a worker: the extractor factory of ordinary jobs."""
+
+    model_dir: str
+    engine: str
+    precision: str
+    batch_tokens: int | None = None
+    multiple: int | None = None
+    streams: int | None = None
+    min_score: float | None = None
+    normalise: bool = False
+
+    @classmethod
+    def resolve(
+        cls,
+        model_dir: str | Path,
+        engine: str = "auto",
+        precision: str = "auto",
+        device: str = "auto",
+        *,
+        min_score: float | None = None,
+        normalise: bool = False,
+    ) -> ModelLoader:
+        """Decide once, for all workers, what ``auto`` stands for.
+
+        Workers that decided for themselves, by a plan measured on their own machine, would
+        mix engines or batches, and so scores, in one output.
+
+        Raises:
+            InputError: not a model directory.
+        """
+        from ie_model.engines import choose_engine
+        from ie_model.model_directory import read_settings
+        from ie_model.plan import load_plan
+
+        folder = Path(model_dir).absolute()
+        read_settings(folder)
+        plan = load_plan(folder) if engine == precision == "auto" else None
+        found = cls(str(folder), engine, precision, min_score=min_score, normalise=normalise)
+        if plan is not None and plan.device in ("auto", device):
+            found = replace(
+                found, engine=plan.engine, precision=plan.precision,
+                batch_tokens=plan.batch_tokens, multiple=plan.multiple, streams=plan.streams,
+            )  # fmt: skip
+        return replace(found, engine=choose_engine(device)) if found.engine == "auto" else found
+
+    def __call__(self, threads: int | None, device: str) -> Pipe:
+        """The extractor, on ``device`` with ``threads`` compute threads."""
+        from ie_model.extractor import Extractor
+
+        return Extractor.from_pretrained(
+            self.model_dir, self.engine, precision=self.precision, threads=threads,
+            device=device, batch_tokens=self.batch_tokens, multiple=self.multiple,
+            streams=self.streams, min_score=self.min_score, normalise=self.normalise,
+        )  # fmt: skip
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the answers: the model's files and how it is run.
+
+        Where the model lies is no part of it; which precision ``auto`` stood for is noted
+        when the first worker has loaded it.
+        """
+        from ie_model.engines import artifacts
+        from ie_model.model_directory import weights_fingerprint
+
+        folder = Path(self.model_dir)
+        found: dict[str, Any] = {"weights": weights_fingerprint(folder)}
+        for name in _IDENTITY_FILES:
+            if (folder / name).is_file():
+                found[name] = digest((folder / name).read_bytes())
+        if self.precision == "int8":
+            # The same weights can be quantised in more than one way.
+            file = artifacts.locate(folder, self.engine, "int8")
+            data = file.with_suffix(".bin") if file and file.suffix == ".xml" else file
+            found["int8"] = digest(data.read_bytes()) if data else None
+        for name in ("engine", "precision", "batch_tokens", "multiple", "min_score", "normalise"):
+            found[name] = getattr(self, name)
+        return found

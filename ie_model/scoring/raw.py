@@ -1,0 +1,76 @@
+"""Raw rows: a row as it was found, before anybody asked what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ie_model.documents import Document
+from ie_model.errors import InputError
+from ie_model.scoring.options import ReadOptions
+from ie_model.scoring.sources import Source
+
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where rows come from: the file's name, its format, and for CSV its header."""
+
+    name: str
+    format: str
+    columns: tuple[str, ...] = ()
+
+
+class RawRow(NamedTuple):
+    """One row as found; ``line`` counts from 1 (rows, for Parquet and iterables).
+
+    ``fault`` is ``(kind, reason)`` where the row could not even be cut out of its file.
+    """
+
+    origin: Origin
+    line: int
+    raw: bytes | dict[str, Any] | str | Document | object
+    fault: tuple[str, str] | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the row takes; the same on every reading."""
+        raw = self.raw
+        if isinstance(raw, dict):
+            return sum(len(v) if isinstance(v, str | bytes) else 8 for v in raw.values())
+        if isinstance(raw, Document):
+            return len(raw.text) if isinstance(raw.text, str) else 8
+        return len(raw) if isinstance(raw, bytes | str) else 8
+
+
+class Meter:
+    """How far reading has come, in bytes of the input as it lies on the disk."""
+
+    def __init__(self) -> None:
+        self.finished = 0
+        self.current = 0
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far, over all files."""
+        return self.finished + self.current
+
+
+def too_long(options: ReadOptions) -> tuple[str, str]:
+    """The fault of a line that was not read to its end; ``raw`` holds its first 4096 bytes."""
+    reason = f"the line is longer than {options.max_line} bytes (max_chars {options.max_chars})"
+    return ("too_large", reason)
+
+
+def need_columns(source: Source, columns: Iterable[str], options: ReadOptions) -> None:
+    """Raise :class:`InputError` if a column that the options name is not there."""
+    there = list(columns)
+    wanted = [options.text_column, *options.keep]
+    if options.id_column is not None:
+        wanted.append(options.id_column)
+    for name in wanted:
+        if name not in there:
+            known = ", ".join(there).encode("utf-8", "backslashreplace").decode()
+            raise InputError(f"{source.path}: no column {name!r}; its columns: {known}")

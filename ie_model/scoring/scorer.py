@@ -1,0 +1,167 @@
+"""One shard through the model and onto the disk: the work that every runner shares."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ie_model.batching import first_occurrences
+from ie_model.documents import Document
+from ie_model.errors import RunError
+from ie_model.scoring.files import digest, write_whole
+from ie_model.scoring.options import ReadOptions, WriteOptions
+from ie_model.scoring.parts import Scored, encode_part
+from ie_model.scoring.rows import Rejected, Row, read_row
+from ie_model.scoring.shards import Key, Shard, ShardRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+_FAILURES = 10
+"""Texts of a shard the model may fail on, even if they are more than half of it."""
+
+
+class Pipe(Protocol):
+    """What scoring asks of an extractor: texts in, documents out, in order."""
+
+    def pipe(self, items: Iterable[str], *, on_error: Any = ...) -> Iterator[Document]:
+        """One document for each text; a failed one carries ``error``."""
+        ...
+
+
+Factory = Callable[[int | None, str], Pipe]
+"""Loads the model in a worker: ``factory(threads, device)``. It must pickle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker has to know to do any shard of a job."""
+
+    work: Path
+    read: ReadOptions
+    write: WriteOptions
+    schema: pa.Schema | None
+
+    @property
+    def parts(self) -> Path:
+        """The folder of the finished shards' output."""
+        return self.work / "parts"
+
+    @property
+    def refused(self) -> Path:
+        """The folder of the finished shards' rejected rows."""
+        return self.work / "rejected"
+
+    def part(self, key: Key | str) -> Path:
+        """The file of a shard's output."""
+        return self.parts / f"part-{key}.{self.write.format}"
+
+    def rejected(self, key: Key | str) -> Path:
+        """The file of a shard's rejected rows; absent where there are none."""
+        return self.refused / f"part-{key}.jsonl"
+
+
+class Scorer:
+    """An extractor at work on the shards of a job."""
+
+    def __init__(self, extractor: Any, task: Task) -> None:
+        self._extractor, self._task = extractor, task
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        """What was loaded, which must be the same in every worker of a job."""
+        engine = getattr(self._extractor, "engine", None)
+        return {"name": getattr(engine, "name", ""), "precision": getattr(engine, "precision", "")}
+
+    def _computed(self) -> tuple[int, int]:
+        """Tokens and token places so far; nothing of an extractor that does not count."""
+        return getattr(self._extractor, "computed", (0, 0))
+
+    def __call__(self, shard: Shard) -> ShardRecord:
+        """Score a shard, write its part and its rejected rows, and say what was done.
+
+        The same shard gives the same bytes: equal texts are computed once, within the
+        shard, and nothing of another shard touches it.
+
+        Raises:
+            RunError: the extractor gave back another number of documents than it was given,
+                or failed on more than half of them.
+            OSError: the disk is full or not writable.
+        """
+        started = time.perf_counter()
+        before = self._computed()
+        rows = [read_row(raw, self._task.read) for raw in shard.rows]
+        sound = [row for row in rows if isinstance(row, Row)]
+        firsts, inverse = first_occurrences(row.text for row in sound)
+        texts = [sound[i].text for i in firsts]
+        predicted = list(self._extractor.pipe(texts, on_error="yield"))
+        if len(predicted) != len(texts):
+            raise RunError(
+                f"{shard.place}: the model gave {len(predicted)} answers to {len(texts)} texts"
+            )
+        failed = [document.error for document in predicted if document.error is not None]
+        if len(failed) > max(_FAILURES, len(texts) // 2):
+            # Not these rows are bad, but the model, its engine or the machine.
+            raise RunError(f"the model failed on {len(failed)} of {len(texts)} texts: {failed[0]}")
+        answers = (predicted[k] for k in inverse)
+        scored: list[Scored] = []
+        refused: list[Rejected] = []
+        for row in rows:
+            if isinstance(row, Rejected):
+                refused.append(row)
+                continue
+            answer = next(answers)
+            if answer.error is not None:
+                refused.append(Rejected(row.raw, "prediction", answer.error))
+            else:
+                scored.append((row, answer.entities))
+
+        part = encode_part(scored, self._task.write, self._task.schema)
+        write_whole(self._task.part(shard.key), part)
+        lines = b"".join(row.to_json() for row in refused)
+        if refused:
+            write_whole(self._task.rejected(shard.key), lines)
+        after = self._computed()
+        return ShardRecord(
+            key=str(shard.key),
+            rows=len(shard.rows),
+            written=len(scored),
+            input=shard.digest,
+            output=digest(part),
+            refused=digest(lines) if refused else "",
+            duplicates=len(sound) - len(firsts),
+            entities=dict(sorted(Counter(e.label for _, es in scored for e in es).items())),
+            kinds=dict(sorted(Counter(r.kind for r in refused).items())),
+            first_rejected=_describe(refused[0]) if refused else "",
+            characters=sum(len(row.text) for row, _ in scored),
+            tokens=after[0] - before[0],
+            places=after[1] - before[1],
+            seconds=round(time.perf_counter() - started, 3),
+            bytes=shard.bytes,
+            peak_memory=peak_memory(),
+        )
+
+
+def _describe(row: Rejected) -> str:
+    return f"{row.raw.origin.name} line {row.raw.line}: {row.reason}"
+
+
+def peak_memory() -> int:
+    """The largest resident set of this process so far, in bytes; 0 where unknown."""
+    # getrusage() would do, but on Linux a process begins with the figure of its parent.
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return 0

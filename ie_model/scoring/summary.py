@@ -1,0 +1,68 @@
+"""What a job did, in numbers."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ie_model.errors import InputError
+from ie_model.scoring.scorer import peak_memory
+from ie_model.scoring.shards import ShardRecord
+
+
+def totals(records: Sequence[ShardRecord], run: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary of all shards of a job.
+
+    ``rows`` = ``documents`` + ``rejected``. ``tokens`` went through the model (equal texts
+    of a shard once), ``padding_waste`` is the share of computed token places that held
+    padding. ``scoring_seconds`` adds up what all workers spent in all runs of the job;
+    ``run`` is about the last one alone. Memory is in MiB, the largest of any process.
+    """
+    entities: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    for record in records:
+        entities.update(record.entities)
+        kinds.update(record.kinds)
+
+    def total(name: str) -> int:
+        return sum(getattr(record, name) for record in records)
+
+    tokens, places = total("tokens"), total("places")
+    rows, documents, rejected = total("rows"), total("written"), total("rejected")
+    assert rows == documents + rejected
+    return {
+        "rows": rows,
+        "documents": documents,
+        "rejected": rejected,
+        "rejected_by_kind": dict(sorted(kinds.items())),
+        "duplicates": total("duplicates"),
+        "entities": sum(entities.values()),
+        "entities_by_label": dict(sorted(entities.items())),
+        "characters": total("characters"),
+        "tokens": tokens,
+        "padding_waste": round(1 - tokens / places, 4) if places else None,
+        "shards": len(records),
+        "scoring_seconds": round(total("seconds"), 1),
+        "peak_memory_mib": {
+            "reader": round(peak_memory() / 2**20),
+            "worker": round(max((r.peak_memory for r in records), default=0) / 2**20),
+        },
+        "run": dict(run),
+    }
+
+
+def load_summary(path: Path) -> dict[str, Any]:
+    """Read a summary that an earlier job wrote.
+
+    Raises:
+        InputError: it is not one.
+    """
+    try:
+        summary = json.loads(path.read_text())
+        summary["job"]["inputs"], summary["rows"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the summary of a scoring job; use --overwrite") from error
+    return dict(summary)

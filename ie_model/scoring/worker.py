@@ -1,0 +1,86 @@
+"""A worker process: loads the model once, then does shards until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ie_model.errors import InputError
+from ie_model.scoring.scorer import Scorer
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a worker runs: its compute threads, the CPUs it is pinned to, its device."""
+
+    threads: int | None = None
+    cpus: tuple[int, ...] = ()
+    device: str = "cpu"
+
+
+def pin(placement: Placement) -> None:
+    """Keep this process to its CPUs and threads; call it before any numeric library loads."""
+    if placement.cpus and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, placement.cpus)
+    if placement.threads is not None:
+        for name in _THREAD_VARIABLES:
+            os.environ[name] = str(placement.threads)
+        os.environ["RAYON_NUM_THREADS"] = str(placement.threads)
+
+
+def work(connection: Connection, payload: bytes, placement: Placement) -> None:
+    """The life of a worker process.
+
+    Takes shards from the connection and answers ``("done", record)``. The first message is
+    ``("ready", engine)``; the last, when something fails, ``("failed", message, is_input)``.
+    ``None`` asks it to finish the shard in hand and to leave the ones that wait.
+    """
+    # Ctrl-C reaches the whole process group: the parent decides when a worker ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    stop = threading.Event()
+    threading.Thread(target=_receive, args=(connection, inbox, stop), daemon=True).start()
+    try:
+        pin(placement)
+        # Pickled twice: unpickling may import torch, which must come after the pinning.
+        factory, task = pickle.loads(payload)
+        scorer = Scorer(factory(placement.threads, placement.device), task)
+        connection.send(("ready", scorer.engine))
+        while True:
+            shard = inbox.get()
+            if stop.is_set():
+                break
+            connection.send(("done", scorer(shard)))
+    except BrokenPipeError:
+        os._exit(1)
+    except BaseException as error:
+        said = str(error) if isinstance(error, InputError) else "".join(
+            traceback.format_exception_only(error)
+        )  # fmt: skip
+        connection.send(("failed", said.strip(), isinstance(error, InputError)))
+        os._exit(1)
+    # An engine's own threads must not keep a worker alive that has nothing left to do.
+    os._exit(0)
+
+
+def _receive(connection: Connection, inbox: queue.SimpleQueue[Any], stop: threading.Event) -> None:
+    """Take messages while the model works, so that the parent never waits to send."""
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            # The parent is gone, perhaps killed: whatever is in hand will be done again.
+            os._exit(1)
+        if message is None:
+            stop.set()
+        inbox.put(message)
