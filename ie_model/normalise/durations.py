@@ -1,0 +1,85 @@
+"""Lengths of time in news prose (``three and a half hours``) to ISO 8601 durations."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ie_model.normalise.numbers import read_number
+
+UNIT = (
+    r"(second|sec|minute|min|hour|hr|day|week|fortnight|month|quarter|year|decade|centur(?:y|ie))s?"
+)
+_MODIFIER = re.compile(
+    r"(about|around|roughly|approximately|nearly|almost|some|barely|just under|just over|under"
+    r"|just shy of|shy of|less than|fewer than|more than|over|at least|up to|as long as"
+    r"|well over)\s+"
+    r"|(?:another|additional|an additional|a further|the|only|just|exactly|a period of|period of"
+    r"|space of|a full|full|a whole)\s+"
+)
+_BEHIND = r"(?:[\s-]+(?:more|consecutive|straight|full|whole|additional))?[\s-]*"
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """``count`` of a unit; ``approximate`` also for bounds (``more than two weeks``)."""
+
+    count: Fraction
+    unit: str
+    approximate: bool = False
+
+    def iso(self) -> str | None:
+        """ISO 8601: 7/2 hours is ``PT3H30M``; ``None`` where there is no exact form."""
+        count, unit = self.count, self.unit
+        if unit in _COMPOUND:
+            factor, unit = _COMPOUND[unit]
+            count *= factor
+        whole, rest = divmod(count, 1)
+        parts = [(whole, unit)] if whole or not rest else []
+        if rest:
+            factor, smaller = _SMALLER.get(unit, (0, ""))
+            if not smaller or (rest * factor).denominator != 1:
+                return None
+            parts.append((int(rest * factor), smaller))
+        days = "".join(f"{n}{u[0].upper()}" for n, u in parts if u not in _CLOCK)
+        clock = "".join(f"{n}{u[0].upper()}" for n, u in parts if u in _CLOCK)
+        return f"P{days}T{clock}" if clock else f"P{days}"
+
+
+_COMPOUND = {"decade": (10, "year"), "century": (100, "year"), "fortnight": (2, "week")}
+_COMPOUND["quarter"] = (3, "month")
+_SMALLER = {"year": (12, "month"), "day": (24, "hour"), "hour": (60, "minute")}
+_SMALLER["minute"] = (60, "second")
+_CLOCK = ("hour", "minute", "second")
+
+
+def unit_of(word: str) -> str:
+    """The full singular name of what ``UNIT`` matched."""
+    short = {"sec": "second", "min": "minute", "hr": "hour"}
+    return short.get(word, "century" if word.startswith("centur") else word)
+
+
+def read_length(text: str) -> Length | None:
+    """The length that a whole folded text states, else ``None``.
+
+    A bare unit (``hour``) is none, nor is a range or a vague number (``several weeks``).
+    """
+    pos, approximate = 0, False
+    while match := _MODIFIER.match(text, pos):
+        approximate, pos = approximate or match[1] is not None, match.end()
+    single = re.compile(rf"an?\s+{UNIT}(?:\s+and\s+a\s+(half))?").fullmatch(text, pos)
+    if single:
+        return Length(Fraction(3, 2) if single[2] else Fraction(1), unit_of(single[1]), approximate)
+    adjective = re.compile(rf"{UNIT}[\s-]long").fullmatch(text, pos)
+    if adjective:
+        return Length(Fraction(1), unit_of(adjective[1]), approximate)
+    found = read_number(text, pos)
+    if found is None or found[0].vague:
+        return None
+    number, end = found
+    of = r"(?:(?:of\s+)?an?\s+)?" if number.value < 1 else ""  # "half an hour"
+    unit = re.compile(rf"{_BEHIND}{of}{UNIT}(?:[\s-](?:long|period))?").fullmatch(text, end)
+    if not unit:
+        return None
+    return Length(number.value, unit_of(unit[1]), approximate or number.loose)
