@@ -1,0 +1,221 @@
+"""The `ie-model` command: each command is the thin face of one plain function.
+
+Only light imports stand at the top, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ie_model import cli_annotations, cli_backbones, cli_evaluation, cli_scoring, cli_serving
+from ie_model.errors import InputError, RunError
+
+app = typer.Typer(
+    name="ie-model",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+app.add_typer(cli_annotations.app, name="annotations")
+app.add_typer(cli_backbones.app, name="backbones")
+
+
+@app.callback()
+def options(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Train, evaluate and serve span extraction for security news.
+
+    Exit codes: 0 done, 1 something failed, 2 a mistake in the input or the options.
+    """
+    if version:
+        from ie_model import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("ie_model").setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML configuration.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the resolved config, data and steps; stop.")
+    ] = False,
+) -> None:
+    """Fine-tune a model as a configuration says.
+
+    Example: ie-model train configs/default.yaml training.epochs=3 output_dir=runs/quick
+    """
+    from ie_model.config import load_config
+
+    settings = load_config(config, overrides or [])
+    if dry_run:
+        _dry_run(settings)
+        return
+    from ie_model import training
+
+    result = training.train(settings, resume=resume)
+    for part in ("dev", "test"):
+        if part in result.metrics:
+            from ie_model.metrics import format_table
+
+            typer.echo(f"\n{part} documents:\n{format_table(result.metrics[part])}")
+    typer.echo(
+        f"{result.model_dir}: trained in {result.seconds:.0f} s, {result.steps} updates, "
+        f"{result.tokens_per_second:,.0f} tokens/s"
+    )
+
+
+def _dry_run(settings: object) -> None:
+    import json
+
+    from ie_model.config import Config
+    from ie_model.preparation import prepare
+
+    assert isinstance(settings, Config)
+    typer.echo(settings.to_yaml())
+    typer.echo(json.dumps(prepare(settings).describe(), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    gold: Annotated[Path, typer.Argument(help="Annotated documents: a file, folder or glob.")],
+    format: Annotated[str | None, typer.Option(help="Format; by content if not given.")] = None,
+    text_dir: Annotated[
+        Path | None, typer.Option(help="Where the .txt files of brat annotations are.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--json", help="Write the metrics here.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+) -> None:
+    """Score a model on annotated documents.
+
+    Example: ie-model evaluate runs/default annotations/seeds --text-dir seeds
+    """
+    import json
+
+    from ie_model import evaluation
+    from ie_model.extractor import Extractor
+    from ie_model.metrics import format_table
+    from ie_model.model_directory import write_text
+
+    extractor = Extractor.from_pretrained(model, engine, precision=precision)
+    metrics = evaluation.evaluate(extractor, gold, format=format, text_dir=text_dir)
+    typer.echo(format_table(metrics))
+    ledger = metrics["ledger"]
+    typer.echo(
+        f"gold entities: {ledger['gold_seen']} seen, {ledger['gold_representable']} "
+        f"representable, {ledger['gold_lost']} lost; truncated {ledger['truncated']}"
+    )
+    if output is not None:
+        write_text(output, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+        typer.echo(f"metrics written to {output}")
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Texts or documents in any format; - is standard input."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="A text given right here.")] = None,
+    to: Annotated[str, typer.Option(help="table, jsonl or html.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write here, not to standard output.")
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(help="Leave out entities scored lower [default: the model's thresholds]."),
+    ] = None,
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Add ISO dates and numbers to the entities.")
+    ] = False,
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+) -> None:
+    """Extract entities from a text, from files or from standard input.
+
+    Example: ie-model predict runs/default article.txt --to html -o article.html
+    """
+    from ie_model.extractor import Extractor
+    from ie_model.prediction import read_texts, render
+
+    if to not in ("table", "jsonl", "html"):
+        raise InputError(f"--to {to!r}: use table, jsonl or html")
+    documents = read_texts(files or [], text)
+    extractor = Extractor.from_pretrained(
+        model, engine, precision=precision, min_score=min_score, normalise=normalise
+    )
+    rendered = render(extractor.pipe(documents), to)
+    if output is None:
+        for part in rendered:
+            typer.echo(part)
+        return
+    from ie_model.model_directory import write_text
+
+    write_text(output, "\n".join(rendered) + "\n")
+    typer.echo(f"written to {output}", err=True)
+
+
+cli_evaluation.register(app)
+for _command in (cli_scoring.score, cli_serving.export, cli_serving.bench):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line; turn every failure into one clear message and an exit code."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments  # wherever it stands
+    arguments = [a for a in arguments if a != "--debug"]
+    try:
+        code = app(arguments, standalone_mode=False)
+    except InputError as error:
+        code = _fail(error, 2, debug)
+    except RunError as error:
+        code = _fail(error, 1, debug)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted", err=True)
+        code = 130
+    except BrokenPipeError:  # the reader of our output, such as head, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of click
+            error.show()
+            code = 2
+        else:
+            message = f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
+            code = _fail(RunError(message), 1, debug, error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: Exception, code: int, debug: bool, cause: Exception | None = None) -> int:
+    if debug:
+        raise cause or error
+    typer.echo(f"error: {error}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""``ie-model score``: batch scoring from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def score(
+    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders, 'patterns', or - for standard input."),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A .jsonl, .jsonl.gz, .jsonl.zst or .parquet file, a folder/ of parts, or -.",
+        ),
+    ],
+    format: Annotated[
+        str,
+        typer.Option(
+            help="jsonl, csv, tsv, parquet, text (a document per file), lines (one per line); "
+            "auto goes by file names."
+        ),
+    ] = "auto",
+    text_column: Annotated[str, typer.Option(help="The column with the text.")] = "text",
+    id_column: Annotated[
+        str | None,
+        typer.Option(help="The column with the id [default: id if there is one, else FILE:ROW]."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="A column to carry through; repeatable.")
+    ] = None,
+    max_chars: Annotated[int, typer.Option(help="Reject longer texts.")] = 1_000_000,
+    max_rejected: Annotated[
+        int | None, typer.Option(help="Stop after more rejected rows than this.")
+    ] = None,
+    output_format: Annotated[
+        str, typer.Option(help="jsonl, jsonl.gz, jsonl.zst or parquet; auto goes by the name.")
+    ] = "auto",
+    per_entity: Annotated[
+        bool, typer.Option("--per-entity", help="Parquet: one row an entity.")
+    ] = False,
+    text: Annotated[bool, typer.Option(help="Repeat the texts in the output.")] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew, whatever is there.")
+    ] = False,
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    min_score: Annotated[
+        float | None,
+        typer.Option(help="Leave out entities scored lower [default: the model's thresholds]."),
+    ] = None,
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Add the values of dates and quantities.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes [default: one a GPU, or one a CPU core]; 0: none besides this one."
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads a worker [default: a fair share].")
+    ] = None,
+    shard_rows: Annotated[
+        int | None, typer.Option(help="Rows of a shard, the unit of resuming.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    ray: Annotated[bool, typer.Option("--ray", help="Work on a Ray cluster.")] = False,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Where it is [default: $RAY_ADDRESS, else a new local one].")
+    ] = None,
+    actors: Annotated[
+        int | None, typer.Option(help="Models to load [default: as many as fit].")
+    ] = None,
+    actor_cpus: Annotated[int, typer.Option(help="CPUs of each.")] = 1,
+    actor_gpus: Annotated[float, typer.Option(help="GPUs of each.")] = 0,
+) -> None:
+    """Extract from millions of documents, each exactly once.
+
+    Stop it, kill it, pull the plug: the same command goes on where it was, and the output
+    is the same, byte for byte. Rows that cannot be read are set aside, each with its file,
+    line and reason, in OUTPUT.rejected.jsonl; counts and speeds are in OUTPUT.summary.json.
+
+    Example: ie-model score runs/default corpus/ -o entities.jsonl.gz --keep date
+    """
+    from ie_model.errors import InputError
+    from ie_model.scoring import (
+        CutOptions,
+        Interrupted,
+        ReadOptions,
+        WriteOptions,
+        score,
+        score_on_ray,
+    )
+
+    if ray and (workers is not None or threads is not None or device != "auto"):
+        raise InputError("--workers, --threads and --device are for one machine: with --ray, "
+                         "use --actors, --actor-cpus and --actor-gpus")  # fmt: skip
+    options: dict[str, Any] = {
+        "engine": engine,
+        "precision": precision,
+        "min_score": min_score,
+        "normalise": normalise,
+        "read": ReadOptions(format, text_column, id_column, tuple(keep or ()), max_chars),
+        "write": WriteOptions(output_format, per_entity, text),
+        "cut": None if shard_rows is None else CutOptions(rows=shard_rows),
+        "max_rejected": max_rejected,
+        "overwrite": overwrite,
+        "progress": not quiet,
+    }
+    try:
+        if ray:
+            summary = score_on_ray(
+                inputs, output, model, address=ray_address, actors=actors,
+                actor_cpus=actor_cpus, actor_gpus=actor_gpus, **options,
+            )  # fmt: skip
+        else:
+            summary = score(
+                inputs, output, model, device=device, workers=workers, threads=threads, **options
+            )  # fmt: skip
+    except Interrupted as stopped:
+        typer.echo(f"score: {stopped}", err=True)
+        raise typer.Exit(128 + stopped.signal) from None
+    speed = f"{summary['run']['documents_per_second']:,.0f} documents/s"
+    if summary.get("already_complete"):
+        speed = "finished before, nothing to do"
+    typer.echo(
+        f"score: {summary['rows']:,} rows in = {summary['documents']:,} documents out + "
+        f"{summary['rejected']:,} rejected; {summary['entities']:,} entities; {speed}",
+        err=True,
+    )
