@@ -1,0 +1,174 @@
+"""Tiny tokenizers and models of the real classes, with random weights, built offline."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+WORDS = """
+the a an of in on to and or by from police forces army troops iraqi iraq syria kirkuk
+hawija federal cleared tuesday monday august operation strike strikes clearance said u s
+coalition backed is isis alpha word first second line one two three four five six seven
+eight 2018 3 9 000
+""".split()
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _same_logging_for_every_test():
+    """Commands and exporters change log levels; that must not reach the next test."""
+    logger = logging.getLogger("ie_model")
+    level, root_level = logger.level, logging.root.level
+    threshold = logging.root.manager.disable
+    yield
+    logger.setLevel(level)
+    logging.root.setLevel(root_level)
+    logging.disable(threshold)
+    for name, child in logging.root.manager.loggerDict.items():
+        if name.startswith("ie_model") and isinstance(child, logging.Logger):
+            child.disabled = False
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of public data sets, where it is present."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared data folder is not there")
+    return SHARED
+
+
+def make_bert_tokenizer(folder: Path):
+    """A WordPiece tokenizer (uncased, as MiniLM's) over a tiny vocabulary."""
+    from transformers import BertTokenizerFast
+
+    letters = [chr(c) for c in range(33, 127)] + list("abcdefghijklmnopqrstuvwxyz")
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    pieces += letters + ["##" + c for c in "abcdefghijklmnopqrstuvwxyz0123456789"]
+    vocabulary = list(dict.fromkeys(pieces))
+    file = folder / "vocab.txt"
+    file.write_text("\n".join(vocabulary), encoding="utf-8")
+    return BertTokenizerFast(vocab=str(file), do_lower_case=True, model_max_length=512)
+
+
+def make_byte_tokenizer():
+    """A byte-level BPE tokenizer, as RoBERTa's: offsets may start with a space."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([" ".join(WORDS)] * 3, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(
+        ("</s>", 2), ("<s>", 0), trim_offsets=False, add_prefix_space=False
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", cls_token="<s>",
+        sep_token="</s>", pad_token="<pad>", unk_token="<unk>", mask_token="<mask>",
+        model_max_length=512,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def bert_tokenizer(tmp_path_factory):
+    return make_bert_tokenizer(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.fixture(scope="session")
+def byte_tokenizer():
+    return make_byte_tokenizer()
+
+
+TINY = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "intermediate_size": 64, "max_position_embeddings": 514}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory, bert_tokenizer) -> Path:
+    """A BERT encoder of random weights with its tokenizer, as a local folder."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    folder = tmp_path_factory.mktemp("backbone")
+    torch.manual_seed(0)
+    BertModel(BertConfig(vocab_size=len(bert_tokenizer), **TINY)).save_pretrained(folder)
+    bert_tokenizer.save_pretrained(folder)
+    return folder
+
+
+SENTENCES = [
+    "[[ACTOR|Iraqi federal police]] cleared [[LOCATION|Hawija]] on [[DATE|Tuesday]].",
+    "[[ACTOR|Coalition]] [[OPERATION|strikes]] in [[LOCATION|Syria]] on [[DATE|Monday]].",
+    "[[QUANTITY|three]] [[OPERATION|strikes]] by the [[ACTOR|army]] in [[LOCATION|Kirkuk]].",
+    "The [[ACTOR|police]] said [[DATE|Monday]] the [[OPERATION|clearance operation]] is on.",
+    "[[ACTOR|U.S.-backed forces]] cleared [[QUANTITY|nine]] of [[QUANTITY|ten]].",
+    "In [[DATE|August]] [[ACTOR|ISIS]] said: one, two, [[QUANTITY|three]].",
+    "[[LOCATION|Hawija]] is in [[LOCATION|Iraq]], said the [[ACTOR|federal police]].",
+    "From [[LOCATION|Kirkuk]] to [[LOCATION|Syria]] by [[DATE|Tuesday]].",
+]
+
+
+@pytest.fixture
+def tiny_config(tmp_path, tiny_backbone):
+    """A configuration that trains the tiny encoder on eight sentences in a second."""
+    from ie_model.config import parse_config
+
+    data = tmp_path / "sentences.txt"
+    data.write_text("\n".join(SENTENCES) + "\n", encoding="utf-8")
+
+    def make(**training):
+        settings = {"epochs": 1, "threads": 1, "precision": "fp32", "device": "cpu", **training}
+        return parse_config(
+            {
+                "output_dir": str(tmp_path / "model"),
+                "data": {
+                    "train": [{"path": str(data), "format": "markup"}],
+                    "cache_dir": str(tmp_path / "cache"),
+                },
+                "model": {"backbone": str(tiny_backbone)},
+                "encoding": {"window": 96, "overlap": 16},
+                "training": settings,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory, tiny_backbone) -> Path:
+    """A model directory whose tiny model has learned the eight sentences."""
+    from ie_model.config import parse_config
+    from ie_model.training import train
+
+    folder = tmp_path_factory.mktemp("tiny")
+    data = folder / "sentences.txt"
+    data.write_text("\n".join(SENTENCES) + "\n", encoding="utf-8")
+    config = parse_config(
+        {
+            "output_dir": str(folder / "model"),
+            "data": {
+                "train": [{"path": str(data), "format": "markup"}],
+                "cache_dir": str(folder / "cache"),
+            },
+            "model": {"backbone": str(tiny_backbone), "dropout": 0.0},
+            "encoding": {"window": 96, "overlap": 16},
+            "training": {
+                "epochs": 60, "learning_rate": 0.01, "threads": 1, "precision": "fp32",
+                "device": "cpu",
+            },
+        }
+    )  # fmt: skip
+    return train(config).model_dir

@@ -1,0 +1,70 @@
+"""A deterministic stand-in for the extractor, which worker processes can load by name."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ie_model.documents import Document, Entity
+from ie_model.errors import InputError
+
+_NAME = re.compile(r"[A-Z]\w+")
+
+
+class FakeExtractor:
+    """Marks capitalised words; some words make it fail, wait, or take its process down."""
+
+    def __init__(self, marker: Path | None, delay: float, label: str) -> None:
+        self.marker, self.delay, self.label = marker, delay, label
+        self.calls: list[str] = []
+
+    def pipe(self, items: Iterable[str], *, on_error: Any = "raise") -> Iterator[Document]:
+        for text in items:
+            self.calls.append(text)
+            if self.delay:
+                time.sleep(self.delay)
+            if "raises" in text:
+                raise ValueError("the model does not like this text")
+            if "kills-once" in text and self.marker is not None and not self.marker.exists():
+                self.marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if "always-kills" in text:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if "fails" in text:
+                yield Document(text, error="too strange")
+                continue
+            yield Document(
+                text,
+                tuple(
+                    Entity(m.start(), m.end(), self.label, len(m[0]) / 100, m[0])
+                    for m in _NAME.finditer(text)
+                ),
+            )
+
+
+@dataclass(frozen=True)
+class FakeFactory:
+    marker: Path | None = None
+    delay: float = 0.0
+    label: str = "ACTOR"
+
+    def __call__(self, threads: int | None, device: str) -> FakeExtractor:
+        return FakeExtractor(self.marker, self.delay, self.label)
+
+
+@dataclass(frozen=True)
+class NoModel:
+    """A factory that fails, by the caller's fault or not."""
+
+    input_error: bool
+
+    def __call__(self, threads: int | None, device: str) -> FakeExtractor:
+        if self.input_error:
+            raise InputError("no such model")
+        raise OSError("no disk")

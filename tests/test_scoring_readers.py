@@ -1,0 +1,367 @@
+"""Files into rows: every format, every compression, every kind of bad row."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ie_model.documents import Document
+from ie_model.errors import InputError
+from ie_model.scoring.options import ReadOptions
+from ie_model.scoring.raw import Meter
+from ie_model.scoring.readers import read_iterable, read_source
+from ie_model.scoring.rows import Rejected, Row, read_row
+from ie_model.scoring.sources import differences, find_sources, units
+from ie_model.scoring.streams import ByteStream
+
+
+def read(path, **options):
+    """All rows of a file, folder or pattern."""
+    chosen = ReadOptions(**options)
+    paths = path if isinstance(path, list) else [path]
+    return [
+        read_row(raw, chosen)
+        for source in find_sources(paths, chosen.format)
+        for raw in read_source(source, chosen, Meter())
+    ]
+
+
+def texts(rows):
+    return [row.text for row in rows if isinstance(row, Row)]
+
+
+def bad(rows):
+    return [(row.raw.line, row.kind) for row in rows if isinstance(row, Rejected)]
+
+
+def test_jsonl_ids_and_kept_columns(tmp_path):
+    file = tmp_path / "news.jsonl"
+    file.write_text('{"id": 7, "text": "a", "day": 1}\n\n{"text": "b"}\n', encoding="utf-8")
+    first, second = read(file, keep=("day",))
+    assert (first.id, first.text, first.kept) == ("7", "a", {"day": 1})
+    assert (second.id, second.kept) == ("news.jsonl:3", {"day": None})
+
+
+def test_jsonl_every_kind_of_bad_row_is_set_aside_with_its_line(tmp_path):
+    lines = [
+        b'{"text": "fine"}',
+        b'{"text": "broken',
+        b"[1, 2]",
+        b'{"body": "no text"}',
+        b'{"text": null}',
+        b'{"text": 5}',
+        b'{"text": "\xff\xfe"}',
+        b'{"text": "half a pair \\ud83d"}',
+        b'{"text": "' + b"x" * 101 + b'"}',
+        b'{"text": "NaN", "n": NaN}',
+        b'{"id": {}, "text": "object as id"}',
+        b'{"text": "a line of its own \xe2\x80\xa8 separator"}\r',
+        b'{"text": ' + b"[" * 100_000,
+        b'{"id": "\\ud800", "text": "a"}',
+        b'{"text": "last, no line break"}',
+    ]
+    file = tmp_path / "bad.jsonl"
+    file.write_bytes(b"\n".join(lines))
+    rows = read(file, max_chars=100)
+    assert texts(rows) == ["fine", "a line of its own \u2028 separator", "last, no line break"]
+    kinds = ["json", "json", "missing", "missing", "type", "encoding", "surrogate", "too_large"]
+    kinds += ["json", "type", "json", "surrogate"]
+    assert bad(rows) == list(zip([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14], kinds, strict=True))
+    for row in rows:
+        if isinstance(row, Rejected):
+            written = json.loads(row.to_json())
+            assert written["file"] == "bad.jsonl"
+            assert written["reason"]
+            assert "raw" in written or "raw_base64" in written
+    assert json.loads(rows[1].to_json())["raw"] == '{"text": "broken'
+
+
+def test_jsonl_huge_line_takes_no_memory_and_the_rest_is_read(tmp_path):
+    file = tmp_path / "huge.jsonl.gz"
+    with gzip.open(file, "wb") as out:
+        out.write(b'{"text": "a"}\n{"text": "')
+        for _ in range(40):
+            out.write(b"x" * (1 << 20))
+        out.write(b'"}\n{"text": "b"}\n')
+    options = ReadOptions(max_chars=1000)
+    (source,) = find_sources([file])
+    raw = list(read_source(source, options, Meter()))
+    assert [r.line for r in raw] == [1, 2, 3]
+    assert len(raw[1].raw) == 4096
+    rows = [read_row(r, options) for r in raw]
+    assert texts(rows) == ["a", "b"]
+    assert bad(rows) == [(2, "too_large")]
+
+
+def test_jsonl_array_is_refused_with_a_remedy(tmp_path):
+    file = tmp_path / "array.json"
+    file.write_text('[{"text": "a"}]')
+    with pytest.raises(InputError, match="jq -c"):
+        read(file)
+
+
+@pytest.mark.parametrize("packing", ["gz", "zst"])
+def test_compressed_files_of_several_members(tmp_path, packing):
+    zstandard = pytest.importorskip("zstandard")
+    pack = gzip.compress if packing == "gz" else zstandard.ZstdCompressor().compress
+    file = tmp_path / f"a.jsonl.{packing}"
+    file.write_bytes(pack(b'{"text": "a"}\n{"te') + pack(b'xt": "b"}\n'))
+    assert texts(read(file)) == ["a", "b"]
+    # The content decides: a wrong name does no harm.
+    file.rename(tmp_path / "b.jsonl")
+    assert texts(read(tmp_path / "b.jsonl")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("packing", ["gz", "zst"])
+def test_compressed_file_cut_short_is_an_error_not_an_end(tmp_path, packing):
+    zstandard = pytest.importorskip("zstandard")
+    rng = random.Random(0)
+    plain = b"".join(b'{"text": "%d"}\n' % rng.getrandbits(500) for _ in range(20_000))
+    packed = gzip.compress(plain) if packing == "gz" else zstandard.compress(plain)
+    file = tmp_path / f"a.jsonl.{packing}"
+    file.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match="cut short"):
+        read(file)
+
+
+def test_stream_position_never_passes_the_file_and_reaches_its_end(tmp_path):
+    file = tmp_path / "a.jsonl.gz"
+    packed = gzip.compress(b'{"text": "a"}\n' * 10_000)
+    file.write_bytes(packed)
+    (source,) = find_sources([file])
+    meter = Meter()
+    for _ in read_source(source, ReadOptions(), meter):
+        assert meter.position <= len(packed)
+    assert meter.position == len(packed)
+
+
+def test_utf16_is_named(tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"text": "a"}\n', encoding="utf-16")
+    with pytest.raises(InputError, match="UTF-16"):
+        read(file)
+
+
+def test_csv_quotes_line_breaks_and_byte_order_mark(tmp_path):
+    file = tmp_path / "a.csv"
+    content = 'id,text,day\r\n1,"two\r\nlines, one ""row""",x\r\n2,plain,y\r\n\r\n3,"",z\r\n'
+    file.write_bytes(b"\xef\xbb\xbf" + content.encode())
+    rows = read(file, keep=("day",))
+    assert [(r.id, r.text, r.kept["day"]) for r in rows] == [
+        ("1", 'two\r\nlines, one "row"', "x"),
+        ("2", "plain", "y"),
+        ("3", "", "z"),
+    ]
+    assert [r.raw.line for r in rows] == [2, 4, 6]
+
+
+def test_csv_broken_rows_cost_one_line_each(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_bytes(
+        b"text,n\n"
+        b"good,1\n"
+        b'"never closed,2\n'
+        b"good,3\n"
+        b'"quoted good",4\n'
+        b"too,many,fields\n"
+        b"few\n"
+        b"not \xff utf-8,7\n"
+        b'"two\nlines",8\n'
+        b'"open to the end,9\n'
+        b"good,10\n"
+    )
+    rows = read(file)
+    assert texts(rows) == ["good", "good", "quoted good", "two\nlines", "good"]
+    assert bad(rows) == [(3, "csv"), (6, "csv"), (7, "csv"), (8, "encoding"), (11, "csv")]
+
+
+def test_csv_missing_column_names_those_there_are(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("body,day\nx,1\n")
+    with pytest.raises(InputError, match="no column 'text'; its columns: body, day"):
+        read(file)
+    assert texts(read(file, text_column="body")) == ["x"]
+
+
+def test_tsv_reads_tabs(tmp_path):
+    file = tmp_path / "a.tsv"
+    file.write_text('text\tday\nit is 5" long\tmonday\n')
+    assert texts(read(file)) == ['it is 5" long']
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+        ),
+        max_size=8,
+    )
+)
+def test_csv_written_by_python_comes_back(tmp_path_factory, table):
+    file = tmp_path_factory.mktemp("csv") / "a.csv"
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    writer.writerow(["text", "other"])
+    writer.writerows(table)
+    file.write_bytes(out.getvalue().encode())
+    rows = read(file, keep=("other",))
+    assert [(r.text, r.kept["other"]) for r in rows] == table
+
+
+def test_text_files_are_documents_and_lines_can_be(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "b.txt").write_bytes(b"One.\r\nTwo.\n")
+    (tmp_path / "sub" / "a.txt").write_bytes(b"Three.\n")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "bad.txt").write_bytes(b"\xff")
+    (tmp_path / ".hidden.txt").write_bytes(b"x")
+    (tmp_path / "README.md").write_bytes(b"x")
+    rows = read(tmp_path)
+    assert [(r.id, r.text) for r in rows if isinstance(r, Row)] == [
+        ("b.txt", "One.\r\nTwo.\n"),
+        ("empty.txt", ""),
+        ("sub/a.txt", "Three.\n"),
+    ]
+    assert bad(rows) == [(1, "encoding")]
+    lines = read(tmp_path / "b.txt", format="lines")
+    assert [(r.id, r.text) for r in lines] == [("b.txt:1", "One."), ("b.txt:2", "Two.")]
+
+
+def test_parquet_rows_types_and_bad_values(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    broken = pa.array([b"fine", b"\xff", None, b"x" * 101]).cast(pa.string(), safe=False)
+    table = pa.table(
+        {"text": broken, "id": [1, 2, 3, 4], "day": ["a", "b", "c", "d"], "x": [0] * 4}
+    )
+    file = tmp_path / "a.parquet"
+    pq.write_table(table, file)
+    rows = read(file, keep=("day",), max_chars=100)
+    assert [(r.id, r.text, r.kept) for r in rows if isinstance(r, Row)] == [
+        ("1", "fine", {"day": "a"})
+    ]
+    assert bad(rows) == [(2, "encoding"), (3, "missing"), (4, "too_large")]
+    assert json.loads(rows[1].to_json())["raw"]["text"] == "\\xff"
+
+
+def test_parquet_column_of_another_type_is_the_files_fault(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"text": [1, 2]}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="holds int64, not strings"):
+        read(tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(InputError, match="no readable Parquet"):
+        read(tmp_path / "b.parquet")
+
+
+def test_iterable_takes_strings_documents_and_mappings():
+    items = [
+        "a",
+        Document("b", id="d", meta={"m": 1}),
+        {"text": "c", "id": 3},
+        4,
+        {"text": "\ud800"},
+    ]
+    options = ReadOptions()
+    rows = [read_row(raw, options) for raw in read_iterable(items)]
+    assert [(r.id, r.text, dict(r.kept)) for r in rows if isinstance(r, Row)] == [
+        ("iterable:1", "a", {}),
+        ("d", "b", {"m": 1}),
+        ("3", "c", {}),
+    ]
+    assert bad(rows) == [(4, "type"), (5, "surrogate")]
+    assert json.loads(rows[4].to_json())["raw"] == {"text": "\ud800"}
+
+
+def test_iterable_takes_a_dataset():
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_dict({"text": ["a", "b", None], "id": [1, 2, 3]})
+    rows = [read_row(raw, ReadOptions()) for raw in read_iterable(data)]
+    assert [(r.id, r.text) for r in rows if isinstance(r, Row)] == [("1", "a"), ("2", "b")]
+    assert bad(rows) == [(3, "missing")]
+
+
+def test_id_column_asked_for_is_needed(tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"key": "k", "text": "a"}\n{"text": "b"}\n{"key": 1.5, "text": "c"}\n')
+    rows = read(file, id_column="key")
+    assert rows[0].id == "k"
+    assert bad(rows) == [(2, "missing"), (3, "type")]
+
+
+def test_sources_order_and_names_do_not_depend_on_where_they_lie(tmp_path):
+    for home in ("one", "two"):
+        for name in ("b.jsonl", "a.jsonl", "sub/c.jsonl.gz", "z.md"):
+            file = tmp_path / home / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b'{"text": "x"}\n')
+    names = [[s.name for s in find_sources([tmp_path / home])] for home in ("one", "two")]
+    assert names == [["a.jsonl", "b.jsonl", "sub/c.jsonl.gz"]] * 2
+    pattern = [s.name for s in find_sources([str(tmp_path / "one" / "**" / "*.jsonl*")])]
+    assert pattern == names[0]
+    twice = find_sources([tmp_path / "one" / "b.jsonl", tmp_path / "one"])
+    assert [s.name for s in twice] == ["b.jsonl", "a.jsonl", "sub/c.jsonl.gz"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([], "no input"),
+        (["nowhere.jsonl"], "no such file"),
+        (["nowhere/*.jsonl"], "no readable file"),
+        (["-", "a.jsonl"], "cannot be mixed"),
+    ],
+)
+def test_sources_that_are_not_there(inputs, message):
+    with pytest.raises(InputError, match=message):
+        find_sources(inputs)
+
+
+def test_sources_changed_files_are_named(tmp_path):
+    a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    a.write_text("x" * 300_000)
+    b.write_text("y")
+    before = find_sources([tmp_path])
+    content = bytearray(a.read_bytes())
+    content[299_999] = ord("z")
+    a.write_bytes(bytes(content))
+    assert differences(before, find_sources([tmp_path])) == ["a.jsonl: its content has changed"]
+    b.write_text("yy")
+    assert "b.jsonl: was 1 bytes, is 2" in differences(before, find_sources([tmp_path]))
+    b.unlink()
+    assert "b.jsonl: no longer among the input" in differences(before, find_sources([tmp_path]))
+
+
+def test_units_gather_small_files_and_leave_large_ones_alone(tmp_path):
+    for name, size in (("a", 10), ("b", 10), ("c", (32 << 20) - 15), ("d", 10)):
+        with (tmp_path / f"{name}.txt").open("wb") as file:
+            file.truncate(size)
+    found = [[s.name for s in unit] for unit in units(find_sources([tmp_path]))]
+    assert found == [["a.txt", "b.txt"], ["c.txt", "d.txt"]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=400), st.integers(1, 30))
+def test_lines_are_cut_and_counted_whatever_the_bytes(tmp_path_factory, data, limit):
+    file = tmp_path_factory.mktemp("lines") / "a"
+    data = b"-" + data  # no byte order mark, no compression
+    file.write_bytes(data)
+    with ByteStream(str(file)) as stream:
+        lines = list(stream.lines(limit))
+    assert [line.number for line in lines] == list(range(1, len(lines) + 1))
+    assert len(lines) == data.count(b"\n") + (not data.endswith(b"\n"))
+    assert all(len(line.data) <= limit for line in lines)
+    if not any(line.cut for line in lines):
+        assert b"".join(line.data + line.ending for line in lines) == data
+    else:
+        assert max(len(line) for line in data.split(b"\n")) > limit
