@@ -20,6 +20,7 @@ _HOMES = {
     "LabelSet": "labels",
     "RunError": "errors",
     "TrainResult": "training",
+    "distill": "distillation",
     "evaluate": "evaluation",
     "load_config": "config",
     "read_documents": "corpus",
@@ -39,6 +40,7 @@ __all__ = [
     "RunError",
     "TrainResult",
     "__version__",
+    "distill",
     "evaluate",
     "load_config",
     "read_documents",
@@ -50,6 +52,7 @@ __all__ = [
 if TYPE_CHECKING:
     from ie_model.config import Config, load_config
     from ie_model.corpus import read_documents, write_documents
+    from ie_model.distillation import distill
     from ie_model.documents import Document, Entity
     from ie_model.errors import IEModelError, InputError, RunError
     from ie_model.evaluation import evaluate

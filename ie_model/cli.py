@@ -9,12 +9,16 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ie_model import cli_annotations, cli_backbones, cli_evaluation, cli_scoring, cli_serving
 from ie_model.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from ie_model.config import Config
+    from ie_model.training import TrainResult
 
 app = typer.Typer(
     name="ie-model",
@@ -24,6 +28,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Beside = Annotated[
+    list[Path] | None,
+    typer.Option("--with", help="Another model, its probabilities averaged in. Repeatable."),
+]
 
 app.add_typer(cli_annotations.app, name="annotations")
 app.add_typer(cli_backbones.app, name="backbones")
@@ -73,7 +81,52 @@ def train(
         return
     from ie_model import training
 
-    result = training.train(settings, resume=resume)
+    _show(training.train(settings, resume=resume))
+
+
+@app.command()
+def distill(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(help="Trained model directory; several are averaged. Repeatable."),
+    ] = None,
+    student: Annotated[Path, typer.Option(help="YAML configuration of the student.")] = Path(
+        "configs/distilled.yaml"
+    ),
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(help="Texts to learn from beside the annotated ones. Repeatable."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the resolved config, data and steps; stop.")
+    ] = False,
+) -> None:
+    """Train a small model on what larger ones say of annotated and of plain text.
+
+    Example: ie-model distill --teacher runs/accurate --student configs/distilled.yaml
+    --unlabelled news/
+    """
+    from ie_model.config import load_config
+    from ie_model.distillation import distillation_config
+
+    settings = distillation_config(
+        load_config(student, overrides or []), teacher or [], unlabelled or []
+    )
+    if dry_run:
+        _dry_run(settings)
+        return
+    from ie_model import training
+
+    _show(training.train(settings, resume=resume))
+
+
+def _show(result: TrainResult) -> None:
     for part in ("dev", "test"):
         if part in result.metrics:
             from ie_model.metrics import format_table
@@ -85,13 +138,11 @@ def train(
     )
 
 
-def _dry_run(settings: object) -> None:
+def _dry_run(settings: Config) -> None:
     import json
 
-    from ie_model.config import Config
     from ie_model.preparation import prepare
 
-    assert isinstance(settings, Config)
     typer.echo(settings.to_yaml())
     typer.echo(json.dumps(prepare(settings).describe(), indent=2, ensure_ascii=False))
 
@@ -107,6 +158,7 @@ def evaluate(
     output: Annotated[Path | None, typer.Option("--json", help="Write the metrics here.")] = None,
     engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    beside: Beside = None,
 ) -> None:
     """Score a model on annotated documents.
 
@@ -119,7 +171,8 @@ def evaluate(
     from ie_model.metrics import format_table
     from ie_model.model_directory import write_text
 
-    extractor = Extractor.from_pretrained(model, engine, precision=precision)
+    models = [model, *beside] if beside else model
+    extractor = Extractor.from_pretrained(models, engine, precision=precision)
     metrics = evaluation.evaluate(extractor, gold, format=format, text_dir=text_dir)
     typer.echo(format_table(metrics))
     ledger = metrics["ledger"]
@@ -153,6 +206,7 @@ def predict(
     ] = False,
     engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    beside: Beside = None,
 ) -> None:
     """Extract entities from a text, from files or from standard input.
 
@@ -164,8 +218,9 @@ def predict(
     if to not in ("table", "jsonl", "html"):
         raise InputError(f"--to {to!r}: use table, jsonl or html")
     documents = read_texts(files or [], text)
+    models = [model, *beside] if beside else model
     extractor = Extractor.from_pretrained(
-        model, engine, precision=precision, min_score=min_score, normalise=normalise
+        models, engine, precision=precision, min_score=min_score, normalise=normalise
     )
     rendered = render(extractor.pipe(documents), to)
     if output is None:

@@ -1,8 +1,8 @@
 """The typed configuration: pydantic models, YAML files with ``extends:``, dotted overrides.
 
 Every key is read by some code and described by the line under it. Paths to data are
-relative to the file that states them; ``output_dir`` and overrides are relative to the
-working directory.
+relative to the file that states them; models (``output_dir``, teachers, a backbone's folder)
+and overrides are relative to the working directory.
 """
 
 from __future__ import annotations
@@ -90,6 +90,19 @@ class DataConfig(_Section):
     """Changed copies of the training documents, beside the documents themselves."""
     cache_dir: Path | None = None
     """Where encoded windows are kept between runs; null is the user's cache folder."""
+
+
+class DistillationConfig(_Section):
+    """Learning from trained models; off while no teacher is named."""
+
+    teachers: list[Path] = []
+    """Model directories with the same labels; their probabilities are averaged."""
+    unlabelled: list[SourceConfig] = []
+    """Texts that only the teachers mark; annotations in them are ignored."""
+    weight: float = Field(0.5, ge=0, le=1)
+    """The teachers' share of the loss on annotated text (on unlabelled text it is all theirs)."""
+    temperature: float = Field(1.0, gt=0)
+    """Divides the logits of teachers and student in their part of the loss."""
 
 
 class ModelConfig(_Section):
@@ -192,6 +205,8 @@ class Config(_Section):
     """Windows."""
     training: TrainingConfig = TrainingConfig()
     """Optimisation."""
+    distillation: DistillationConfig = DistillationConfig()
+    """Teachers."""
 
     @field_validator("labels")
     @classmethod
@@ -268,13 +283,14 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     return _merge(_read(path.parent / base, (*seen, path.resolve())), values)
 
 
+_SOURCES = (("data", "train"), ("data", "dev"), ("data", "test"), ("distillation", "unlabelled"))
+
+
 def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
     """Make the data paths of one file independent of the working directory."""
-    data = values.get("data")
-    if not isinstance(data, dict):
-        return
-    for part in ("train", "dev", "test"):
-        for source in data.get(part) or []:
+    for section, part in _SOURCES:
+        inside = values.get(section)
+        for source in (inside.get(part) or []) if isinstance(inside, dict) else []:
             if isinstance(source, dict):
                 _anchor(source, "path", folder)
                 options = source.get("options")

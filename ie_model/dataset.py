@@ -12,7 +12,8 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +33,27 @@ if TYPE_CHECKING:
     import datasets
     import torch
 
+    from ie_model.teachers import Teachers
+
 log = logging.getLogger(__name__)
 
 _CHUNK = 256  # documents encoded at a time
-_FORMAT = 2  # part of the cache key: raise it when the stored columns change
+_FORMAT = 3  # part of the cache key: raise it when the stored columns change
 
 WeightedDocuments = Iterable[tuple[float, Document]]
+
+
+@dataclass(frozen=True)
+class SoftTargets:
+    """What teachers add to the training windows.
+
+    ``share`` is their part of the loss on annotated text. On ``unlabelled`` text, whose
+    entities are ignored, there is nothing else.
+    """
+
+    teachers: Teachers
+    share: float
+    unlabelled: WeightedDocuments = ()
 
 
 def read_sources(
@@ -82,7 +98,9 @@ def read_sources(
 class TrainingWindows:
     """Encoded windows, one row each, and what encoding counted.
 
-    ``table`` has the columns ``input_ids`` and ``labels`` (lists of int, one per token);
+    ``table`` has the columns ``input_ids`` and ``labels`` (lists of int, one per token) and,
+    with teachers, ``soft`` (the units' probabilities, ``[units * tags]``) and ``share`` (the
+    teachers' part of the loss); a unit is a token whose label is not :data:`IGNORED`.
     ``lengths`` int32 and ``weights`` float32 are ``[windows]``.
     """
 
@@ -103,6 +121,21 @@ class TrainingWindows:
         return seen
 
 
+def read_texts(sources: Sequence[SourceConfig]) -> Iterator[tuple[float, Document]]:
+    """Stream ``(weight, document)`` of texts without annotations; those there are left out.
+
+    Raises:
+        InputError: nothing to read, or a file that is not what its format says.
+    """
+    for source in sources:
+        count = 0
+        for _, document in corpus.read_located(source.path, source.format, **source.options):
+            count += 1
+            yield source.weight, document.with_entities(())
+        if count == 0:
+            raise InputError(f"{source.path}: no documents in it")
+
+
 def encode_sources(
     sources: Sequence[SourceConfig], encoder: Encoder, labels: LabelSet, cache_dir: Path
 ) -> TrainingWindows:
@@ -121,17 +154,25 @@ def encode_sources(
 
 
 def encode_documents(
-    documents: WeightedDocuments, encoder: Encoder, labels: LabelSet, folder: Path
+    documents: WeightedDocuments,
+    encoder: Encoder,
+    labels: LabelSet,
+    folder: Path,
+    soft: SoftTargets | None = None,
 ) -> TrainingWindows:
-    """The windows of documents already in memory, kept in ``folder`` while they are used."""
+    """The windows of documents that are read once, kept in ``folder`` while they are used."""
     digest = hashlib.sha256()
+    if soft is not None:
+        digest.update(json.dumps([soft.teachers.keys, soft.share]).encode())
 
-    def hashed() -> Iterator[tuple[float, Document]]:
-        for weight, document in documents:
+    def hashed(pairs: WeightedDocuments) -> Iterator[tuple[float, Document]]:
+        for weight, document in pairs:
             digest.update(json.dumps([weight, document.to_dict()], default=str).encode())
             yield weight, document
 
-    _write(hashed(), encoder, labels, folder)
+    if soft is not None:
+        soft = replace(soft, unlabelled=hashed(soft.unlabelled))
+    _write(hashed(documents), encoder, labels, folder, soft)
     return _open(folder, digest.hexdigest())
 
 
@@ -147,22 +188,33 @@ def _sources_key(sources: Sequence[SourceConfig], encoder: Encoder, labels: Labe
     return digest.hexdigest()
 
 
-def _write(documents: WeightedDocuments, encoder: Encoder, labels: LabelSet, folder: Path) -> None:
+def _write(
+    documents: WeightedDocuments,
+    encoder: Encoder,
+    labels: LabelSet,
+    folder: Path,
+    soft: SoftTargets | None = None,
+) -> None:
     from datasets import Features, Sequence, Value
     from datasets.arrow_writer import ArrowWriter
 
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger()
-    features = Features(
-        {
-            "input_ids": Sequence(Value("int32")),
-            "labels": Sequence(Value("int16")),
-            "weight": Value("float32"),
-        }
-    )
-    with ArrowWriter(features=features, path=str(folder / "windows.arrow")) as writer:
-        for row in _rows(documents, encoder, labels, ledger):
-            writer.write(row)
+    columns = {
+        "input_ids": Sequence(Value("int32")),
+        "labels": Sequence(Value("int16")),
+        "weight": Value("float32"),
+    }
+    if soft is not None:
+        columns |= {"soft": Sequence(Value("float16")), "share": Value("float32")}
+    with ArrowWriter(features=Features(columns), path=str(folder / "windows.arrow")) as writer:
+        for chunk in _chunks(documents):
+            for row in _encode_chunk(chunk, encoder, labels, ledger, soft):
+                writer.write(row)
+        for chunk in _chunks(soft.unlabelled if soft else ()):
+            ledger.unlabelled += len(chunk)
+            for row in _encode_chunk(chunk, encoder, labels, ledger, soft, annotated=False):
+                writer.write(row)
         writer.finalize()
     if ledger.windows == 0:
         raise InputError("there is no text in the training documents")
@@ -174,35 +226,47 @@ def _write(documents: WeightedDocuments, encoder: Encoder, labels: LabelSet, fol
     corpus_file.write_text(json.dumps(summary, ensure_ascii=False), encoding="utf-8")
 
 
-def _rows(
-    documents: WeightedDocuments, encoder: Encoder, labels: LabelSet, ledger: Ledger
-) -> Iterator[dict[str, Any]]:
-    chunk: list[tuple[float, Document]] = []
-    for pair in documents:
-        chunk.append(pair)
-        if len(chunk) == _CHUNK:
-            yield from _encode_chunk(chunk, encoder, labels, ledger)
-            chunk = []
-    yield from _encode_chunk(chunk, encoder, labels, ledger)
+def _chunks(documents: WeightedDocuments) -> Iterator[list[tuple[float, Document]]]:
+    pairs = iter(documents)
+    while chunk := list(islice(pairs, _CHUNK)):
+        yield chunk
 
 
 def _encode_chunk(
-    chunk: list[tuple[float, Document]], encoder: Encoder, labels: LabelSet, ledger: Ledger
+    chunk: list[tuple[float, Document]],
+    encoder: Encoder,
+    labels: LabelSet,
+    ledger: Ledger,
+    soft: SoftTargets | None,
+    annotated: bool = True,
 ) -> Iterator[dict[str, Any]]:
-    encoded = encoder.encode([document.text for _, document in chunk])
-    for (weight, document), text in zip(chunk, encoded, strict=True):
+    texts = [document.text for _, document in chunk]
+    encoded = encoder.encode(texts)
+    chances = soft.teachers.soft_targets(texts, encoded) if soft else [None] * len(chunk)
+    for (weight, document), text, chance in zip(chunk, encoded, chances, strict=True):
         tags, lost = align(text, document.entities, labels)
         ledger.add(document, text, lost)
-        for window_tags, window in zip(_split(tags, text), text.windows, strict=True):
+        if soft is not None and not annotated:
+            # The teachers' own answer stands in, so that these units are counted as trained on.
+            assert chance is not None
+            tags = chance.argmax(axis=1)
+        soft_parts = [None] * len(text.windows) if chance is None else _split(chance, text)
+        for window, window_tags, part in zip(
+            text.windows, _split(tags, text), soft_parts, strict=True
+        ):
             targets = np.full(len(window.input_ids), IGNORED, np.int16)
             targets[window.positions] = window_tags
-            yield {"input_ids": window.input_ids, "labels": targets, "weight": weight}
+            row = {"input_ids": window.input_ids, "labels": targets, "weight": weight}
+            if soft is not None and part is not None:
+                row["soft"] = part[window_tags != IGNORED].astype(np.float16).ravel()
+                row["share"] = soft.share if annotated else 1.0
+            yield row
 
 
-def _split(tags: NDArray[np.int64], encoded: EncodedText) -> list[NDArray[np.int64]]:
-    """Each window's share of a text's unit tags: the units it answers for."""
+def _split(rows: NDArray[Any], encoded: EncodedText) -> list[NDArray[Any]]:
+    """Each window's share of what a text's units have a row of: the units it answers for."""
     counts = np.cumsum([len(w.positions) for w in encoded.windows])
-    return np.split(tags, counts[:-1]) if len(counts) else []
+    return np.split(rows, counts[:-1]) if len(counts) else []
 
 
 def _open(folder: Path, key: str) -> TrainingWindows:
@@ -216,6 +280,7 @@ def _open(folder: Path, key: str) -> TrainingWindows:
         counts["windows"], counts["gold_seen"], counts["gold_touching"],
         [(id_, Entity(start, end, label, text=text))
          for id_, start, end, label, text in summary["lost"]],
+        counts["unlabelled"],
     )  # fmt: skip
     column = table.data.column("input_ids")
     lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks])
@@ -310,8 +375,12 @@ class LengthGroupedBatches:
         return groups, random
 
 
-def collate(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, torch.Tensor]:
-    """Pad rows to the longest: int64 ``[rows, tokens]`` input_ids, attention_mask, labels."""
+def collate(rows: Sequence[dict[str, Any]], pad_id: int, tags: int) -> dict[str, torch.Tensor]:
+    """Pad rows to the longest: int64 ``[rows, tokens]`` input_ids, attention_mask, labels.
+
+    With teachers also ``soft`` float32 ``[rows, tokens, tags]`` (zero where there is no
+    unit) and ``share`` float32 ``[rows]``.
+    """
     import torch
 
     longest = max(len(row["input_ids"]) for row in rows)
@@ -326,4 +395,11 @@ def collate(rows: Sequence[dict[str, Any]], pad_id: int) -> dict[str, torch.Tens
         batch["input_ids"][i, :size] = torch.as_tensor(row["input_ids"])
         batch["labels"][i, :size] = torch.as_tensor(row["labels"])
         batch["attention_mask"][i, :size] = 1
+    if "soft" in rows[0]:
+        batch["share"] = torch.tensor([row["share"] for row in rows], dtype=torch.float32)
+        batch["soft"] = torch.zeros((*shape, tags))
+        for i, row in enumerate(rows):
+            units = (batch["labels"][i] != IGNORED).nonzero()[:, 0]
+            soft = torch.as_tensor(row["soft"], dtype=torch.float32)
+            batch["soft"][i, units] = soft.view(-1, tags)
     return batch

@@ -244,7 +244,8 @@ class Ledger:
 
     ``lost`` lists the gold entities that no tag path can express (they cut a token or
     overlap another), as ``(document id, entity)``; their tokens are masked in training
-    and they count as missed in every evaluation.
+    and they count as missed in every evaluation. ``unlabelled`` documents are those that
+    only teachers mark.
     """
 
     documents: int = 0
@@ -255,6 +256,7 @@ class Ledger:
     gold: int = 0
     touching: int = 0
     lost: list[tuple[str, Entity]] = field(default_factory=list)
+    unlabelled: int = 0
 
     @property
     def spans_touch(self) -> bool:
@@ -270,6 +272,7 @@ class Ledger:
         """Counts only; ``truncated`` is zero by construction and stated for the reader."""
         return {
             "documents": self.documents,
+            "unlabelled": self.unlabelled,
             "characters": self.characters,
             "units": self.units,
             "tokens": self.tokens,

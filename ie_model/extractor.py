@@ -28,6 +28,8 @@ from ie_model.thresholds import apply_calibration
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from ie_model.ensemble import JointJob, JointPipeline
+
 LOOKAHEAD_BATCHES = 32
 """Documents are read ahead until they fill about this many batches, then sorted by length."""
 
@@ -61,13 +63,15 @@ class Extractor:
         self.min_score, self.normalise = min_score, normalise
         self.label_set: LabelSet = settings.label_set
         budget = batch_tokens or engine.batch_tokens
-        self._pipeline = Pipeline(encoder, engine, pad_id, budget, multiple or engine.multiple)
+        self._pipeline: Pipeline | JointPipeline = Pipeline(
+            encoder, engine, pad_id, budget, multiple or engine.multiple
+        )
         self._lookahead = LOOKAHEAD_BATCHES * CHARACTERS_PER_TOKEN * budget
 
     @classmethod
     def from_pretrained(
         cls,
-        model_dir: str | os.PathLike[str],
+        model_dir: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         engine: str = "auto",
         *,
         precision: str = "auto",
@@ -83,7 +87,8 @@ class Extractor:
         """Load a model directory written by :func:`ie_model.train`.
 
         Args:
-            model_dir: the folder.
+            model_dir: the folder; or several, whose probabilities are averaged: see
+                :mod:`ie_model.ensemble`.
             engine: ``auto``, ``torch``, ``openvino`` or ``onnx``.
             precision: ``auto``, ``fp32``, ``bf16`` or ``int8``. With engine and precision
                 both ``auto``, the plan that ``ie-model bench --plan`` measured for these
@@ -102,6 +107,18 @@ class Extractor:
         Raises:
             InputError: not a model directory, or an engine or precision it cannot run in.
         """
+        if not isinstance(model_dir, str | os.PathLike):
+            from ie_model.ensemble import Ensemble
+
+            members = [
+                cls.from_pretrained(
+                    one, engine, precision=precision, threads=threads, device=device,
+                    batch_tokens=batch_tokens, multiple=multiple, streams=streams,
+                    compile=compile,
+                )
+                for one in model_dir
+            ]  # fmt: skip
+            return Ensemble(members, min_score=min_score, normalise=normalise)
         settings = read_settings(model_dir)
         folder = Path(model_dir)
         tokenizer, pad_id = _read_tokenizer(folder)
@@ -183,8 +200,7 @@ class Extractor:
 
     def logits(self, texts: Sequence[str]) -> list[tuple[EncodedText, NDArray[np.float32]]]:
         """Each text's units and their logits, float32 ``[units, tags]``, before decoding."""
-        job = Job([Document(text) for text in texts])
-        self._pipeline.run_one(job)
+        job = self._pipeline.run_one([Document(text) for text in texts])
         if job.error is not None:
             raise job.error
         rows = job.logits(len(self.label_set.tags))
@@ -226,7 +242,7 @@ class Extractor:
             for document in chunk:
                 yield document if document.error is not None else next(done)
 
-    def _decode(self, job: Job) -> list[Document]:
+    def _decode(self, job: Job | JointJob) -> list[Document]:
         found = decode(
             job.logits(len(self.label_set.tags)), job.encoded,
             [d.text for d in job.documents], self.label_set, self.settings.temperature,
@@ -243,12 +259,11 @@ class Extractor:
             documents = [normalise_document(document) for document in documents]
         return documents
 
-    def _one_by_one(self, job: Job) -> list[Document]:
+    def _one_by_one(self, job: Job | JointJob) -> list[Document]:
         """After a failed chunk: each document alone, so that only the culprit is marked."""
         results = []
         for document in job.documents:
-            alone = Job([document])
-            self._pipeline.run_one(alone)
+            alone = self._pipeline.run_one([document])
             if alone.error is None:
                 results += self._decode(alone)
             else:

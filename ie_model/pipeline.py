@@ -130,8 +130,13 @@ class Pipeline:
         self.places += ids.size
         return ids, mask
 
-    def run_one(self, job: Job) -> None:
-        """Take one job to its logits, or its ``error``, in the caller's thread."""
+    def run_one(self, documents: list[Document]) -> Job:
+        """One chunk taken to its logits, or its ``error``, in the caller's thread."""
+        job = Job(documents)
+        self._finish(job)
+        return job
+
+    def _finish(self, job: Job) -> None:
         try:
             job.encode(self.encoder, self.batch_tokens, self.multiple)
         except Exception as error:
@@ -158,7 +163,7 @@ class Pipeline:
         ahead = [Job(chunk) for chunk in _first(source, 2)]
         if len(ahead) < 2:
             for job in ahead:
-                self.run_one(job)
+                self._finish(job)
                 yield job
             return
         to_encode: queue.SimpleQueue[Job | None] = queue.SimpleQueue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,16 +16,20 @@ from ie_model.batching import padding_waste
 from ie_model.config import Config, ModelConfig
 from ie_model.dataset import (
     LengthGroupedBatches,
+    SoftTargets,
     TrainingWindows,
     WeightedDocuments,
     encode_documents,
     encode_sources,
     read_sources,
+    read_texts,
 )
 from ie_model.documents import Document
 from ie_model.encoding import Encoder
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -92,13 +97,16 @@ def prepare(
     if config.data.augment.copies:
         documents = _augmented(config, documents)
     scratch = None
-    if documents is None:
-        cache = config.data.cache_dir or default_cache_dir()
+    cache = config.data.cache_dir or default_cache_dir()
+    soft = _soft_targets(config, labels, cache)
+    if documents is None and soft is None:
         windows = encode_sources(config.data.train, encoder, labels, cache)
     else:
+        if documents is None:
+            documents = read_sources(config.data.train, config.labels)
         scratch = work_dir(config) / f"windows-{os.getpid()}"
         shutil.rmtree(scratch, ignore_errors=True)
-        windows = encode_documents(documents, encoder, labels, scratch)
+        windows = encode_documents(documents, encoder, labels, scratch, soft)
     if windows.ledger.representable == 0:
         raise InputError(
             "the training documents hold no entity that can be learned; check data.train and labels"
@@ -149,6 +157,22 @@ def work_dir(config: Config) -> Path:
     """Where a run keeps what must survive its interruption; removed when it is done."""
     target = config.output_dir
     return target.with_name(f".{target.name}.training")
+
+
+def _soft_targets(config: Config, labels: LabelSet, cache: Path) -> SoftTargets | None:
+    settings = config.distillation
+    if not settings.teachers:
+        if settings.unlabelled:
+            raise InputError(
+                "distillation.unlabelled: texts without annotations teach nothing unless "
+                "distillation.teachers names a model that marks them"
+            )
+        return None
+    from ie_model.teachers import Teachers
+
+    device = config.training.device
+    teachers = Teachers(settings.teachers, labels, settings.temperature, cache, device)
+    return SoftTargets(teachers, settings.weight, read_texts(settings.unlabelled))
 
 
 def _split(config: Config) -> tuple[list[tuple[float, Document]], list[Document]]:
@@ -203,13 +227,14 @@ def new_model(ready: Preparation) -> Any:
             **_source_options(settings),
             id2label=dict(enumerate(ready.labels.tags)),
             label2id=ready.labels.tag_ids,
-            ignore_mismatched_sizes=True,  # a model with another label set: a new head
+            ignore_mismatched_sizes=True,  # another label set: see _keep_head_rows
             use_safetensors=True,  # never a pickle
             dtype="float32",
             **kwargs,
         )
     except (OSError, ValueError) as error:
         raise InputError(f"backbone {ready.backbone}: cannot be loaded: {error}") from None
+    _keep_head_rows(model, ready)
     if ready.added_tokens:
         model.resize_token_embeddings(len(ready.tokenizer), mean_resizing=False)
         table = model.get_input_embeddings().weight.data
@@ -225,3 +250,38 @@ def new_model(ready: Preparation) -> Any:
             if name.endswith(("dropout", "dropout_prob")) and name != "classifier_dropout":
                 setattr(model.config, name, settings.dropout)
     return model
+
+
+def _keep_head_rows(model: Any, ready: Preparation) -> None:
+    """Where the backbone is a span model itself: what its head knows of the tags we share.
+
+    transformers matches head rows by their number, so with as many tags of other names it
+    would hand one label's row to another.
+    """
+    from transformers import AutoConfig, AutoModelForTokenClassification
+
+    options = _source_options(ready.config.model)
+    known = AutoConfig.from_pretrained(ready.backbone, **options)
+    if not any("ForTokenClassification" in name for name in known.architectures or ()):
+        return
+    old = {tag: int(id_) for id_, tag in known.id2label.items()}
+    new = ready.labels.tag_ids
+    if old == new:
+        return
+    source = AutoModelForTokenClassification.from_pretrained(
+        ready.backbone, use_safetensors=True, dtype="float32", **options
+    )
+    before = dict(source.named_parameters())
+    shared = [tag for tag in new if tag in old]
+    for name, parameter in model.named_parameters():
+        is_head = not name.startswith(f"{model.base_model_prefix}.")
+        if not is_head or len(parameter) != len(new) or len(before[name]) != len(old):
+            continue
+        deviation = getattr(model.config, "initializer_range", 0.02) if parameter.ndim > 1 else 0
+        parameter.data.normal_(0.0, deviation)
+        for tag in shared:
+            parameter.data[new[tag]] = before[name].data[old[tag]]
+    log.info(
+        "warm start from %s: the head keeps %d of its %d tags, %d are new",
+        ready.backbone, len(shared), len(old), len(new) - len(shared),
+    )  # fmt: skip

@@ -12,13 +12,11 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
@@ -26,9 +24,9 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from ie_model.config import TrainingConfig
 from ie_model.cpus import available_cpus, multiplies_bf16
 from ie_model.dataset import LengthGroupedBatches, TrainingWindows, collate
-from ie_model.encoding import IGNORED
 from ie_model.errors import InputError, RunError
-from ie_model.labels import LabelSet, split_tag
+from ie_model.labels import LabelSet
+from ie_model.loss import SpanLoss
 
 log = logging.getLogger(__name__)
 
@@ -124,16 +122,18 @@ class SpanTrainer(Trainer):
         windows: TrainingWindows,
         batches: LengthGroupedBatches,
         pad_id: int,
+        temperature: float,
         callbacks: list[TrainerCallback],
     ) -> None:
         self._config, self._windows, self._batches, self._pad_id = config, windows, batches, pad_id
         self.tokens_seen = torch.zeros((), dtype=torch.long, device=args.device)
+        self._loss = SpanLoss(config, labels, args.device, temperature)
         super().__init__(
             model=model,
             args=args,
             train_dataset=windows.table,  # type: ignore[arg-type]
             callbacks=[_SetEpoch(batches), *callbacks],
-            compute_loss_func=_loss(config, labels, args.device),
+            compute_loss_func=self._loss,
         )
         self.remove_callback(PrinterCallback)
 
@@ -142,7 +142,7 @@ class SpanTrainer(Trainer):
         loader = DataLoader(
             self._windows.table,  # type: ignore[arg-type]
             batch_sampler=self._batches,  # type: ignore[arg-type]
-            collate_fn=partial(collate, pad_id=self._pad_id),
+            collate_fn=partial(collate, pad_id=self._pad_id, tags=self._loss.tags),
             pin_memory=self.args.dataloader_pin_memory,
         )
         return self.accelerator.prepare(loader)
@@ -177,6 +177,12 @@ class SpanTrainer(Trainer):
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The Trainer's, after taking what teachers said from what the model is given."""
+        self._loss.soft = inputs.pop("soft", None)
+        self._loss.share = inputs.pop("share", None)
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
     def training_step(self, model: Any, inputs: dict[str, Any], *args: Any) -> torch.Tensor:
         """One forward and backward pass; refuses to go on with a loss that is no number."""
         self.tokens_seen += inputs["attention_mask"].sum().to(self.tokens_seen.device)
@@ -193,33 +199,6 @@ def _not_finite(loss: float, step: int) -> RunError:
         f"the loss became {loss} at step {step}; lower training.learning_rate, or train with "
         "training.precision=fp32. No model was written"
     )
-
-
-def _loss(config: TrainingConfig, labels: LabelSet, device: torch.device) -> Callable[..., Any]:
-    """Cross-entropy summed over trained tokens, divided by their number in the whole update."""
-    weights = None
-    if config.class_weights:
-        unknown = sorted(set(config.class_weights) - {*labels.labels, "O"})
-        if unknown:
-            raise InputError(f"training.class_weights: {unknown[0]!r} is not a declared label")
-        names = [split_tag(tag)[1] or "O" for tag in labels.tags]
-        values = [config.class_weights.get(name, 1.0) for name in names]
-        weights = torch.tensor(values, device=device)
-
-    def compute(outputs: Any, targets: torch.Tensor, num_items_in_batch: Any = None) -> Any:
-        logits = outputs["logits"].float()
-        total = cross_entropy(
-            logits.view(-1, logits.shape[-1]),
-            targets.view(-1),
-            weight=weights,
-            ignore_index=IGNORED,
-            label_smoothing=config.label_smoothing,
-            reduction="sum",
-        )
-        count = num_items_in_batch if num_items_in_batch is not None else (targets != IGNORED).sum()
-        return total / torch.as_tensor(count, device=total.device).clamp(min=1)
-
-    return compute
 
 
 def schedule(step: int, config: TrainingConfig, steps: int) -> float:

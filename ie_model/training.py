@@ -104,7 +104,7 @@ def train(
     evaluation = DevEvaluation(ready, model, work) if ready.dev else None
     trainer = SpanTrainer(
         model, args, config=config.training, labels=ready.labels, windows=ready.windows,
-        batches=ready.batches, pad_id=pad_id,
+        batches=ready.batches, pad_id=pad_id, temperature=config.distillation.temperature,
         callbacks=[progress, *([evaluation] if evaluation else [])],
     )  # fmt: skip
     progress.trainer = trainer
@@ -191,6 +191,7 @@ def _finish(ready: Preparation, model: Any, result: TrainResult, evaluation: Any
                 "data_fingerprint": ready.windows.fingerprint,
                 "weights_fingerprint": weights_fingerprint(folder),
                 "ledger": ready.windows.ledger.to_dict(),
+                "teachers": [weights_fingerprint(d) for d in config.distillation.teachers],
                 "versions": versions(),
             },
         )

@@ -147,13 +147,11 @@ def tiny_config(tmp_path, tiny_backbone):
     return make
 
 
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory, tiny_backbone) -> Path:
+def overfit(folder: Path, backbone: Path) -> Path:
     """A model directory whose tiny model has learned the eight sentences."""
     from ie_model.config import parse_config
     from ie_model.training import train
 
-    folder = tmp_path_factory.mktemp("tiny")
     data = folder / "sentences.txt"
     data.write_text("\n".join(SENTENCES) + "\n", encoding="utf-8")
     config = parse_config(
@@ -163,7 +161,7 @@ def tiny_model(tmp_path_factory, tiny_backbone) -> Path:
                 "train": [{"path": str(data), "format": "markup"}],
                 "cache_dir": str(folder / "cache"),
             },
-            "model": {"backbone": str(tiny_backbone), "dropout": 0.0},
+            "model": {"backbone": str(backbone), "dropout": 0.0},
             "encoding": {"window": 96, "overlap": 16},
             "training": {
                 "epochs": 60, "learning_rate": 0.01, "threads": 1, "precision": "fp32",
@@ -172,3 +170,23 @@ def tiny_model(tmp_path_factory, tiny_backbone) -> Path:
         }
     )  # fmt: skip
     return train(config).model_dir
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory, tiny_backbone) -> Path:
+    """A model that has learned the eight sentences, with a WordPiece tokenizer."""
+    return overfit(tmp_path_factory.mktemp("tiny"), tiny_backbone)
+
+
+@pytest.fixture(scope="session")
+def byte_model(tmp_path_factory, byte_tokenizer) -> Path:
+    """Another encoder that has learned them, with a byte-level tokenizer."""
+    import torch
+    from transformers import RobertaConfig, RobertaModel
+
+    folder = tmp_path_factory.mktemp("byte")
+    torch.manual_seed(1)
+    size = {**TINY, "vocab_size": len(byte_tokenizer), "pad_token_id": byte_tokenizer.pad_token_id}
+    RobertaModel(RobertaConfig(**size)).save_pretrained(folder / "backbone")
+    byte_tokenizer.save_pretrained(folder / "backbone")
+    return overfit(folder, folder / "backbone")

@@ -112,7 +112,7 @@ def test_training_resume_refuses_another_config_and_nothing_to_resume(tiny_confi
 def test_training_nan_loss_is_one_error_and_leaves_no_model(tiny_config, monkeypatch):
     import torch
 
-    from ie_model import trainer as module
+    from ie_model import loss as module
 
     monkeypatch.setattr(
         module, "cross_entropy", lambda logits, *a, **k: logits.sum() * torch.tensor(float("nan"))
