@@ -5,7 +5,7 @@ ENCODER_DATA := $(wildcard annotations/seeds/* seeds/* annotations/authored/*)
 export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: setup demo test test-fast check
+.PHONY: setup demo distilled test test-fast check
 
 setup: .venv/.installed
 	@$(BIN)/ie-model -q backbones install minilm
@@ -27,6 +27,15 @@ demo: setup runs/default/ie_model.json
 	@$(BIN)/ie-model -q predict runs/default annotations/demo/border_patrols.txt
 	@$(BIN)/ie-model -q predict runs/default annotations/demo/border_patrols.txt --to html -o runs/demo.html
 	@echo; echo "highlighted article: runs/demo.html"
+
+# The model most users will want; UNLABELLED names more text to learn from: a file or a folder.
+runs/accurate/ie_model.json: configs/accurate.yaml $(ENCODER_DATA) | setup
+	$(BIN)/ie-model -q backbones install mpnet
+	$(BIN)/ie-model train configs/accurate.yaml
+
+distilled: runs/accurate/ie_model.json
+	$(BIN)/ie-model distill --teacher runs/accurate --student configs/distilled.yaml \
+		$(if $(UNLABELLED),--unlabelled $(UNLABELLED))
 
 check: .venv/.installed
 	$(BIN)/ruff check .

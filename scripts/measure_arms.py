@@ -1,0 +1,99 @@
+"""Train variants of a recipe with several seeds and score them on held-out documents.
+
+    python scripts/measure_arms.py gold.jsonl --seeds 5 --arms default bioes --out runs/arms
+
+The variants ("arms") are named in `scripts/arms.yaml`: a config and the settings changed
+in it. Every trained model's answers are kept under --out, so an interrupted measurement
+goes on, and another arm costs only its own runs. Prints each arm's mean F1 and range over
+the seeds, its 95 % interval over documents and seeds, and the paired interval of its
+difference from the first arm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ie_model import Extractor, load_config, read_documents, train, write_documents
+from ie_model.bootstrap import intervals, paired_differences, seed_spread, unit_counts
+from ie_model.corpus import load_gold
+from ie_model.documents import Document
+
+
+def measure(arm: dict[str, Any], seed: int, gold: list[Document], folder: Path, keep: bool) -> None:
+    """Train one model and leave its answers, its time and its log in a folder."""
+    changes = [f"training.seed={seed}", f"output_dir={folder}/model", *arm.get("settings", [])]
+    result = train(load_config(arm["config"], changes))
+    extractor = Extractor.from_pretrained(result.model_dir, "torch")
+    write_documents(extractor.predict(gold), folder / "predicted.jsonl", "jsonl")
+    facts = {"seconds": round(result.seconds, 1), "steps": result.steps}
+    (folder / "facts.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    if not keep:
+        shutil.rmtree(result.model_dir)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("gold", type=Path)
+    parser.add_argument("--arms", nargs="+", default=["default"])
+    parser.add_argument("--file", type=Path, default=Path(__file__).with_name("arms.yaml"))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("runs/arms"))
+    parser.add_argument("--keep-models", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+
+    arms = yaml.safe_load(options.file.read_text(encoding="utf-8"))
+    gold = load_gold(options.gold)
+    first: np.ndarray[Any, Any] | None = None
+    report = {}
+    for name in options.arms:
+        counts, seconds, labels = [], [], []
+        for seed in range(options.seeds):
+            folder = options.out / name / str(seed)
+            if not (folder / "facts.json").is_file():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                measure(arms[name], seed, gold, folder, options.keep_models)
+            labels = load_config(arms[name]["config"], arms[name].get("settings", [])).labels
+            predicted = list(read_documents(folder / "predicted.jsonl", "jsonl"))
+            counts.append(unit_counts(gold, predicted, labels)[0])
+            seconds.append(json.loads((folder / "facts.json").read_text())["seconds"])
+        stacked = np.stack(counts)
+        spread, sure = seed_spread(stacked, labels), intervals(stacked, labels)
+        by_label = {label: 100 * spread["labels"][label]["mean"] for label in labels}
+        row = {
+            "f1": 100 * spread["micro"]["mean"],
+            "range": [100 * spread["micro"][k] for k in ("low", "high")],
+            "interval": [100 * x for x in sure["micro"]["f1"]],
+            "seconds": float(np.median(seconds)),
+            "labels": by_label,
+        }
+        line = (
+            f"{name:16} F1 {row['f1']:.1f}  seeds {row['range'][0]:.1f} to {row['range'][1]:.1f}  "
+            f"interval {row['interval'][0]:.1f} to {row['interval'][1]:.1f}  "
+            f"{row['seconds']:.0f} s"
+        )
+        if first is None:
+            first = stacked
+        else:
+            pair = paired_differences(first, stacked, labels)["micro"]
+            row["difference"] = 100 * pair["difference"]
+            row["difference_interval"] = [100 * x for x in pair["interval"]]
+            low, high = row["difference_interval"]
+            line += f"  difference {row['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
+        print(line, flush=True)
+        print(" " * 17 + "  ".join(f"{k} {v:.1f}" for k, v in by_label.items()), flush=True)
+        report[name] = row
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
