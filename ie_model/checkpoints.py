@@ -156,6 +156,11 @@ class DevEvaluation(TrainerCallback):
         log.info("step %d: dev F1 %.1f", state.global_step, 100 * f1)
         return f1
 
+    def consider(self, state: Any) -> None:
+        """Score the model as it stands when training is over; it is the best one if it wins."""
+        if state.is_world_process_zero:
+            self._score(state)
+
     def load_best(self) -> None:
         """Put the best weights into the model."""
         file = self._work / self.BEST

@@ -156,6 +156,8 @@ class TrainingConfig(_Section):
     """AdamW weight decay; not on biases and normalisation."""
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients longer than this are scaled down to it."""
+    average_last: float = Field(0.0, ge=0, le=1)
+    """Share of the updates, the last ones, whose weights are averaged; 0 takes the last weights."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Share of the target probability spread evenly over all tags."""
     class_weights: dict[str, float] = {}

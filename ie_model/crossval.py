@@ -91,6 +91,12 @@ def cross_validate(
         InputError: too few documents, a bad argument, or a run folder of something else.
         RunError: training failed, or a part could not be written.
     """
+    if config.distillation.teachers:
+        raise InputError(
+            "cross-validation: a teacher may have learned from the documents that are tested; "
+            "cross-validate the config without distillation.teachers, and measure a distilled "
+            "model on documents that neither has seen"
+        )
     target = Path(run_dir)
     data = read_data(config, folds)
     if config.touching is None:  # one answer for every fold, so that they can be pooled

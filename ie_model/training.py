@@ -75,6 +75,7 @@ def train(
     import torch
     import transformers
 
+    from ie_model.averaging import WeightAverage
     from ie_model.checkpoints import DevEvaluation, last_checkpoint
     from ie_model.compact_embeddings import compact, restore
     from ie_model.trainer import (
@@ -102,10 +103,12 @@ def train(
     compact(model, np.union1d(ready.windows.token_ids(), [pad_id]).astype(np.int64))
     progress = Progress()
     evaluation = DevEvaluation(ready, model, work) if ready.dev else None
+    share = config.training.average_last
+    average = WeightAverage(model, share, ready.steps) if share else None
     trainer = SpanTrainer(
         model, args, config=config.training, labels=ready.labels, windows=ready.windows,
         batches=ready.batches, pad_id=pad_id, temperature=config.distillation.temperature,
-        callbacks=[progress, *([evaluation] if evaluation else [])],
+        callbacks=[c for c in (progress, average, evaluation) if c is not None],
     )  # fmt: skip
     progress.trainer = trainer
     if trainer.is_world_process_zero():
@@ -119,7 +122,11 @@ def train(
             "training.gradient_checkpointing"
         ) from None
     seconds = time.monotonic() - began
+    if average:
+        average.apply()
     if evaluation:
+        if average:
+            evaluation.consider(trainer.state)
         evaluation.load_best()
     restore(model)
 

@@ -176,6 +176,12 @@ def test_crossval_train_only_corpora_are_not_enough(config):
         read_data(config.model_copy(update={"data": data}))
 
 
+def test_crossval_refuses_teachers_who_may_know_the_test_documents(config, tmp_path):
+    section = config.distillation.model_copy(update={"teachers": [tmp_path / "teacher"]})
+    with pytest.raises(InputError, match="a teacher may have learned from the documents"):
+        cross_validate(config.model_copy(update={"distillation": section}), tmp_path / "run")
+
+
 def test_crossval_bad_arguments_are_refused_before_training(config, tmp_path):
     with pytest.raises(InputError, match="fractions lie between"):
         cross_validate(config, tmp_path / "r", fractions=[25, 100])

@@ -50,6 +50,9 @@ def test_distillation_student_learns_from_a_teacher_with_another_tokenizer(
     origin = Extractor.from_pretrained(result.model_dir).settings.origin
     assert len(origin["teachers"]) == 1
     assert origin["ledger"]["unlabelled"] == len(TEXTS)
+    card = (result.model_dir / "README.md").read_text()
+    assert "Distilled: 1 teacher\n" in card
+    assert "8 of the documents, which have no annotations" in card
 
 
 def test_distillation_soft_targets_are_the_mean_of_the_teachers(

@@ -89,6 +89,39 @@ def test_training_resumed_after_an_interruption_gives_the_same_weights(tiny_conf
     assert not work_dir(config).exists()
 
 
+def test_training_averaged_weights_are_the_mean_of_the_last_updates(tiny_config, monkeypatch):
+    from ie_model import trainer as module
+
+    settings = {"epochs": 4, "batch_windows": 2, "checkpoint_every": 3, "average_last": 0.5}
+    seen = []
+    original = module.SpanTrainer.training_step
+
+    def watched(self, model, *args):
+        if self.state.global_step > 8:  # weights after the updates 9 to 15 of 16
+            seen.append(model.classifier.weight.detach().clone())
+        return original(self, model, *args)
+
+    monkeypatch.setattr(module.SpanTrainer, "training_step", watched)
+    plain = weights(train(tiny_config(**{**settings, "average_last": 0.0})).model_dir)
+    last = plain["classifier.weight"]
+    mean = np.mean([*(w.numpy() for w in seen), last], axis=0)
+    averaged = weights(train(tiny_config(**settings)).model_dir)
+    assert np.allclose(averaged["classifier.weight"], mean, atol=1e-6)
+    assert not np.allclose(averaged["classifier.weight"], last, atol=1e-6)
+
+    def dies(self, model, *args):
+        if self.state.global_step == 13:
+            raise KeyboardInterrupt
+        return original(self, model, *args)
+
+    monkeypatch.setattr(module.SpanTrainer, "training_step", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_config(**settings))
+    monkeypatch.setattr(module.SpanTrainer, "training_step", original)
+    resumed = weights(train(tiny_config(**settings), resume=True).model_dir)
+    assert same(resumed, averaged)
+
+
 def test_training_resume_refuses_another_config_and_nothing_to_resume(tiny_config, monkeypatch):
     from ie_model import trainer as module
 
