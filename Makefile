@@ -1,4 +1,4 @@
-# The three commands of the README; each is safe to repeat and quick the second time.
+# `make demo` and `make test` are the README's commands; every target is safe to repeat.
 PYTHON ?= python3
 BIN := .venv/bin
 ENCODER_DATA := $(wildcard annotations/seeds/* seeds/* annotations/authored/*)
@@ -28,8 +28,8 @@ demo: setup runs/default/ie_model.json
 	@$(BIN)/ie-model -q predict runs/default annotations/demo/border_patrols.txt --to html -o runs/demo.html
 	@echo; echo "highlighted article: runs/demo.html"
 
-# The model most users will want; UNLABELLED names more text to learn from: a file or a folder.
-runs/accurate/ie_model.json: configs/accurate.yaml $(ENCODER_DATA) | setup
+# The small model at its best; UNLABELLED names more text to learn from, a file or a folder.
+runs/accurate/ie_model.json: configs/accurate.yaml configs/default.yaml $(ENCODER_DATA) | setup
 	$(BIN)/ie-model -q backbones install mpnet
 	$(BIN)/ie-model train configs/accurate.yaml
 

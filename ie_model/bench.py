@@ -113,7 +113,9 @@ def bench(
             answer and the peak memory.
 
     Returns:
-        A dict that goes into JSON as it is; see ``docs/performance.md`` for its keys.
+        A dict that goes into JSON as it is: ``machine``, ``peaks`` (matrix operations a
+        second by precision), ``rows`` (one a candidate: speed, agreement, padding, share of the
+        peak, ratio to each baseline), ``other_work`` (see there) and ``starts``.
 
     Raises:
         InputError: no texts, or nothing to measure.

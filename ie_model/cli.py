@@ -28,6 +28,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Overrides = Annotated[list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the resolved config, data and steps; stop.")
+]
 Beside = Annotated[
     list[Path] | None,
     typer.Option("--with", help="Another model, its probabilities averaged in. Repeatable."),
@@ -59,19 +66,13 @@ def options(
 @app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="YAML configuration.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the resolved config, data and steps; stop.")
-    ] = False,
+    overrides: Overrides = None,
+    resume: Resume = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Fine-tune a model as a configuration says.
 
-    Example: ie-model train configs/default.yaml training.epochs=3 output_dir=runs/quick
+    Example: ie-model train configs/default.yaml training.epochs=1 output_dir=runs/quick
     """
     from ie_model.config import load_config
 
@@ -86,9 +87,7 @@ def train(
 
 @app.command()
 def distill(
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")
-    ] = None,
+    overrides: Overrides = None,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(help="Trained model directory; several are averaged. Repeatable."),
@@ -100,12 +99,8 @@ def distill(
         list[Path] | None,
         typer.Option(help="Texts to learn from beside the annotated ones. Repeatable."),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the resolved config, data and steps; stop.")
-    ] = False,
+    resume: Resume = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Train a small model on what larger ones say of annotated and of plain text.
 
@@ -144,7 +139,9 @@ def _dry_run(settings: Config) -> None:
     from ie_model.preparation import prepare
 
     typer.echo(settings.to_yaml())
-    typer.echo(json.dumps(prepare(settings).describe(), indent=2, ensure_ascii=False))
+    ready = prepare(settings)
+    typer.echo(json.dumps(ready.describe(), indent=2, ensure_ascii=False))
+    ready.discard()
 
 
 @app.command()
@@ -162,7 +159,7 @@ def evaluate(
 ) -> None:
     """Score a model on annotated documents.
 
-    Example: ie-model evaluate runs/default annotations/seeds --text-dir seeds
+    Example: ie-model evaluate runs/default annotations/demo
     """
     import json
 

@@ -245,7 +245,7 @@ def next_(
 ) -> None:
     """Choose the unlabelled documents that would teach the model most, pre-annotated.
 
-    Example: ie-model next runs/default news/ -n 20 --annotated annotations/seeds -o tasks.jsonl
+    Example: ie-model next runs/default news/ -n 20 --annotated annotations/demo -o tasks.jsonl
     """
     from ie_model.corpus import read_documents, write_documents
     from ie_model.extractor import Extractor

@@ -19,7 +19,7 @@ from ie_model.errors import InputError
 
 
 class _Section(BaseModel):
-    # Attribute docstrings become field descriptions, which `ie-model config` prints.
+    # Attribute docstrings become field descriptions, which docs/training.md must repeat.
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
     )
@@ -308,7 +308,8 @@ def _anchor(values: dict[str, Any], key: str, folder: Path) -> None:
 def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
-        if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
+        # An empty mapping clears what the base has; there is no other way to say so.
+        if isinstance(value, Mapping) and value and isinstance(merged.get(key), dict):
             merged[key] = _merge(merged[key], value)
         else:
             merged[key] = value

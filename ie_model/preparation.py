@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -47,6 +48,13 @@ class Preparation:
     steps: int
     added_tokens: dict[int, list[int]] = field(default_factory=dict)
     scratch: Path | None = field(default=None)
+
+    def discard(self) -> None:
+        """Remove windows that were encoded for this run alone."""
+        if self.scratch is not None:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            with contextlib.suppress(OSError):  # not empty: a run's checkpoints
+                self.scratch.parent.rmdir()
 
     def describe(self) -> dict[str, Any]:
         """The resolved run in plain values: data ledger, batches, steps."""

@@ -138,8 +138,7 @@ def train(
     if trainer.is_world_process_zero():
         result.metrics.update(_finish(ready, model, result, evaluation))
         shutil.rmtree(work, ignore_errors=True)
-    if ready.scratch:
-        shutil.rmtree(ready.scratch, ignore_errors=True)
+    ready.discard()
     trainer.accelerator.wait_for_everyone()
     return result
 

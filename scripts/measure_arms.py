@@ -4,7 +4,8 @@
 
 The variants ("arms") are named in `scripts/arms.yaml`: a config and the settings changed
 in it. Every trained model's answers are kept under --out, so an interrupted measurement
-goes on, and another arm costs only its own runs. Prints each arm's mean F1 and range over
+goes on, and another arm costs only its own runs; answers of another config or other data
+are measured again. Run it in the repository's folder. Prints each arm's mean F1 and range over
 the seeds, its 95 % interval over documents and seeds, and the paired interval of its
 difference from the first arm.
 """
@@ -12,6 +13,7 @@ difference from the first arm.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -22,17 +24,30 @@ import yaml
 
 from ie_model import Extractor, load_config, read_documents, train, write_documents
 from ie_model.bootstrap import intervals, paired_differences, seed_spread, unit_counts
-from ie_model.corpus import load_gold
+from ie_model.config import Config
+from ie_model.corpus import load_gold, source_files
 from ie_model.documents import Document
 
 
-def measure(arm: dict[str, Any], seed: int, gold: list[Document], folder: Path, keep: bool) -> None:
-    """Train one model and leave its answers, its time and its log in a folder."""
-    changes = [f"training.seed={seed}", f"output_dir={folder}/model", *arm.get("settings", [])]
-    result = train(load_config(arm["config"], changes))
+def key(config: Config, gold: Path) -> str:
+    """What an answer depends on: the settings, the training files, the gold documents."""
+    digest = hashlib.sha256(config.to_yaml().encode())
+    for source in config.data.train:
+        text_dir = source.options.get("text_dir")
+        for file in source_files(source.path, source.format, text_dir):
+            digest.update(file.read_bytes())
+    digest.update(gold.read_bytes())
+    return digest.hexdigest()
+
+
+def measure(config: Config, told: str, gold: list[Document], folder: Path, keep: bool) -> None:
+    """Train one model and leave its answers and its time in a folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    result = train(config)
     extractor = Extractor.from_pretrained(result.model_dir, "torch")
     write_documents(extractor.predict(gold), folder / "predicted.jsonl", "jsonl")
-    facts = {"seconds": round(result.seconds, 1), "steps": result.steps}
+    facts = {"key": told, "seconds": round(result.seconds, 1), "steps": result.steps}
     (folder / "facts.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
     if not keep:
         shutil.rmtree(result.model_dir)
@@ -57,14 +72,16 @@ def main() -> None:
         counts, seconds, labels = [], [], []
         for seed in range(options.seeds):
             folder = options.out / name / str(seed)
-            if not (folder / "facts.json").is_file():
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir(parents=True)
-                measure(arms[name], seed, gold, folder, options.keep_models)
-            labels = load_config(arms[name]["config"], arms[name].get("settings", [])).labels
+            settings = arms[name].get("settings", [])
+            changes = [f"training.seed={seed}", f"output_dir={folder}/model", *settings]
+            config = load_config(arms[name]["config"], changes)
+            labels, told = config.labels, key(config, options.gold)
+            facts = folder / "facts.json"
+            if not facts.is_file() or json.loads(facts.read_text())["key"] != told:
+                measure(config, told, gold, folder, options.keep_models)
             predicted = list(read_documents(folder / "predicted.jsonl", "jsonl"))
             counts.append(unit_counts(gold, predicted, labels)[0])
-            seconds.append(json.loads((folder / "facts.json").read_text())["seconds"])
+            seconds.append(json.loads(facts.read_text())["seconds"])
         stacked = np.stack(counts)
         spread, sure = seed_spread(stacked, labels), intervals(stacked, labels)
         by_label = {label: 100 * spread["labels"][label]["mean"] for label in labels}

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("corpus", choices=["re3d", "wnut17"])
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--seeds", type=int, default=3)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
 
     measured = {"re3d": re3d, "wnut17": wnut17}[options.corpus]
     f1s, strict = [], []

@@ -69,6 +69,15 @@ def test_config_extends_merges_by_key_and_keeps_paths_of_the_base(tmp_path):
     assert config.data.train[0].path.resolve() == (tmp_path / "gold.jsonl").resolve()
 
 
+def test_config_an_empty_mapping_clears_that_of_the_base(tmp_path):
+    write(tmp_path, "base.yaml", BASE + "model: {backbone: mpnet, added_tokens: {IS: isis}}\n")
+    kept = write(tmp_path, "kept.yaml", "extends: base.yaml\nmodel: {added_tokens: {US: usa}}\n")
+    cleared = write(tmp_path, "cleared.yaml", "extends: base.yaml\nmodel: {added_tokens: {}}\n")
+    assert load_config(kept).model.added_tokens == {"IS": "isis", "US": "usa"}
+    assert load_config(cleared).model.added_tokens == {}
+    assert load_config(cleared).model.backbone == "mpnet"
+
+
 def test_config_circle_of_extends_is_an_error(tmp_path):
     write(tmp_path, "a.yaml", "extends: b.yaml\n")
     write(tmp_path, "b.yaml", "extends: a.yaml\n")

@@ -71,7 +71,7 @@ def score_on_ray(
 
     Raises:
         InputError: as ``score``; Ray is not installed; the cluster has no room for an actor.
-        RunError: shards failed in :data:`IDLE_ROUNDS` passes in which no other succeeded.
+        RunError: shards failed in :data:`IDLE_PASSES` passes in which no other succeeded.
         Interrupted: SIGTERM or Ctrl-C; shards in hand on the cluster will be done again.
     """
     ray = import_ray()
