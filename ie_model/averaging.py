@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
+from ie_model.errors import InputError
+
 FILE = "average.safetensors"  # in each checkpoint, so that a resumed run has the same mean
 
 
@@ -27,6 +29,11 @@ class WeightAverage(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         file = Path(args.output_dir) / f"checkpoint-{state.global_step}" / FILE
+        if state.global_step > self._first and not file.is_file():
+            raise InputError(
+                f"{file.parent}: this checkpoint was not finished, its {FILE} is missing; delete "
+                "it and resume from the one before"
+            )
         if file.is_file():
             device = self._model.device
             self._mean = {name: mean.to(device) for name, mean in load_file(file).items()}
@@ -46,7 +53,9 @@ class WeightAverage(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if self._mean and state.is_world_process_zero and folder.is_dir():
-            save_file({name: mean.cpu() for name, mean in self._mean.items()}, folder / FILE)
+            partial = folder / f"{FILE}.partial"
+            save_file({name: mean.cpu() for name, mean in self._mean.items()}, partial)
+            partial.replace(folder / FILE)
 
     def apply(self) -> None:
         """Put the mean into the model; without an averaged update the weights stay as they are."""

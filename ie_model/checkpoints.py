@@ -136,13 +136,14 @@ class DevEvaluation(TrainerCallback):
         if self._patience and len(self._history) - 1 - best_at >= self._patience:
             control.should_training_stop = True
 
-    def _score(self, state: Any) -> float:
+    def _score(self, state: Any, at_least: float | None = None) -> float:
         self._model.eval()
         predicted = self._extractor.predict(self._ready.dev)
         self._model.train()
         metrics = score_documents(self._ready.dev, predicted, self._ready.labels.labels)
         f1 = float(metrics["span"]["micro"]["f1"])
-        if f1 > max((f for _, f in self._history), default=-1.0):
+        best = max((f for _, f in self._history), default=-1.0)
+        if f1 > best or (at_least is not None and f1 >= at_least):
             self.best_metrics = {"step": state.global_step, **metrics}
             weights = {n: p.detach().cpu() for n, p in self._model.named_parameters()}
             partial = self._work / f"{self.BEST}.partial"
@@ -156,10 +157,14 @@ class DevEvaluation(TrainerCallback):
         log.info("step %d: dev F1 %.1f", state.global_step, 100 * f1)
         return f1
 
-    def consider(self, state: Any) -> None:
-        """Score the model as it stands when training is over; it is the best one if it wins."""
+    def consider_average(self, state: Any) -> None:
+        """Score the averaged model when training is over; it is kept unless another was better."""
         if state.is_world_process_zero:
-            self._score(state)
+            best = max((f for _, f in self._history), default=-1.0)
+            kept = self._score(state, at_least=best) >= best
+            log.info(
+                "the averaged weights are %s", "kept" if kept else "not kept, a dev F1 was better"
+            )
 
     def load_best(self) -> None:
         """Put the best weights into the model."""

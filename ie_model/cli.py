@@ -37,7 +37,9 @@ DryRun = Annotated[
 ]
 Beside = Annotated[
     list[Path] | None,
-    typer.Option("--with", help="Another model, its probabilities averaged in. Repeatable."),
+    typer.Option(
+        "--with", help="Another model, averaged in; no stored thresholds then. Repeatable."
+    ),
 ]
 
 app.add_typer(cli_annotations.app, name="annotations")

@@ -157,7 +157,7 @@ class TrainingConfig(_Section):
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients longer than this are scaled down to it."""
     average_last: float = Field(0.0, ge=0, le=1)
-    """Share of the updates, the last ones, whose weights are averaged; 0 takes the last weights."""
+    """Share of the updates, the last ones, whose weights are averaged; 0 is off."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Share of the target probability spread evenly over all tags."""
     class_weights: dict[str, float] = {}

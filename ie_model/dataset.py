@@ -13,9 +13,9 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 from filelock import FileLock
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 256  # documents encoded at a time
+_CHUNK = 256  # documents encoded at a time, at most
+_CHUNK_CHARACTERS = 1 << 20
 _FORMAT = 3  # part of the cache key: raise it when the stored columns change
 
 WeightedDocuments = Iterable[tuple[float, Document]]
@@ -227,8 +228,21 @@ def _write(
 
 
 def _chunks(documents: WeightedDocuments) -> Iterator[list[tuple[float, Document]]]:
-    pairs = iter(documents)
-    while chunk := list(islice(pairs, _CHUNK)):
+    """Documents to encode together: bounded in number and in size.
+
+    Where a chunk ends also depends on what the documents say, so that one more document
+    changes few chunks: teachers keep their answers by chunk.
+    """
+    chunk: list[tuple[float, Document]] = []
+    characters = 0
+    for weight, document in documents:
+        chunk.append((weight, document))
+        characters += len(document.text)
+        full = len(chunk) == _CHUNK or characters >= _CHUNK_CHARACTERS
+        if full or crc32(document.text.encode("utf-8", "replace")) % (_CHUNK // 2) == 0:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
         yield chunk
 
 
@@ -286,7 +300,11 @@ def _open(folder: Path, key: str) -> TrainingWindows:
     lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks])
     weights = table.data.column("weight").to_numpy()
     return TrainingWindows(
-        table.remove_columns("weight"), lengths.astype(np.int32), weights, ledger, key
+        table.remove_columns("weight").with_format("numpy"),
+        lengths.astype(np.int32),
+        weights,
+        ledger,
+        key,
     )
 
 

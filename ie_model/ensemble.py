@@ -20,7 +20,7 @@ from ie_model.errors import InputError
 from ie_model.extractor import Extractor
 from ie_model.labels import LabelSet
 from ie_model.pipeline import Job, Pipeline
-from ie_model.projection import bio_probabilities, project, require_same_labels
+from ie_model.projection import Answers, mean_on_units, require_same_labels
 
 Floats = NDArray[np.float32]
 
@@ -50,18 +50,15 @@ class JointJob:
 
     def logits(self, tags: int) -> list[Floats]:
         """Per document the logarithm of the mean probability, float32 ``[units, tags]``."""
-        sums = [np.zeros((len(e.starts), tags), np.float32) for e in self.encoded]
-        for job, member in zip(self._jobs, self._members, strict=True):
-            rows = job.logits(len(member.label_set.tags))
-            for total, units, source, logits in zip(
-                sums, self.encoded, job.encoded, rows, strict=True
-            ):
-                temperature = member.settings.temperature
-                chances = bio_probabilities(logits, member.label_set, self._labels, temperature)
-                total += project(chances, source, units, self._labels)
-        return [
-            np.log(np.maximum(total / len(self._jobs), _LEAST)).astype(np.float32) for total in sums
-        ]
+        answers = (
+            Answers(
+                zip(job.encoded, job.logits(len(member.label_set.tags)), strict=True),
+                member.label_set, member.settings.temperature,
+            )
+            for job, member in zip(self._jobs, self._members, strict=True)
+        )  # fmt: skip
+        means = mean_on_units(answers, self.encoded, self._labels)
+        return [np.log(np.maximum(mean, _LEAST)) for mean in means]
 
 
 class JointPipeline:

@@ -111,7 +111,7 @@ class Extractor:
             from ie_model.ensemble import Ensemble
 
             members = [
-                cls.from_pretrained(
+                Extractor.from_pretrained(
                     one, engine, precision=precision, threads=threads, device=device,
                     batch_tokens=batch_tokens, multiple=multiple, streams=streams,
                     compile=compile,
@@ -135,7 +135,7 @@ class Extractor:
         )  # fmt: skip
         # Where the model has the CPUs, the tokenizer's threads would only be in its way.
         encoder.parallel = str(getattr(loaded, "device", "cpu")) != "cpu"
-        return cls(
+        return Extractor(
             loaded, encoder, settings, pad_id, folder,
             batch_tokens=batch_tokens, multiple=multiple, min_score=min_score,
             normalise=normalise,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,8 @@ from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 
 log = logging.getLogger(__name__)
+
+_SCRATCH = "windows-"  # a folder in the work folder for each process's own windows
 
 
 @dataclass
@@ -112,7 +115,7 @@ def prepare(
     else:
         if documents is None:
             documents = read_sources(config.data.train, config.labels)
-        scratch = work_dir(config) / f"windows-{os.getpid()}"
+        scratch = work_dir(config) / f"{_SCRATCH}{platform.node()}-{os.getpid()}"
         shutil.rmtree(scratch, ignore_errors=True)
         windows = encode_documents(documents, encoder, labels, scratch, soft)
     if windows.ledger.representable == 0:
@@ -165,6 +168,13 @@ def work_dir(config: Config) -> Path:
     """Where a run keeps what must survive its interruption; removed when it is done."""
     target = config.output_dir
     return target.with_name(f".{target.name}.training")
+
+
+def remove_scratch(work: Path) -> None:
+    """Remove what killed runs of one process left; several on one machine may be starting."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        for old in work.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _soft_targets(config: Config, labels: LabelSet, cache: Path) -> SoftTargets | None:

@@ -8,7 +8,8 @@ tags are spoken of: whether a mention ends (``E``, ``S``) depends on where a uni
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,32 @@ def bio_probabilities(
         name = {"S": "B-", "E": "I-"}.get(prefix, prefix + "-") + label if label else tag
         columns[i, target.tag_ids[name]] = 1
     return np.asarray(probabilities(logits / temperature) @ columns, np.float32)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one model says of some texts: each text's units and logits, and how to read them."""
+
+    texts: Iterable[tuple[EncodedText, Floats]]
+    labels: LabelSet
+    temperature: float
+
+
+def mean_on_units(
+    models: Iterable[Answers], encoded: Sequence[EncodedText], labels: LabelSet
+) -> list[Floats]:
+    """The mean of several models' probabilities on the units of ``encoded``.
+
+    Returns:
+        Per text float32 ``[units, tags]``, rows summing to 1.
+    """
+    sums = [np.zeros((len(e.starts), len(labels.tags)), np.float32) for e in encoded]
+    count = 0
+    for count, model in enumerate(models, start=1):  # noqa: B007
+        for total, units, (source, logits) in zip(sums, encoded, model.texts, strict=True):
+            chances = bio_probabilities(logits, model.labels, labels, model.temperature)
+            total += project(chances, source, units, labels)
+    return [np.asarray(total / count, np.float32) for total in sums]
 
 
 def project(chances: Floats, source: EncodedText, target: EncodedText, labels: LabelSet) -> Floats:

@@ -21,10 +21,12 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from ie_model.encoding import EncodedText
+from ie_model.engines.torch import resolve_device, resolve_precision
+from ie_model.errors import InputError
 from ie_model.extractor import Extractor
 from ie_model.labels import LabelSet
 from ie_model.model_directory import read_settings, weights_fingerprint
-from ie_model.projection import bio_probabilities, project, require_same_labels
+from ie_model.projection import Answers, mean_on_units, require_same_labels
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +42,19 @@ class _Teacher:
         self.model_dir, self._device = model_dir, device
         settings = read_settings(model_dir)
         self.label_set = settings.label_set
+        # Always this engine, never a measured plan: the same run has the same targets.
+        self._precision = resolve_precision("auto", resolve_device(device))
         encoding = [settings.window, settings.overlap, settings.split_lines, settings.tags]
-        told = json.dumps([weights_fingerprint(model_dir), *encoding])
+        tokenizer = hashlib.sha256((model_dir / "tokenizer.json").read_bytes()).hexdigest()
+        told = json.dumps([weights_fingerprint(model_dir), tokenizer, self._precision, *encoding])
         self.key = hashlib.sha256(told.encode()).hexdigest()
         self._folder = cache_dir / "teachers" / self.key[:32]
 
     @cached_property
     def _extractor(self) -> Extractor:
-        engine = "auto" if self._device == "auto" else "torch"
-        return Extractor.from_pretrained(self.model_dir, engine, device=self._device)
+        return Extractor.from_pretrained(
+            self.model_dir, "torch", precision=self._precision, device=self._device
+        )
 
     def logits(self, texts: Sequence[str]) -> list[tuple[EncodedText, Floats]]:
         """Each text's units and logits, float32 ``[units, tags]``, from disk where they are."""
@@ -105,7 +111,7 @@ class Teachers:
         device: where the teachers run.
 
     Raises:
-        InputError: not a model directory, or one with other labels.
+        InputError: not a model directory, one with other labels, or a student not in BIO.
     """
 
     def __init__(
@@ -116,6 +122,11 @@ class Teachers:
         cache_dir: Path,
         device: str = "auto",
     ) -> None:
+        if labels.scheme != "BIO":
+            raise InputError(
+                f"scheme: distillation needs a student in BIO, found {labels.scheme}; set "
+                "scheme: BIO in its config"
+            )
         self._labels, self._temperature = labels, temperature
         self._teachers = [_Teacher(Path(d), cache_dir, device) for d in model_dirs]
         for teacher in self._teachers:
@@ -134,16 +145,13 @@ class Teachers:
         Returns:
             Per text float32 ``[units, tags]``, rows summing to 1.
         """
-        sums = [np.zeros((len(e.starts), len(self._labels.tags)), np.float32) for e in encoded]
-        for teacher in self._teachers:
-            answers = teacher.logits(texts)
-            for total, units, (source, logits) in zip(sums, encoded, answers, strict=True):
-                chances = bio_probabilities(
-                    logits, teacher.label_set, self._labels, self._temperature
-                )
-                total += project(chances, source, units, self._labels)
+        answers = (
+            Answers(teacher.logits(texts), teacher.label_set, self._temperature)
+            for teacher in self._teachers
+        )
+        result = mean_on_units(answers, encoded, self._labels)
         self._texts += len(texts)
         if time.monotonic() - self._reported > _SECONDS_BETWEEN_REPORTS:
             self._reported = time.monotonic()
             log.info("soft targets: %s texts so far", f"{self._texts:,}")
-        return [np.asarray(total / len(self._teachers), np.float32) for total in sums]
+        return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import platform
 import shutil
 import time
@@ -27,7 +28,7 @@ from ie_model.model_directory import (
     weights_fingerprint,
     write_settings,
 )
-from ie_model.preparation import Preparation, new_model, prepare, work_dir
+from ie_model.preparation import Preparation, new_model, prepare, remove_scratch, work_dir
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +92,13 @@ def train(
     transformers.logging.disable_progress_bar()
     device = resolve_device(config.training)
     precision = resolve_precision(config.training, device)
-    ready = prepare(config, documents, dev)
+    if device == "cuda":  # before teachers are loaded: each process has a GPU of its own
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     work = work_dir(config)
+    remove_scratch(work)
+    ready = prepare(config, documents, dev)
+    if device == "cuda":
+        torch.cuda.empty_cache()  # what teachers held
     run_key = _run_key(config, ready.windows.fingerprint)
     checkpoint = last_checkpoint(work, run_key, resume)
     args = training_arguments(config.training, work, device, precision, ready.steps)
@@ -121,12 +127,14 @@ def train(
             f"the GPU ran out of memory ({error}); lower training.batch_tokens, or set "
             "training.gradient_checkpointing"
         ) from None
+    finally:
+        ready.discard()
     seconds = time.monotonic() - began
     if average:
         average.apply()
     if evaluation:
         if average:
-            evaluation.consider(trainer.state)
+            evaluation.consider_average(trainer.state)
         evaluation.load_best()
     restore(model)
 
@@ -138,7 +146,6 @@ def train(
     if trainer.is_world_process_zero():
         result.metrics.update(_finish(ready, model, result, evaluation))
         shutil.rmtree(work, ignore_errors=True)
-    ready.discard()
     trainer.accelerator.wait_for_everyone()
     return result
 

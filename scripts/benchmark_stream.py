@@ -39,9 +39,11 @@ def paragraphs(count: int) -> Iterator[str]:
 
 def document(words: int) -> str:
     """A document of so many words, a paragraph a line."""
-    lines, left = [], words
+    lines: list[str] = []
+    left = words
     for text in itertools.cycle(sample_texts()):
-        some = text.split()[:left]
+        # Each line another text: equal windows would be computed once.
+        some = [f"{len(lines)}:", *text.split()][:left]
         lines.append(" ".join(some))
         left -= len(some)
         if not left:
@@ -58,7 +60,7 @@ def seconds(extractor: Extractor, text: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("--paragraphs", type=int, default=200_000)
+    parser.add_argument("--paragraphs", type=int, default=200_000, help=f"more than {EARLY}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto")

@@ -65,6 +65,9 @@ def main() -> None:
     options = parser.parse_args()
 
     arms = yaml.safe_load(options.file.read_text(encoding="utf-8"))
+    unknown = sorted(set(options.arms) - set(arms))
+    if unknown:
+        parser.error(f"{options.file} has no arm {unknown[0]!r}; it has {', '.join(arms)}")
     gold = load_gold(options.gold)
     first: np.ndarray[Any, Any] | None = None
     report = {}

@@ -4,8 +4,9 @@
     python scripts/measure_public.py wnut17 --seeds 3 [KEY=VALUE ...]
 
 re3d has no split of its own: with each seed a fifth of its documents is set aside at random
-(near-duplicates stay together) and the rest trained on. WNUT-17 comes with its test file.
-Paths are those of `configs/re3d.yaml` and `configs/wnut17.yaml`, or overrides of them.
+(near-duplicates stay together) and the rest trained on, without `data.dev_fraction`. WNUT-17
+comes with its test file. Paths are those of `configs/re3d.yaml` and `configs/wnut17.yaml`, or
+overrides of them.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 def re3d(config: Config, seed: int) -> tuple[dict[str, Any], float]:
     """Train on four fifths of the documents; the scores on the others, and the seconds."""
-    documents = [document for _, document in read_sources(config.data.train, config.labels)]
-    chosen, test = split_documents(documents, 0.2, seed)
-    result = train(config, documents=[(1.0, document) for document in chosen])
+    weighted = list(read_sources(config.data.train, config.labels))
+    _, test = split_documents([document for _, document in weighted], 0.2, seed)
+    held_out = {id(document) for document in test}
+    result = train(config, documents=[(w, d) for w, d in weighted if id(d) not in held_out])
     return evaluate(result.model_dir, test), result.seconds
 
 

@@ -191,6 +191,11 @@ def test_formats_spacing_rebuilds_ordinary_prose(text):
     assert [rebuilt[o : o + len(t)] for o, t in zip(offsets, tokens, strict=True)] == tokens
 
 
+@pytest.mark.parametrize("text", ["He left Anbar.[1][12] He came back.", "Between 120–180 died."])
+def test_formats_spacing_of_citations_and_ranges_returns(text):
+    assert join_tokens([text[a:b] for a, b in split_tokens(text)])[0] == text
+
+
 def test_formats_spacing_of_authored_paragraphs_mostly_returns():
     folder = Path(__file__).parents[1] / "annotations" / "authored"
     texts = [document.text for document in read_documents(folder)]

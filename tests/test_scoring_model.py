@@ -54,7 +54,10 @@ def test_score_finds_what_predict_finds(tmp_path, rows, tiny_model):
     assert summary["rejected"] == 1
     assert summary["tokens"] > 100
     assert 0 <= summary["padding_waste"] < 1
-    assert summary["job"]["engine"] == {"name": "torch", "precision": "fp32"}
+    assert summary["job"]["engine"] == {
+        "name": "torch",
+        "precision": extractor.engine.precision,  # what the CPU multiplies natively
+    }
     score(rows, tmp_path / "b.jsonl", tiny_model, workers=1, **options)
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
 

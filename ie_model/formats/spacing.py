@@ -27,8 +27,8 @@ _WORD = re.compile(
 def join_tokens(tokens: Sequence[str]) -> tuple[str, list[int]]:
     """The text that the tokens most likely came from, and the offset of each token in it.
 
-    Closing punctuation and clitics lean left, opening brackets and currency signs right,
-    quotes alternate, a slash holds both sides.
+    Closing punctuation, clitics and citation marks lean left, opening brackets and currency
+    signs right, quotes alternate, a slash holds both sides, and so does a dash between figures.
     """
     parts: list[str] = []
     offsets: list[int] = []
@@ -48,8 +48,10 @@ def join_tokens(tokens: Sequence[str]) -> tuple[str, list[int]]:
                 left, right = True, False  # veterans' clinic: nothing closes it
             else:
                 open_quotes ^= {token}
-        elif token == "/":
+        elif token == "/" or (token == "–" and _between_figures(tokens, i)):
             left = right = True
+        elif token == "[" and i and after.isdecimal() and tokens[i + 2 : i + 3] == ["]"]:
+            left = right = True  # a citation mark: Anbar.[1]
         elif _CLOSING.fullmatch(token):
             left = True
         elif _OPENING.fullmatch(token):
@@ -62,6 +64,12 @@ def join_tokens(tokens: Sequence[str]) -> tuple[str, list[int]]:
         length += len(token)
         glued = right
     return "".join(parts), offsets
+
+
+def _between_figures(tokens: Sequence[str], i: int) -> bool:
+    """Whether the dash at ``i`` makes a range: 120–180."""
+    around = (*tokens[max(i - 1, 0) : i], *tokens[i + 1 : i + 2])
+    return len(around) == 2 and around[0][-1].isdecimal() and around[1][0].isdecimal()
 
 
 def split_tokens(text: str, cuts: Iterable[int] = ()) -> list[tuple[int, int]]:
