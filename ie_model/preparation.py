@@ -110,14 +110,15 @@ def prepare(
     scratch = None
     cache = config.data.cache_dir or default_cache_dir()
     soft = _soft_targets(config, labels, cache)
+    inner = config.encoding.inner_units
     if documents is None and soft is None:
-        windows = encode_sources(config.data.train, encoder, labels, cache)
+        windows = encode_sources(config.data.train, encoder, labels, cache, inner)
     else:
         if documents is None:
             documents = read_sources(config.data.train, config.labels)
         scratch = work_dir(config) / f"{_SCRATCH}{platform.node()}-{os.getpid()}"
         shutil.rmtree(scratch, ignore_errors=True)
-        windows = encode_documents(documents, encoder, labels, scratch, soft)
+        windows = encode_documents(documents, encoder, labels, scratch, inner, soft)
     if windows.ledger.representable == 0:
         raise InputError(
             "the training documents hold no entity that can be learned; check data.train and labels"
