@@ -8,6 +8,7 @@ and overrides are relative to the working directory.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ie_model.errors import InputError
+
+_SOURCES = (("data", "train"), ("data", "dev"), ("data", "test"), ("distillation", "unlabelled"))
+"""Where a config lists corpora."""
 
 
 class _Section(BaseModel):
@@ -225,8 +229,19 @@ class Config(_Section):
         return labels
 
     def to_yaml(self) -> str:
-        """The resolved configuration, every key, as YAML that :func:`load_config` reads."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        """The resolved configuration, every key, as YAML that :func:`load_config` reads.
+
+        Paths to data and teachers are absolute, so that the file may stand anywhere.
+        """
+        values = self.model_dump(mode="json")
+        for section, part in _SOURCES:
+            for source in values[section][part]:
+                source["path"] = os.path.abspath(source["path"])  # noqa: PTH100 (keeps links)
+                if isinstance(source["options"].get("text_dir"), str):
+                    source["options"]["text_dir"] = os.path.abspath(source["options"]["text_dir"])  # noqa: PTH100
+        teachers = values["distillation"]["teachers"]
+        values["distillation"]["teachers"] = [os.path.abspath(t) for t in teachers]  # noqa: PTH100
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, object] = ()) -> Config:
@@ -285,9 +300,6 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(base, str):
         raise InputError(f"{path}: 'extends' must be one file name, found {base!r}")
     return _merge(_read(path.parent / base, (*seen, path.resolve())), values)
-
-
-_SOURCES = (("data", "train"), ("data", "dev"), ("data", "test"), ("distillation", "unlabelled"))
 
 
 def _anchor_paths(values: dict[str, Any], folder: Path) -> None:

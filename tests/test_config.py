@@ -111,6 +111,27 @@ def test_config_resolved_yaml_reads_back_equal(tmp_path):
     assert again.labels == config.labels
 
 
+def test_config_resolved_yaml_may_stand_in_another_folder(tmp_path, monkeypatch):
+    # A model directory's config.yaml is read again by export: with the data paths of a config
+    # that was named relative to the working directory, it found nothing.
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "run").mkdir()
+    write(
+        tmp_path / "configs",
+        "c.yaml",
+        "data: {train: [{path: ../gold, format: brat, options: {text_dir: ../texts}}]}\n"
+        "distillation: {teachers: [runs/a], unlabelled: [{path: ../news}]}\n",
+    )
+    monkeypatch.chdir(tmp_path)
+    config = load_config("configs/c.yaml", ["data.train.0.weight=2"])
+    moved = load_config(write(tmp_path / "run", "config.yaml", config.to_yaml()))
+    source = moved.data.train[0]
+    assert source.path.resolve() == tmp_path / "gold"
+    assert Path(source.options["text_dir"]).resolve() == tmp_path / "texts"
+    assert moved.distillation.unlabelled[0].path.resolve() == tmp_path / "news"
+    assert moved.distillation.teachers == [tmp_path / "runs" / "a"]
+
+
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda f: f.name)
 def test_config_every_shipped_file_loads(file):
     assert load_config(file).labels
