@@ -17,7 +17,6 @@ from ie_model.backbones import default_cache_dir, resolve
 from ie_model.batching import padding_waste
 from ie_model.config import Config, ModelConfig
 from ie_model.dataset import (
-    LengthGroupedBatches,
     SoftTargets,
     TrainingWindows,
     WeightedDocuments,
@@ -30,6 +29,7 @@ from ie_model.documents import Document
 from ie_model.encoding import Encoder
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
+from ie_model.training_batches import LengthGroupedBatches
 
 log = logging.getLogger(__name__)
 

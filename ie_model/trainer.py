@@ -23,10 +23,11 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from ie_model.config import TrainingConfig
 from ie_model.cpus import available_cpus, multiplies_bf16
-from ie_model.dataset import LengthGroupedBatches, TrainingWindows, collate
+from ie_model.dataset import TrainingWindows
 from ie_model.errors import InputError, RunError
 from ie_model.labels import LabelSet
 from ie_model.loss import SpanLoss
+from ie_model.training_batches import LengthGroupedBatches, collate
 
 log = logging.getLogger(__name__)
 

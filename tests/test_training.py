@@ -8,11 +8,11 @@ from safetensors.numpy import load_file
 
 from ie_model import Extractor, evaluate
 from ie_model.config import load_config
-from ie_model.dataset import LengthGroupedBatches
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError, RunError
 from ie_model.preparation import prepare, work_dir
 from ie_model.training import train
+from ie_model.training_batches import LengthGroupedBatches
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
