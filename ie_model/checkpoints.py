@@ -103,7 +103,7 @@ class DevEvaluation(TrainerCallback):
         encoding = ready.config.encoding
         settings = ModelSettings(
             ready.labels.labels, ready.labels.tags, encoding.window, encoding.overlap,
-            encoding.split_lines, ready.labels.touching,
+            encoding.split_lines, ready.labels.touching, encoding.whole_words,
         )  # fmt: skip
         pad = ready.tokenizer.pad_token_id or 0
         self._extractor = Extractor(_LiveEngine(model), ready.encoder, settings, pad, work)

@@ -137,8 +137,8 @@ class EncodingConfig(_Section):
     """Tokens shared by neighbouring windows of a long sequence."""
     split_lines: bool = True
     """Each line is a sequence of its own (a paragraph of news); else the whole document."""
-    inner_units: float = Field(1.0, gt=0, le=1)
-    """Share trained on of what continues a word outside mentions (parts of URLs, handles)."""
+    whole_words: bool = False
+    """No mention begins or ends inside a word; for data labelled word by word, such as posts."""
 
 
 class TrainingConfig(_Section):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ie_model import corpus
 from ie_model.config import SourceConfig
 from ie_model.documents import Document, Entity
-from ie_model.encoding import IGNORED, EncodedText, Encoder, Ledger, align, thin_inner
+from ie_model.encoding import IGNORED, EncodedText, Encoder, Ledger, align
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.relabel import Changes
@@ -141,19 +141,18 @@ def encode_sources(
     encoder: Encoder,
     labels: LabelSet,
     cache_dir: Path,
-    inner_units: float = 1.0,
 ) -> TrainingWindows:
     """The windows of the configured corpora, encoded now or taken from the cache.
 
     Safe when several processes ask at once: one encodes, the others wait and read.
     """
-    key = _sources_key(sources, encoder, labels, inner_units)
+    key = _sources_key(sources, encoder, labels)
     folder = cache_dir / "windows" / key
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not (folder / "ledger.json").is_file():
             documents = read_sources(sources, labels.labels)
-            _write(documents, encoder, labels, folder, inner_units)
+            _write(documents, encoder, labels, folder)
     return _open(folder, key)
 
 
@@ -162,11 +161,10 @@ def encode_documents(
     encoder: Encoder,
     labels: LabelSet,
     folder: Path,
-    inner_units: float = 1.0,
     soft: SoftTargets | None = None,
 ) -> TrainingWindows:
     """The windows of documents that are read once, kept in ``folder`` while they are used."""
-    digest = hashlib.sha256(json.dumps(inner_units).encode())
+    digest = hashlib.sha256()
     if soft is not None:
         digest.update(json.dumps([soft.teachers.keys, soft.share]).encode())
 
@@ -177,14 +175,12 @@ def encode_documents(
 
     if soft is not None:
         soft = replace(soft, unlabelled=hashed(soft.unlabelled))
-    _write(hashed(documents), encoder, labels, folder, inner_units, soft)
+    _write(hashed(documents), encoder, labels, folder, soft)
     return _open(folder, digest.hexdigest())
 
 
-def _sources_key(
-    sources: Sequence[SourceConfig], encoder: Encoder, labels: LabelSet, inner_units: float
-) -> str:
-    told = [_FORMAT, encoder.key, labels.tags, inner_units]
+def _sources_key(sources: Sequence[SourceConfig], encoder: Encoder, labels: LabelSet) -> str:
+    told = [_FORMAT, encoder.key, labels.tags]
     digest = hashlib.sha256(json.dumps(told).encode())
     for source in sources:
         digest.update(source.model_dump_json(exclude={"train_only"}).encode())
@@ -201,7 +197,6 @@ def _write(
     encoder: Encoder,
     labels: LabelSet,
     folder: Path,
-    inner_units: float,
     soft: SoftTargets | None = None,
 ) -> None:
     from datasets import Features, Sequence, Value
@@ -218,13 +213,11 @@ def _write(
         columns |= {"soft": Sequence(Value("float16")), "share": Value("float32")}
     with ArrowWriter(features=Features(columns), path=str(folder / "windows.arrow")) as writer:
         for chunk in _chunks(documents):
-            for row in _encode_chunk(chunk, encoder, labels, ledger, inner_units, soft):
+            for row in _encode_chunk(chunk, encoder, labels, ledger, soft):
                 writer.write(row)
         for chunk in _chunks(soft.unlabelled if soft else ()):
             ledger.unlabelled += len(chunk)
-            for row in _encode_chunk(
-                chunk, encoder, labels, ledger, inner_units, soft, annotated=False
-            ):
+            for row in _encode_chunk(chunk, encoder, labels, ledger, soft, annotated=False):
                 writer.write(row)
         writer.finalize()
     if ledger.windows == 0:
@@ -261,7 +254,6 @@ def _encode_chunk(
     encoder: Encoder,
     labels: LabelSet,
     ledger: Ledger,
-    inner_units: float,
     soft: SoftTargets | None,
     annotated: bool = True,
 ) -> Iterator[dict[str, Any]]:
@@ -275,7 +267,6 @@ def _encode_chunk(
             # The teachers' own answer stands in, so that these units are counted as trained on.
             assert chance is not None
             tags = chance.argmax(axis=1)
-        tags = thin_inner(text, tags, labels, inner_units)
         soft_parts = [None] * len(text.windows) if chance is None else _split(chance, text)
         for window, window_tags, part in zip(
             text.windows, _split(tags, text), soft_parts, strict=True

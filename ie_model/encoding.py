@@ -3,7 +3,8 @@
 A text is tokenised once, whole. Its tokens are grouped into **units**, the smallest pieces
 that carry a tag: a unit starts where a word, a hyphen, a slash or any other punctuation
 mark starts, so ``Iran`` in ``Iran-backed`` is a unit of its own and no unit ever cuts a
-token. A unit's tag is read at, and trained on, its first token.
+token (:mod:`ie_model.units` has the rule). A unit's tag is read at, and trained on, its
+first token.
 
 A sequence longer than the model's window is covered by overlapping windows that begin and
 end between units. Every unit is *answered for* by exactly one window, the one in which it
@@ -89,6 +90,7 @@ class Encoder:
         overlap: tokens that neighbouring windows share.
         split_lines: treat each line as a sequence of its own (for news, where a line is a
             paragraph and no span crosses one); else the whole text is one sequence.
+        whole_words: no unit begins inside a word (for data labelled word by word).
         parallel: tokenise on all CPUs; else in the caller's thread alone.
 
     Raises:
@@ -102,6 +104,7 @@ class Encoder:
         overlap: int = 64,
         split_lines: bool = True,
         *,
+        whole_words: bool = False,
         parallel: bool = True,
     ) -> None:
         backend: Any = getattr(tokenizer, "backend_tokenizer", tokenizer)
@@ -117,6 +120,7 @@ class Encoder:
         self._tokenizer.no_padding()
         self._prefix, self._suffix = self._special_tokens()
         self.window, self.overlap, self.split_lines = window, overlap, split_lines
+        self.whole_words = whole_words
         self.parallel = parallel
         self._room = window - len(self._prefix) - len(self._suffix)
         if self._room < 2 * MAX_UNIT_TOKENS or not 0 <= overlap <= self._room // 2:
@@ -130,6 +134,7 @@ class Encoder:
     def key(self) -> str:
         """SHA-256 over everything that windows depend on besides the text."""
         state = [self._tokenizer.to_str(), self.window, self.overlap, self.split_lines]
+        state.append(self.whole_words)
         return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
     def _special_tokens(self) -> tuple[Ints, Ints]:
@@ -177,7 +182,9 @@ class Encoder:
         ids = np.fromiter(chain.from_iterable(e.ids for e in encodings), np.int32, total)
         pairs = chain.from_iterable(e.offsets for e in encodings)
         offsets = np.fromiter(chain.from_iterable(pairs), np.int32, 2 * total).reshape(-1, 2)
-        first, starts, ends, bounds = group_tokens(pieces, offsets, lengths)
+        first, starts, ends, bounds = group_tokens(
+            pieces, offsets, lengths, whole_words=self.whole_words
+        )
         edges = np.concatenate([[0], np.cumsum(lengths)]).tolist()
         units = bounds.tolist()
         for k, place in enumerate(places):
@@ -303,27 +310,6 @@ def touching_pairs(document: Document) -> int:
         a.label == b.label and a.end <= b.start and not document.text[a.end : b.start].strip(" ")
         for a, b in pairwise(ordered)
     )
-
-
-def thin_inner(encoded: EncodedText, tags: Longs, labels: LabelSet, share: float) -> Longs:
-    """Leave only a share of the units that continue a word outside every mention.
-
-    In posts full of URLs and handles such units outnumber the words, and their easy answers
-    drown what is to be learned. Those next to a mention all stay: they show where it ends.
-
-    Returns:
-        Tag ids int64 ``[units]``, :data:`IGNORED` where a unit was left out.
-    """
-    outside = tags == labels.tag_ids["O"]
-    inner = np.zeros(len(tags), dtype=bool)
-    inner[1:] = (encoded.starts[1:] == encoded.ends[:-1]) & outside[:-1] & outside[1:]
-    places = np.flatnonzero(inner)
-    kept = np.floor(np.arange(1, len(places) + 1) * share) > np.floor(
-        np.arange(len(places)) * share
-    )
-    thinned = tags.copy()
-    thinned[places[~kept]] = IGNORED
-    return thinned
 
 
 def align(

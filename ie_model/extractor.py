@@ -122,7 +122,10 @@ class Extractor:
         settings = read_settings(model_dir)
         folder = Path(model_dir)
         tokenizer, pad_id = _read_tokenizer(folder)
-        encoder = Encoder(tokenizer, settings.window, settings.overlap, settings.split_lines)
+        encoder = Encoder(
+            tokenizer, settings.window, settings.overlap, settings.split_lines,
+            whole_words=settings.whole_words,
+        )  # fmt: skip
         chosen = load_plan(folder) if engine == precision == "auto" else None
         # What the caller says comes before what was measured.
         if chosen is not None and device in ("auto", chosen.device):

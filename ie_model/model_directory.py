@@ -1,6 +1,6 @@
 """The model directory: an ordinary Hugging Face one plus what the package needs to know.
 
-``ie_model.json`` holds the encoding (window, overlap, split_lines), the label set, the
+``ie_model.json`` holds the encoding (window, overlap, split_lines, whole_words), the label set, the
 calibration and thresholds, and where the model came from. Directories are written beside
 their destination and renamed into place, so one that exists is always whole.
 """
@@ -42,6 +42,7 @@ class ModelSettings:
     overlap: int
     split_lines: bool
     touching: bool = True
+    whole_words: bool = False
     temperature: float = 1.0
     calibration: Mapping[str, Any] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)

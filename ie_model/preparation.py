@@ -98,9 +98,11 @@ def prepare(
             f"encoding.window: {config.encoding.window} tokens, but {config.model.backbone} "
             f"takes {limit} at most"
         )
+    encoding = config.encoding
     encoder = Encoder(
-        tokenizer, config.encoding.window, config.encoding.overlap, config.encoding.split_lines
-    )
+        tokenizer, encoding.window, encoding.overlap, encoding.split_lines,
+        whole_words=encoding.whole_words,
+    )  # fmt: skip
     if dev is None:
         dev = [d for _, d in read_sources(config.data.dev, config.labels)]
     if documents is None and config.data.dev_fraction and not dev:
@@ -110,15 +112,14 @@ def prepare(
     scratch = None
     cache = config.data.cache_dir or default_cache_dir()
     soft = _soft_targets(config, labels, cache)
-    inner = config.encoding.inner_units
     if documents is None and soft is None:
-        windows = encode_sources(config.data.train, encoder, labels, cache, inner)
+        windows = encode_sources(config.data.train, encoder, labels, cache)
     else:
         if documents is None:
             documents = read_sources(config.data.train, config.labels)
         scratch = work_dir(config) / f"{_SCRATCH}{platform.node()}-{os.getpid()}"
         shutil.rmtree(scratch, ignore_errors=True)
-        windows = encode_documents(documents, encoder, labels, scratch, inner, soft)
+        windows = encode_documents(documents, encoder, labels, scratch, soft)
     if windows.ledger.representable == 0:
         raise InputError(
             "the training documents hold no entity that can be learned; check data.train and labels"

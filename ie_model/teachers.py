@@ -44,7 +44,10 @@ class _Teacher:
         self.label_set = settings.label_set
         # Always this engine, never a measured plan: the same run has the same targets.
         self._precision = resolve_precision("auto", resolve_device(device))
-        encoding = [settings.window, settings.overlap, settings.split_lines, settings.tags]
+        encoding = [
+            settings.window, settings.overlap, settings.split_lines, settings.whole_words,
+            settings.tags,
+        ]  # fmt: skip
         tokenizer = hashlib.sha256((model_dir / "tokenizer.json").read_bytes()).hexdigest()
         told = json.dumps([weights_fingerprint(model_dir), tokenizer, self._precision, *encoding])
         self.key = hashlib.sha256(told.encode()).hexdigest()

@@ -198,6 +198,7 @@ def _finish(ready: Preparation, model: Any, result: TrainResult, evaluation: Any
             overlap=config.encoding.overlap,
             split_lines=config.encoding.split_lines,
             touching=ready.labels.touching,
+            whole_words=config.encoding.whole_words,
             origin={
                 "backbone": config.model.backbone,
                 "seed": config.training.seed,

@@ -3,7 +3,9 @@
 A unit starts where a word, a hyphen, a slash or another punctuation mark starts, with three
 exceptions whose inner marks never end a mention: dotted abbreviations (``U.S.``), figures
 (``1,400``, ``10:30``) and apostrophes inside names (``Sana'a``, not the ``'s`` of
-``Iraq's``). No unit cuts a token.
+``Iraq's``). Where data are labelled word by word (CoNLL files of posts), a unit can be a
+whole word instead: what stands between blanks, marks at its edges apart, so that a URL is
+one unit and not thirty. No unit cuts a token.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ _JOINED = re.compile(
     r"|[^\W\d_]+['’](?!(?:s|re|ve|ll|d|m|t)\b)[^\W\d_]+",  # Sana'a, O'Brien
     re.IGNORECASE,
 )
+
+_WHOLE = re.compile(r"[^\W_]\S*[^\W_]")
+_CLITIC = re.compile(r"['’](?=(?:s|re|ve|ll|d|m)\b)", re.IGNORECASE)
 
 _SPACE, _WORD, _MARK, _SINGLE, _OTHER = range(5)
 _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x9FFF),
@@ -64,7 +69,7 @@ def _char_classes(text: str) -> NDArray[np.uint8]:
 
 
 def group_tokens(
-    texts: Sequence[str], offsets: Ints, counts: Longs
+    texts: Sequence[str], offsets: Ints, counts: Longs, *, whole_words: bool = False
 ) -> tuple[Ints, Ints, Ints, Longs]:
     """Group the tokens of some sequences into units, all at once.
 
@@ -73,6 +78,7 @@ def group_tokens(
         offsets: int32 ``[tokens, 2]``, each token's code-point span in its sequence, the
             sequences one after the other.
         counts: int64 ``[sequences]``, how many of the tokens are each one's.
+        whole_words: marks inside a word begin no unit, but for the ``'`` of ``Iraq's``.
 
     Returns:
         ``first`` (index of each unit's first token in its sequence), ``starts`` and ``ends``
@@ -103,6 +109,8 @@ def group_tokens(
     boundary[1:] = ~(word[:-1] & (classes[1:] == _WORD)) & (classes[1:] != _MARK)
     for match in _JOINED.finditer(text):
         boundary[match.start() + 1 : match.end()] = False
+    if whole_words:
+        _join_words(boundary, text, classes)
     # Several tokens can share one character (bytes of an emoji): only the first opens.
     reach = np.maximum.accumulate(end)
     opens = boundary[start]
@@ -123,6 +131,19 @@ def group_tokens(
         (reach[tails] - bases[owner]).astype(np.int32),
         np.searchsorted(owner, np.arange(len(texts) + 1)),
     )
+
+
+def _join_words(boundary: NDArray[np.bool_], text: str, classes: NDArray[np.uint8]) -> None:
+    """Take out the unit boundaries inside words, in place."""
+    inside = np.zeros(len(boundary), dtype=bool)
+    for match in _WHOLE.finditer(text):
+        inside[match.start() + 1 : match.end()] = True
+        for clitic in _CLITIC.finditer(text, match.start() + 1, match.end()):
+            inside[clitic.start()] = False
+    # Blanks do not part the words of scripts written without them.
+    single = classes == _SINGLE
+    inside[1:] &= ~(single[1:] | single[:-1])
+    boundary &= ~inside
 
 
 def _cut_long(heads: Longs, sizes: Longs, start: Ints, reach: Ints) -> Longs:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ie_model.documents import Document, Entity
-from ie_model.encoding import IGNORED, Encoder, Ledger, align, thin_inner, touching_pairs
+from ie_model.encoding import IGNORED, Encoder, Ledger, align, touching_pairs
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.units import MAX_UNIT_TOKENS
@@ -51,6 +51,22 @@ def test_units_keep_abbreviations_figures_and_names_whole(
 ):
     for tokenizer in (bert_tokenizer, byte_tokenizer):
         (encoded,) = Encoder(tokenizer).encode([text])
+        assert mentions(encoded, text) == units
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("see http://t.co/x-1, ok", ["see", "http://t.co/x-1", ",", "ok"]),
+        ("RT @some_one: #Tag!", ["RT", "@", "some_one", ":", "#", "Tag", "!"]),
+        ("Iran-backed (M&M's)", ["Iran-backed", "(", "M&M", "'s", ")"]),
+        ("the U.S. O'Brien’s x", ["the", "U.S.", "O'Brien", "’s", "x"]),
+        ("in 北京 :)", ["in", "北", "京", ":", ")"]),
+    ],
+)
+def test_units_can_be_whole_words(bert_tokenizer, byte_tokenizer, text, units):
+    for tokenizer in (bert_tokenizer, byte_tokenizer):
+        (encoded,) = Encoder(tokenizer, whole_words=True).encode([text])
         assert mentions(encoded, text) == units
 
 
@@ -218,18 +234,3 @@ def test_ledger_counts_spans_of_one_label_side_by_side():
     assert touching_pairs(Document(text, (together[1], *apart))) == 0
     assert not Ledger(gold=5000, touching=3).spans_touch
     assert Ledger(gold=500, touching=3).spans_touch
-
-
-def test_encoding_inner_units_are_thinned_except_beside_mentions(bert_tokenizer):
-    text = "see a/b/c/d/e/f/g/h of Iraq/b/c/d x"
-    start = text.index("Iraq")
-    encoded = Encoder(bert_tokenizer, 96, 16).encode([text])[0]
-    tags, _ = align(encoded, [Entity(start, start + 4, "LOCATION")], LABELS)
-    pieces = [text[a:b] for a, b in zip(encoded.starts, encoded.ends, strict=True)]
-    thinned = thin_inner(encoded, tags, LABELS, 0.25)
-    left = [p for p, tag in zip(pieces, thinned, strict=True) if tag != IGNORED]
-    # All words' first units, the mention and the slash behind it; a quarter of the 14 + 5 others.
-    assert [p for p in left if p in ("see", "of", "Iraq", "x")] == ["see", "of", "Iraq", "x"]
-    assert thinned[pieces.index("Iraq") + 1] == LABELS.tag_ids["O"]
-    assert (thinned == IGNORED).sum() == 15
-    assert np.array_equal(thin_inner(encoded, tags, LABELS, 1.0), tags)
