@@ -17,6 +17,8 @@ from ie_model.errors import InputError
 
 Item = TypeVar("Item")
 
+_EVEN_ROUNDS = 4  # with more batches than this for each stream, the rest hardly counts
+
 
 def round_up(length: int, multiple: int) -> int:
     """The smallest multiple of ``multiple`` that is at least ``length`` (and at least one)."""
@@ -53,6 +55,30 @@ def token_budget_batches(
             batches.append([index])
         else:
             batches[-1].append(index)
+    return batches
+
+
+def even_batches(
+    lengths: Sequence[int], budget: int, multiple: int, streams: int
+) -> list[list[int]]:
+    """Batches as of :func:`token_budget_batches`, for items that nothing comes after.
+
+    An engine works on ``streams`` batches side by side. A few full batches and a small
+    rest would leave streams idle at the end: the budget is lowered until all of them end
+    together, unless that would cost a further round.
+    """
+    batches = token_budget_batches(lengths, budget, multiple)
+    wanted = -(-len(batches) // streams) * streams
+    if streams == 1 or not 1 < len(batches) <= _EVEN_ROUNDS * streams:
+        return batches
+    low, high = sum(lengths) // wanted, budget
+    while high - low > multiple:
+        middle = (low + high) // 2
+        smaller = token_budget_batches(lengths, middle, multiple)
+        if len(smaller) <= wanted:
+            batches, high = smaller, middle
+        else:
+            low = middle
     return batches
 
 

@@ -61,7 +61,7 @@ def hugging_face(
 class DryEngine:
     """Gives back recorded logits: what is left is everything but the forward passes."""
 
-    name, precision, in_flight, remembers_shapes = "dry", "fp32", 1, False
+    name, precision, streams, in_flight, remembers_shapes = "dry", "fp32", 1, 1, False
 
     def __init__(self, extractor: Extractor, texts: Sequence[str]) -> None:
         self._engine = extractor.engine

@@ -63,6 +63,7 @@ class _LiveEngine:
     precision = "training"
     multiple = 1
     batch_tokens = 2048
+    streams = 1
     in_flight = 1
     remembers_shapes = False
 

@@ -16,7 +16,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ie_model.batching import first_occurrences, pad_batch, round_up, token_budget_batches
+from ie_model.batching import (
+    even_batches,
+    first_occurrences,
+    pad_batch,
+    round_up,
+    token_budget_batches,
+)
 from ie_model.documents import Document
 from ie_model.encoding import EncodedText, Encoder
 from ie_model.engines import Done, Engine, Pending
@@ -56,11 +62,17 @@ class Job:
         firsts, self._slots = first_occurrences(ids.tobytes() for ids in windows)
         self._rows = [windows[i] for i in firsts]
         self.lengths = [len(ids) for ids in self._rows]
-        self.batches = token_budget_batches(self.lengths, budget, multiple)
-        self._left = len(self.batches)
+        self._cut(token_budget_batches(self.lengths, budget, multiple))
         self._logits = [np.empty((0, 0), np.float32)] * len(self._rows)
         if not self.batches:
             self.done.set()
+
+    def even_out(self, budget: int, multiple: int, streams: int) -> None:
+        """Cut the batches anew for streams that have nothing else to do."""
+        self._cut(even_batches(self.lengths, budget, multiple, streams))
+
+    def _cut(self, batches: list[list[int]]) -> None:
+        self.batches, self._left = batches, len(batches)
 
     def padded(
         self, batch: Sequence[int], pad_id: int, multiple: int, budget: int = 0
@@ -149,6 +161,7 @@ class Pipeline:
             except Exception as error:
                 job.fail(error)
         elif job.batches:
+            job.even_out(self.batch_tokens, self.multiple, self.engine.streams)
             inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
             inbox.put(job)
             inbox.put(None)

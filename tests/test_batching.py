@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from ie_model.batching import (
     chunks_by_size,
+    even_batches,
     first_occurrences,
     pad_batch,
     padded_tokens,
@@ -38,6 +39,25 @@ def test_batching_longest_first_and_no_batch_could_take_the_next_item(lengths, b
 
 def test_batching_equal_lengths_keep_their_order():
     assert token_budget_batches([5, 5, 5, 5], 16, 8) == [[0, 1], [2, 3]]
+
+
+@given(LENGTHS, st.integers(1, 600), st.integers(1, 4))
+def test_batching_evened_out_costs_no_further_round(lengths, budget, streams):
+    plain = token_budget_batches(lengths, budget, 8)
+    even = even_batches(lengths, budget, 8, streams)
+    assert sorted(i for batch in even for i in batch) == list(range(len(lengths)))
+    assert -(-len(even) // streams) == -(-len(plain) // streams)
+    worst = [padded_tokens(lengths, [batch]) for batch in (*even, *plain)]
+    assert max(worst[: len(even)], default=0) <= max(worst[len(even) :], default=0)
+
+
+def test_batching_evens_out_a_small_rest():
+    lengths = [32] * 40  # 1,280 tokens: 1,024 and 256 would leave one of two streams idle
+    assert [len(b) for b in token_budget_batches(lengths, 1024, 8)] == [32, 8]
+    assert [len(b) for b in even_batches(lengths, 1024, 8, 2)] == [20, 20]
+    assert even_batches(lengths, 1024, 8, 1) == token_budget_batches(lengths, 1024, 8)
+    many = [32] * 1000
+    assert even_batches(many, 1024, 8, 2) == token_budget_batches(many, 1024, 8)
 
 
 @pytest.mark.parametrize("options", [{"budget": 0}, {"multiple": 0}, {"max_items": 0}])

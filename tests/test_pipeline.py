@@ -20,7 +20,7 @@ POISON = "isis"
 class FakeEngine:
     """Tags every token by its id alone, late and with several batches in flight."""
 
-    name, precision, multiple, batch_tokens, in_flight = "fake", "fp32", 8, 64, 3
+    name, precision, multiple, batch_tokens, streams, in_flight = "fake", "fp32", 8, 64, 2, 3
     remembers_shapes = False
 
     def __init__(self, poison=None):

@@ -58,6 +58,11 @@ class Engine(Protocol):
     remembers_shapes: bool
 
     @property
+    def streams(self) -> int:
+        """How many batches it works on side by side."""
+        ...
+
+    @property
     def in_flight(self) -> int:
         """How many batches to submit before waiting for the first of them."""
         ...

@@ -32,6 +32,7 @@ class OnnxEngine:
     multiple = 8
     remembers_shapes = False
     batch_tokens = 1024
+    streams = 1
     in_flight = 1
 
     def __init__(

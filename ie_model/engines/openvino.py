@@ -65,19 +65,24 @@ class OpenVINOEngine:
         self._lock = threading.Lock()
         self._compiled: dict[str, Any] = {}
         self._idle: dict[str, list[Any]] = {"LATENCY": [], "THROUGHPUT": []}
-        self._in_flight = 0
+        self._streams_used = 0
         self._fallback: Engine | None = None
         forking.watch(self)
 
     @property
-    def in_flight(self) -> int:
-        """Batches to submit before waiting for the first: one at work and one ready a stream."""
+    def streams(self) -> int:
+        """How many batches it works on side by side."""
         if self._survived_fork():
             return 1
-        if not self._in_flight:
+        if not self._streams_used:
             model = self._compile("THROUGHPUT")
-            self._in_flight = 2 * int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        return self._in_flight
+            self._streams_used = int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        return self._streams_used
+
+    @property
+    def in_flight(self) -> int:
+        """Batches to submit before waiting for the first: one at work and one ready a stream."""
+        return 1 if self._survived_fork() else 2 * self.streams
 
     def forward(self, input_ids: Ids, attention_mask: Ids) -> Logits:
         """Logits, float32 [batch, tokens, tags], of ids and mask, int64 [batch, tokens]."""

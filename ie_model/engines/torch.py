@@ -45,6 +45,7 @@ class TorchEngine:
             if granted != torch.get_num_threads():
                 torch.set_num_threads(granted)
         self._model = load_model(model_dir, DTYPES[self.precision]).to(self.device)
+        self.streams = 1
         self.in_flight = 1
         self._gpu: GpuRunner | None = None
         self._call: Any = self._model
