@@ -20,8 +20,8 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from ie_model.devices import native_precision, resolve_device
 from ie_model.encoding import EncodedText
-from ie_model.engines.torch import resolve_device, resolve_precision
 from ie_model.errors import InputError
 from ie_model.extractor import Extractor
 from ie_model.labels import LabelSet
@@ -43,7 +43,7 @@ class _Teacher:
         settings = read_settings(model_dir)
         self.label_set = settings.label_set
         # Always this engine, never a measured plan: the same run has the same targets.
-        self._precision = resolve_precision("auto", resolve_device(device))
+        self._precision = native_precision(resolve_device(device))
         encoding = [
             settings.window, settings.overlap, settings.split_lines, settings.whole_words,
             settings.tags,

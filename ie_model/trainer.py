@@ -22,8 +22,9 @@ from tqdm import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from ie_model.config import TrainingConfig
-from ie_model.cpus import available_cpus, multiplies_bf16
+from ie_model.cpus import available_cpus
 from ie_model.dataset import TrainingWindows
+from ie_model.devices import native_precision
 from ie_model.errors import InputError, RunError
 from ie_model.labels import LabelSet
 from ie_model.loss import SpanLoss
@@ -32,39 +33,15 @@ from ie_model.training_batches import LengthGroupedBatches, collate
 log = logging.getLogger(__name__)
 
 
-def resolve_device(config: TrainingConfig) -> str:
-    """``cpu``, ``cuda`` or ``mps``.
-
-    Raises:
-        InputError: the configured device is not present.
-    """
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if config.device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if present[name])
-    if not present[config.device]:
-        raise InputError(f"training.device: {config.device!r} is not present on this machine")
-    return config.device
-
-
-def resolve_precision(config: TrainingConfig, device: str) -> str:
+def resolve_precision(config: TrainingConfig, device: torch.device) -> str:
     """``fp32``, ``bf16`` or ``fp16``: what the configured precision means on a device.
 
     Raises:
         InputError: fp16 without a GPU.
     """
-    if config.precision == "fp16" and device != "cuda":
+    if config.precision == "fp16" and device.type != "cuda":
         raise InputError("training.precision: fp16 needs a CUDA GPU; use bf16 or fp32")
-    if config.precision != "auto":
-        return config.precision
-    if device == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = device == "cpu" and multiplies_bf16()
-    return "bf16" if native else "fp32"
+    return native_precision(device) if config.precision == "auto" else config.precision
 
 
 def world_size() -> int:

@@ -79,10 +79,10 @@ def train(
     from ie_model.averaging import WeightAverage
     from ie_model.checkpoints import DevEvaluation, last_checkpoint
     from ie_model.compact_embeddings import compact, restore
+    from ie_model.devices import resolve_device
     from ie_model.trainer import (
         Progress,
         SpanTrainer,
-        resolve_device,
         resolve_precision,
         training_arguments,
     )
@@ -90,8 +90,8 @@ def train(
     check_destination(config.output_dir)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    device = resolve_device(config.training)
-    precision = resolve_precision(config.training, device)
+    chosen = resolve_device(config.training.device, "training.device")
+    precision, device = resolve_precision(config.training, chosen), chosen.type
     if device == "cuda":  # before teachers are loaded: each process has a GPU of its own
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     work = work_dir(config)

@@ -160,7 +160,7 @@ def test_engines_model_directory_that_cannot_be_written_converts_into_the_cache(
         ({"engine": "openvino", "precision": "int8"}, "ie-model export"),
         ({"engine": "onnx", "precision": "bf16"}, "onnx engine has no bf16"),
         ({"engine": "onnx", "device": "cuda"}, "runs on the CPU only"),
-        ({"engine": "torch", "device": "warp"}, "device 'warp' is unknown"),
+        ({"engine": "torch", "device": "warp"}, "device: 'warp' is unknown"),
         ({"threads": 0}, "threads is 0"),
     ],
 )

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from ie_model.cpus import available_cpus, multiplies_bf16
+from ie_model.cpus import available_cpus
+from ie_model.devices import native_precision, resolve_device
 from ie_model.engines import Done, Ids, Logits, Pending, forking
 from ie_model.engines.cuda import GpuRunner
 from ie_model.errors import InputError
@@ -36,7 +37,9 @@ class TorchEngine:
         compile: bool = False,
     ) -> None:
         self.device = resolve_device(device)
-        self.precision = resolve_precision(precision, self.device)
+        if precision == "int8":
+            raise InputError("the torch engine has no int8: use engine='openvino'")
+        self.precision = native_precision(self.device) if precision == "auto" else precision
         self.multiple = 8
         self.batch_tokens = 1024 if self.device.type == "cpu" else 65536
         if self.device.type == "cpu":
@@ -103,36 +106,3 @@ def load_model(model_dir: Path, dtype: torch.dtype = torch.float32) -> Any:
         if bars:
             transformers_logging.enable_progress_bar()
     return model.eval()
-
-
-def resolve_device(device: str) -> torch.device:
-    """``auto`` is CUDA, then MPS, then CPU. Raises InputError for a device that is absent."""
-    if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise InputError(f"device {device!r} is unknown: use auto, cpu, cuda or mps") from error
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not present.get(chosen.type, False):
-        raise InputError(f"device {device!r} is not present on this machine: use device='cpu'")
-    return chosen
-
-
-def resolve_precision(precision: str, device: torch.device) -> str:
-    """``auto`` is bf16 where the device multiplies it natively, else fp32."""
-    if precision == "int8":
-        raise InputError("the torch engine has no int8: use engine='openvino'")
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = device.type == "cpu" and multiplies_bf16()
-    return "bf16" if native else "fp32"
