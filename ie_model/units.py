@@ -4,8 +4,8 @@ A unit starts where a word, a hyphen, a slash or another punctuation mark starts
 exceptions whose inner marks never end a mention: dotted abbreviations (``U.S.``), figures
 (``1,400``, ``10:30``) and apostrophes inside names (``Sana'a``, not the ``'s`` of
 ``Iraq's``). Where data are labelled word by word (CoNLL files of posts), a unit can be a
-whole word instead: what stands between blanks, marks at its edges apart, so that a URL is
-one unit and not thirty. No unit cuts a token.
+whole word instead: what stands between blanks, marks at its edges apart, so that a URL, a
+``@handle``, a ``#tag`` and ``...`` are one unit each. No unit cuts a token.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _JOINED = re.compile(
     re.IGNORECASE,
 )
 
-_WHOLE = re.compile(r"[^\W_]\S*[^\W_]")
+_WHOLE = re.compile(r"[@#]?[^\W_]\S*[^\W_]|([^\w\s])\1+")
 _CLITIC = re.compile(r"['’](?=(?:s|re|ve|ll|d|m)\b)", re.IGNORECASE)
 
 _SPACE, _WORD, _MARK, _SINGLE, _OTHER = range(5)

@@ -58,9 +58,10 @@ def test_units_keep_abbreviations_figures_and_names_whole(
     ("text", "units"),
     [
         ("see http://t.co/x-1, ok", ["see", "http://t.co/x-1", ",", "ok"]),
-        ("RT @some_one: #Tag!", ["RT", "@", "some_one", ":", "#", "Tag", "!"]),
+        ("RT @some_one: #Tag!", ["RT", "@some_one", ":", "#Tag", "!"]),
         ("Iran-backed (M&M's)", ["Iran-backed", "(", "M&M", "'s", ")"]),
         ("the U.S. O'Brien’s x", ["the", "U.S.", "O'Brien", "’s", "x"]),
+        ("well... ok!! @ :)", ["well", "...", "ok", "!!", "@", ":", ")"]),
         ("in 北京 :)", ["in", "北", "京", ":", ")"]),
     ],
 )
