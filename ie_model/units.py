@@ -5,7 +5,7 @@ exceptions whose inner marks never end a mention: dotted abbreviations (``U.S.``
 (``1,400``, ``10:30``) and apostrophes inside names (``Sana'a``, not the ``'s`` of
 ``Iraq's``). Where data are labelled word by word (CoNLL files of posts), a unit can be a
 whole word instead: what stands between blanks, marks at its edges apart, so that a URL, a
-``@handle``, a ``#tag`` and ``...`` are one unit each. No unit cuts a token.
+``@handle`` and ``:-)`` are one unit each. No unit cuts a token.
 """
 
 from __future__ import annotations
@@ -31,8 +31,13 @@ _JOINED = re.compile(
     re.IGNORECASE,
 )
 
-_WHOLE = re.compile(r"[@#]?[^\W_]\S*[^\W_]|([^\w\s])\1+")
-_CLITIC = re.compile(r"['’](?=(?:s|re|ve|ll|d|m)\b)", re.IGNORECASE)
+_WHOLE = re.compile(
+    r"\w+://\S*[^\W_]"  # http://t.co/x
+    r"|[@#]?[^\W_][^\s/]*[^\W_]"  # Iran-backed, @handle, #tag
+    r"|&#?\w+;"  # &amp;
+    r"|(?:(?![@#]?[^\W_])[^\w\s])+"  # ... and :-)
+)
+_POSSESSIVE = re.compile(r"['’](?=s\b)", re.IGNORECASE)
 
 _SPACE, _WORD, _MARK, _SINGLE, _OTHER = range(5)
 _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x9FFF),
@@ -78,7 +83,7 @@ def group_tokens(
         offsets: int32 ``[tokens, 2]``, each token's code-point span in its sequence, the
             sequences one after the other.
         counts: int64 ``[sequences]``, how many of the tokens are each one's.
-        whole_words: marks inside a word begin no unit, but for the ``'`` of ``Iraq's``.
+        whole_words: marks inside a word begin no unit, but for the ``'s`` of ``Iraq's``.
 
     Returns:
         ``first`` (index of each unit's first token in its sequence), ``starts`` and ``ends``
@@ -138,8 +143,8 @@ def _join_words(boundary: NDArray[np.bool_], text: str, classes: NDArray[np.uint
     inside = np.zeros(len(boundary), dtype=bool)
     for match in _WHOLE.finditer(text):
         inside[match.start() + 1 : match.end()] = True
-        for clitic in _CLITIC.finditer(text, match.start() + 1, match.end()):
-            inside[clitic.start()] = False
+        for possessive in _POSSESSIVE.finditer(text, match.start() + 1, match.end()):
+            inside[possessive.start()] = False
     # Blanks do not part the words of scripts written without them.
     single = classes == _SINGLE
     inside[1:] &= ~(single[1:] | single[:-1])

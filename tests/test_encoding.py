@@ -61,8 +61,9 @@ def test_units_keep_abbreviations_figures_and_names_whole(
         ("RT @some_one: #Tag!", ["RT", "@some_one", ":", "#Tag", "!"]),
         ("Iran-backed (M&M's)", ["Iran-backed", "(", "M&M", "'s", ")"]),
         ("the U.S. O'Brien’s x", ["the", "U.S.", "O'Brien", "’s", "x"]),
-        ("well... ok!! @ :)", ["well", "...", "ok", "!!", "@", ":", ")"]),
-        ("in 北京 :)", ["in", "北", "京", ":", ")"]),
+        ("well... ok!! @ :)", ["well", "...", "ok", "!!", "@", ":)"]),
+        ("AT&amp;T I'm on/off t.co", ["AT&amp;T", "I'm", "on", "/", "off", "t.co"]),
+        ("in 北京 :)", ["in", "北", "京", ":)"]),
     ],
 )
 def test_units_can_be_whole_words(bert_tokenizer, byte_tokenizer, text, units):
