@@ -220,6 +220,15 @@ def test_training_span_that_cuts_a_token_is_masked_counted_and_listed(tiny_confi
     assert [x for x in labels if x != -100] == [1]  # "left" alone; "Iranians" is masked
 
 
+def test_training_whole_words_hold_from_training_to_answers(tiny_config):
+    config = tiny_config(epochs=1)
+    words = config.encoding.model_copy(update={"whole_words": True})
+    result = train(config.model_copy(update={"encoding": words}))
+    extractor = Extractor.from_pretrained(result.model_dir, "torch")
+    (encoded,) = extractor.encoder.encode(["in Iran-backed @hands"])
+    assert len(encoded.starts) == 3
+
+
 def test_training_encodes_sources_once(tiny_config, monkeypatch):
     from ie_model import dataset
 
