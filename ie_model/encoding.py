@@ -133,8 +133,10 @@ class Encoder:
     @cached_property
     def key(self) -> str:
         """SHA-256 over everything that windows depend on besides the text."""
-        state = [self._tokenizer.to_str(), self.window, self.overlap, self.split_lines]
-        state.append(self.whole_words)
+        state = [
+            self._tokenizer.to_str(), self.window, self.overlap, self.split_lines,
+            self.whole_words,
+        ]  # fmt: skip
         return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
     def _special_tokens(self) -> tuple[Ints, Ints]:

@@ -1,8 +1,8 @@
 """The model directory: an ordinary Hugging Face one plus what the package needs to know.
 
-``ie_model.json`` holds the encoding (window, overlap, split_lines, whole_words), the label set, the
-calibration and thresholds, and where the model came from. Directories are written beside
-their destination and renamed into place, so one that exists is always whole.
+``ie_model.json`` holds the encoding (window, overlap, split_lines, whole_words), the label
+set, the calibration and thresholds, and where the model came from. Directories are written
+beside their destination and renamed into place, so one that exists is always whole.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ import argparse
 import hashlib
 import json
 import multiprocessing
-import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -33,6 +32,8 @@ from ie_model.config import Config
 from ie_model.corpus import load_gold, source_files
 from ie_model.cpus import available_cpus
 from ie_model.documents import Document
+from ie_model.scoring.placement import place
+from ie_model.scoring.worker import pin
 
 Run = tuple[Config, str, list[Document], Path, bool]
 """What :func:`measure` is called with."""
@@ -74,17 +75,17 @@ def measure(config: Config, told: str, gold: list[Document], folder: Path, keep:
 def measure_side_by_side(runs: list[Run], workers: int) -> None:
     """Several trainings at a time, in processes with CPUs of their own."""
     context = multiprocessing.get_context("spawn")
-    shares, cpus = context.SimpleQueue(), sorted(os.sched_getaffinity(0))
-    for worker in range(workers):
-        shares.put(set(cpus[worker::workers]))
-    with ProcessPoolExecutor(workers, context, take_cpus, (shares,)) as pool:
+    places = context.SimpleQueue()
+    for placement in place(workers, device="cpu"):
+        places.put(placement)
+    with ProcessPoolExecutor(workers, context, take_place, (places,)) as pool:
         for future in [pool.submit(measure, *run) for run in runs]:
             future.result()
 
 
-def take_cpus(shares: Any) -> None:
+def take_place(places: Any) -> None:
     """Start of a worker: from here on it has its share of the CPUs and no more."""
-    os.sched_setaffinity(0, shares.get())
+    pin(places.get())
 
 
 def main() -> None:
@@ -94,7 +95,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=Path(__file__).with_name("arms.yaml"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("runs/arms"))
-    parser.add_argument("--workers", type=int, default=1, help="models trained at a time (Linux)")
+    parser.add_argument("--workers", type=int, default=1, help="models trained at a time")
     parser.add_argument("--keep-models", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
