@@ -40,7 +40,8 @@ def decode(
 
     Returns:
         Per text its entities, sorted and flat. An entity's score is the smallest
-        probability along it: of each of its units' tags, and of its ending where it does.
+        probability along it: that each of its units carries its label, and that it begins
+        and ends where it does.
     """
     sizes = np.array([len(e.starts) for e in encoded], np.int64)
     bases = np.concatenate([[0], np.cumsum(sizes)])
@@ -184,20 +185,30 @@ def span_scores(
     heads: NDArray[np.bool_],
     labels: LabelSet,
 ) -> NDArray[np.float64]:
-    """Smallest probability along each span, float64 ``[spans]``; see :func:`decode`."""
+    """Smallest probability along each span, float64 ``[spans]``; see :func:`decode`.
+
+    A unit counts with all tags of the label: where the best single tag is `I-ACTOR` after `O`,
+    the path has to take another, and the span is no less likely for it.
+    """
     if len(first) == 0:
         return np.empty(0)
     chance = probabilities(logits)
-    along = chance[np.arange(len(path)), path]
+    tags_of = labels.label_ids[:, None] == np.arange(len(labels.labels))
+    within = chance @ tags_of.astype(np.float32)  # [units, labels]
+    going_on = within
+    if labels.touching:  # then a neighbour of the same label may be another span
+        going_on = chance @ (tags_of & ~labels.opens[:, None]).astype(np.float32)
+
+    label = labels.label_ids[path]
+    along = within[np.arange(len(path)), label]
     edges = np.append(np.stack([first, last + 1], axis=1).ravel(), len(along))
     weakest = np.minimum.reduceat(np.append(along, 1.0), edges[:-1])[::2]
-    # The chance that the entity does not go on: no continuing tag of its label follows.
-    after = np.minimum(last + 1, len(path) - 1)
-    same = labels.label_ids[None, :] == labels.label_ids[path[first]][:, None]
-    going_on = (chance[after] * (same & ~labels.opens)).sum(axis=1)
-    at_edge = (last + 1 >= len(path)) | heads[after]
-    ending = np.where(at_edge, 1.0, 1.0 - going_on)
-    return np.clip(np.minimum(weakest, ending), 0.0, 1.0).astype(np.float64)
+    for unit in (first, last + 1):  # the edge in front of this unit
+        inside = unit < len(path)
+        at = np.where(inside, unit, 0)
+        one_span = np.minimum(within[at - 1, label[first]], going_on[at, label[first]])
+        weakest = np.where(heads[at] | ~inside, weakest, np.minimum(weakest, 1.0 - one_span))
+    return np.clip(weakest, 0.0, 1.0).astype(np.float64)
 
 
 def probabilities(logits: Floats) -> Floats:

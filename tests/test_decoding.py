@@ -121,6 +121,28 @@ def test_decoding_span_score_is_the_weakest_link():
     assert score == pytest.approx([0.6], abs=1e-6)
 
 
+def test_decoding_an_overruled_tag_does_not_lower_the_score():
+    """`I-A` after `O` cannot stand: the path takes `B-A`, and the unit is in A all the same."""
+    chance = np.array([[0.95, 0.01, 0.02, 0.01, 0.01], [0.01, 0.03, 0.94, 0.01, 0.01]])
+    heads = np.array([True, False])
+    logits = np.log(chance).astype(np.float32)
+    path = best_path(logits, heads, BIO)
+    assert [BIO.tags[t] for t in path] == ["O", "B-A"]
+    score = span_scores(logits, path, np.array([1]), np.array([1]), heads, BIO)
+    # In A with 0.97; the unit before is with 0.03, so the beginning has 0.97.
+    assert score == pytest.approx([0.97], abs=1e-6)
+
+
+def test_decoding_a_span_that_may_begin_earlier_is_less_sure():
+    chance = np.array([[0.6, 0.3, 0.05, 0.03, 0.02], [0.02, 0.01, 0.95, 0.01, 0.01]])
+    path, first = np.array([BIO.tag_ids[t] for t in ("O", "B-A")]), np.array([1])
+    for labels in (BIO, APART):
+        apart = span_scores(np.log(chance), path, first, first, np.array([True, True]), labels)
+        joined = span_scores(np.log(chance), path, first, first, np.array([True, False]), labels)
+        assert apart == pytest.approx([0.96])
+        assert joined == pytest.approx([0.65])
+
+
 def test_decoding_probabilities_survive_large_logits():
     assert probabilities(np.array([[1e4, 0.0]], np.float32)).tolist() == [[1.0, 0.0]]
 
