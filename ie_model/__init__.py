@@ -22,7 +22,7 @@ _HOMES = {
     "TrainResult": "training",
     "distill": "distillation",
     "evaluate": "evaluation",
-    "load_config": "config",
+    "load_config": "config_files",
     "read_documents": "corpus",
     "score_documents": "metrics",
     "train": "training",
@@ -50,7 +50,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from ie_model.config import Config, load_config
+    from ie_model.config import Config
+    from ie_model.config_files import load_config
     from ie_model.corpus import read_documents, write_documents
     from ie_model.distillation import distill
     from ie_model.documents import Document, Entity

@@ -76,7 +76,7 @@ def train(
 
     Example: ie-model train configs/default.yaml training.epochs=1 output_dir=runs/quick
     """
-    from ie_model.config import load_config
+    from ie_model.config_files import load_config
 
     settings = load_config(config, overrides or [])
     if dry_run:
@@ -109,7 +109,7 @@ def distill(
     Example: ie-model distill --teacher runs/accurate --student configs/distilled.yaml
     --unlabelled news/
     """
-    from ie_model.config import load_config
+    from ie_model.config_files import load_config
     from ie_model.distillation import distillation_config
 
     settings = distillation_config(

@@ -44,7 +44,7 @@ def crossval(
 
     Example: ie-model crossval configs/default.yaml --seeds 5 --run runs/loo
     """
-    from ie_model.config import load_config
+    from ie_model.config_files import load_config
     from ie_model.crossval import cross_validate
     from ie_model.metrics import format_table
 

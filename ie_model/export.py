@@ -165,7 +165,7 @@ def _from_config(folder: Path, labels: Sequence[str]) -> tuple[list[Document], l
             f"{folder}: no config.yaml that names the training documents; "
             "give documents with --calibration and --documents"
         )
-    from ie_model.config import load_config
+    from ie_model.config_files import load_config
     from ie_model.dataset import read_sources
 
     config = load_config(file)

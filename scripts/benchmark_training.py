@@ -25,7 +25,7 @@ import torch
 
 from ie_model import evaluate, train
 from ie_model.backbones import resolve
-from ie_model.config import parse_config
+from ie_model.config_files import parse_config
 from ie_model.cpus import available_cpus
 
 LABELS = ["corporation", "creative-work", "group", "location", "person", "product"]

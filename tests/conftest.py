@@ -124,7 +124,7 @@ SENTENCES = [
 @pytest.fixture
 def tiny_config(tmp_path, tiny_backbone):
     """A configuration that trains the tiny encoder on eight sentences in a second."""
-    from ie_model.config import parse_config
+    from ie_model.config_files import parse_config
 
     data = tmp_path / "sentences.txt"
     data.write_text("\n".join(SENTENCES) + "\n", encoding="utf-8")
@@ -149,7 +149,7 @@ def tiny_config(tmp_path, tiny_backbone):
 
 def overfit(folder: Path, backbone: Path) -> Path:
     """A model directory whose tiny model has learned the eight sentences."""
-    from ie_model.config import parse_config
+    from ie_model.config_files import parse_config
     from ie_model.training import train
 
     data = folder / "sentences.txt"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ie_model.config import load_config
+from ie_model.config_files import load_config
 from ie_model.errors import InputError
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from ie_model.config import parse_config
+from ie_model.config_files import parse_config
 from ie_model.crossval import cross_validate, read_data
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from ie_model import Extractor, evaluate
-from ie_model.config import load_config
+from ie_model.config_files import load_config
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError, RunError
 from ie_model.preparation import prepare, work_dir
