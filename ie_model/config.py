@@ -158,6 +158,8 @@ class TrainingConfig(_Section):
     """Gradients longer than this are scaled down to it."""
     average_last: float = Field(0.0, ge=0, le=1)
     """Share of the updates, the last ones, whose weights are averaged; 0 is off."""
+    mask_mentions: float = Field(0.0, ge=0, lt=1)
+    """Share of the tokens of mentions hidden behind the mask token, others at each update."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Share of the target probability spread evenly over all tags."""
     class_weights: dict[str, float] = {}
@@ -199,6 +201,8 @@ class Config(_Section):
     """Tagging scheme."""
     touching: bool | None = None
     """May two spans of a label stand side by side? If not, they are one; null: as in the data."""
+    min_score: float = Field(0.0, ge=0, lt=1)
+    """The model leaves out spans scored lower; `ie-model calibrate` finds one for each label."""
     data: DataConfig
     """What to train and measure on."""
     model: ModelConfig = ModelConfig()

@@ -199,6 +199,7 @@ def _finish(ready: Preparation, model: Any, result: TrainResult, evaluation: Any
             split_lines=config.encoding.split_lines,
             touching=ready.labels.touching,
             whole_words=config.encoding.whole_words,
+            thresholds=dict.fromkeys(config.labels, config.min_score) if config.min_score else {},
             origin={
                 "backbone": config.model.backbone,
                 "seed": config.training.seed,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from ie_model import Extractor, evaluate
+from ie_model import Extractor, evaluate, read_documents
 from ie_model.config_files import load_config
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError, RunError
@@ -227,6 +227,16 @@ def test_training_whole_words_hold_from_training_to_answers(tiny_config):
     extractor = Extractor.from_pretrained(result.model_dir, "torch")
     (encoded,) = extractor.encoder.encode(["in Iran-backed @hands"])
     assert len(encoded.starts) == 3
+
+
+def test_training_min_score_is_the_threshold_of_every_label(tiny_config):
+    config = tiny_config().model_copy(update={"min_score": 0.195})
+    folder = train(config).model_dir
+    text = " ".join(d.text for d in read_documents(config.data.train[0].path))
+    everything = Extractor.from_pretrained(folder, "torch", min_score=0).predict(text).entities
+    sure = Extractor.from_pretrained(folder, "torch").predict(text).entities
+    assert 0 < len(sure) < len(everything)
+    assert sure == tuple(e for e in everything if e.score >= 0.195)
 
 
 def test_training_encodes_sources_once(tiny_config, monkeypatch):
