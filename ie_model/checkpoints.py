@@ -18,7 +18,7 @@ from ie_model.engines import Done, Ids, Logits
 from ie_model.errors import InputError
 from ie_model.extractor import Extractor
 from ie_model.metrics import score_documents
-from ie_model.model_directory import ModelSettings, write_text
+from ie_model.model_directory import write_text
 
 if TYPE_CHECKING:
     from ie_model.preparation import Preparation
@@ -101,13 +101,8 @@ class DevEvaluation(TrainerCallback):
         self._patience = ready.config.training.early_stopping
         self._history: list[tuple[int, float]] = []
         self.best_metrics: dict[str, Any] = {}
-        encoding = ready.config.encoding
-        settings = ModelSettings(
-            ready.labels.labels, ready.labels.tags, encoding.window, encoding.overlap,
-            encoding.split_lines, ready.labels.touching, encoding.whole_words,
-        )  # fmt: skip
         pad = ready.tokenizer.pad_token_id or 0
-        self._extractor = Extractor(_LiveEngine(model), ready.encoder, settings, pad, work)
+        self._extractor = Extractor(_LiveEngine(model), ready.encoder, ready.settings(), pad, work)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         file = self._work / self.HISTORY

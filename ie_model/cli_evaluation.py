@@ -252,7 +252,8 @@ def next_(
     from ie_model.next_documents import as_task, rank_documents
 
     known = list(read_documents(annotated)) if annotated else []
-    extractor = Extractor.from_pretrained(model, engine)
+    # The doubtful spans are what is looked for, so no threshold leaves them out.
+    extractor = Extractor.from_pretrained(model, engine, min_score=0)
     predicted = extractor.pipe(read_documents(documents), on_error="yield")
     chosen = rank_documents(predicted, count, known)
     for rank, c in enumerate(chosen, 1):

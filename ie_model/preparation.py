@@ -29,6 +29,7 @@ from ie_model.documents import Document
 from ie_model.encoding import Encoder
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
+from ie_model.model_directory import ModelSettings
 from ie_model.training_batches import LengthGroupedBatches
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,20 @@ class Preparation:
             shutil.rmtree(self.scratch, ignore_errors=True)
             with contextlib.suppress(OSError):  # not empty: a run's checkpoints
                 self.scratch.parent.rmdir()
+
+    def settings(self) -> ModelSettings:
+        """What the model directory will say of itself, but for its origin."""
+        encoding, floor = self.config.encoding, self.config.min_score
+        return ModelSettings(
+            labels=self.labels.labels,
+            tags=self.labels.tags,
+            window=encoding.window,
+            overlap=encoding.overlap,
+            split_lines=encoding.split_lines,
+            touching=self.labels.touching,
+            whole_words=encoding.whole_words,
+            thresholds=dict.fromkeys(self.labels.labels, floor) if floor else {},
+        )
 
     def describe(self) -> dict[str, Any]:
         """The resolved run in plain values: data ledger, batches, steps."""

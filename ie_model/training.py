@@ -10,7 +10,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from ie_model.dataset import WeightedDocuments, read_sources
 from ie_model.documents import Document
 from ie_model.errors import RunError
 from ie_model.model_directory import (
-    ModelSettings,
     check_destination,
     new_directory,
     weights_fingerprint,
@@ -198,15 +197,8 @@ def _finish(ready: Preparation, model: Any, result: TrainResult, evaluation: Any
         model.cpu().save_pretrained(folder)
         ready.tokenizer.save_pretrained(folder)
         (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-        settings = ModelSettings(
-            labels=ready.labels.labels,
-            tags=ready.labels.tags,
-            window=config.encoding.window,
-            overlap=config.encoding.overlap,
-            split_lines=config.encoding.split_lines,
-            touching=ready.labels.touching,
-            whole_words=config.encoding.whole_words,
-            thresholds=dict.fromkeys(config.labels, config.min_score) if config.min_score else {},
+        settings = replace(
+            ready.settings(),
             origin={
                 "backbone": config.model.backbone,
                 "seed": config.training.seed,
