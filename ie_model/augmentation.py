@@ -29,6 +29,13 @@ def augment(documents: Sequence[Document], config: AugmentConfig, seed: int) -> 
     Raises:
         InputError: a document with broken or overlapping entities.
     """
+    return (copy for _, copy in numbered_copies(documents, config, seed))
+
+
+def numbered_copies(
+    documents: Sequence[Document], config: AugmentConfig, seed: int
+) -> Iterator[tuple[int, Document]]:
+    """:func:`augment`, each copy with the place of its original in ``documents``."""
     if config.copies == 0:
         return
     for number, document in enumerate(documents, start=1):
@@ -51,7 +58,7 @@ def augment(documents: Sequence[Document], config: AugmentConfig, seed: int) -> 
             made = _change_case(made, config.change_case, rng)
             if made.text != document.text:
                 meta = {**document.meta, "augmented_from": document.id}
-                yield replace(made, id=f"{document.id}+{copy}", meta=meta)
+                yield number, replace(made, id=f"{document.id}+{copy}", meta=meta)
 
 
 @dataclass(frozen=True, slots=True)

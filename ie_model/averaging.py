@@ -13,8 +13,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
-from ie_model.errors import InputError
-
 FILE = "average.safetensors"  # in each checkpoint, so that a resumed run has the same mean
 
 
@@ -29,11 +27,6 @@ class WeightAverage(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         file = Path(args.output_dir) / f"checkpoint-{state.global_step}" / FILE
-        if state.global_step > self._first and not file.is_file():
-            raise InputError(
-                f"{file.parent}: this checkpoint was not finished, its {FILE} is missing; delete "
-                "it and resume from the one before"
-            )
         if file.is_file():
             device = self._model.device
             self._mean = {name: mean.to(device) for name, mean in load_file(file).items()}
@@ -57,9 +50,10 @@ class WeightAverage(TrainerCallback):
             save_file({name: mean.cpu() for name, mean in self._mean.items()}, partial)
             partial.replace(folder / FILE)
 
-    def apply(self) -> None:
-        """Put the mean into the model; without an averaged update the weights stay as they are."""
+    def apply(self) -> bool:
+        """Put the mean into the model; false: no update was averaged, nothing changed."""
         with torch.no_grad():
             for name, parameter in self._model.named_parameters():
                 if name in self._mean:
                     parameter.copy_(self._mean[name])
+        return bool(self._mean)

@@ -12,7 +12,7 @@ says nothing, and the Wilson interval over the units that hold the label is give
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def unit_counts(
     index = {label: i for i, label in enumerate(labels)}
     rows: list[Counts] = []
     for g, p in zip(gold, predicted, strict=True):
-        ends = np.array(list(_paragraph_ends(g.text)), dtype=np.int64)
+        ends = np.array(_paragraph_ends(g.text), dtype=np.int64)
         table = np.zeros((len(ends), len(labels), 3), dtype=np.int64)
 
         def place(entity: Entity, ends: Counts = ends) -> tuple[int, int]:
@@ -71,13 +71,14 @@ def unit_counts(
     return np.concatenate([empty, *rows]), "paragraph"
 
 
-def _paragraph_ends(text: str) -> Iterator[int]:
-    """Where each line that holds something ends; the last reaches to the end of the text."""
-    end = 0
+def _paragraph_ends(text: str) -> list[int]:
+    """Where each line that holds something ends; the last reaches beyond the text's end."""
+    ends, end = [], 0
     for line in text.splitlines(keepends=True):
         end += len(line)
         if line.strip():
-            yield end
+            ends.append(end)
+    return [*ends[:-1], len(text) + 1]
 
 
 def intervals(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,48 +13,61 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
 
 from ie_model.engines import Done, Ids, Logits
 from ie_model.errors import InputError
 from ie_model.extractor import Extractor
 from ie_model.metrics import score_documents
 from ie_model.model_directory import write_text
+from ie_model.training_batches import world_size
 
 if TYPE_CHECKING:
     from ie_model.preparation import Preparation
 
 log = logging.getLogger(__name__)
 
+WHOLE = "whole"
+"""An empty file in every checkpoint that is complete."""
+
 
 def last_checkpoint(work: Path, run_key: str, resume: bool) -> Path | None:
     """The checkpoint to go on from, or ``None`` for a fresh start in an empty ``work``.
 
     Raises:
-        InputError: ``resume`` was asked for and there is no checkpoint of the same config,
-            data and versions.
+        InputError: ``resume`` was asked for and there is no complete checkpoint of the same
+            config, data, versions and number of processes.
     """
     key_file = work / "run.key"
     if resume:
-        found = get_last_checkpoint(str(work)) if work.is_dir() else None
-        if found is None:
+        # A run killed while it wrote one leaves a checkpoint that lacks something.
+        whole = [f.parent for f in work.glob(f"checkpoint-*/{WHOLE}")]
+        if not whole:
             raise InputError(
                 f"{work}: no checkpoint to resume from; start the run without --resume, with "
                 "training.checkpoint_every set"
             )
         if key_file.read_text(encoding="utf-8") != run_key:
             raise InputError(
-                f"{work}: the checkpoint belongs to another config or other data; restore them, "
-                "or start the run without --resume"
+                f"{work}: the checkpoint belongs to another config, other data, other versions of "
+                "the packages or another number of processes; restore them, or start the run "
+                "without --resume"
             )
-        return Path(found)
-    if work.is_dir():
+        return max(whole, key=lambda folder: int(folder.name.partition("-")[2]))
+    if int(os.environ.get("RANK", "0")) == 0:
         for old in work.glob("checkpoint-*"):
             log.info("%s: removed, this run starts from the beginning", old)
             shutil.rmtree(old)
         (work / DevEvaluation.HISTORY).unlink(missing_ok=True)
-    write_text(key_file, run_key)
+        write_text(key_file, run_key)
     return None
+
+
+class MarkWhole(TrainerCallback):
+    """Says of a checkpoint that all of it was written; the last callback to be told of it."""
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.is_world_process_zero:
+            write_text(Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE, "")
 
 
 class _LiveEngine:
@@ -97,7 +111,9 @@ class DevEvaluation(TrainerCallback):
 
     def __init__(self, ready: Preparation, model: Any, work: Path) -> None:
         self._ready, self._model, self._work = ready, model, work
-        self._every = ready.config.training.evaluate_every
+        training = ready.config.training
+        epoch = -(-len(ready.batches) // (world_size() * training.gradient_accumulation))
+        self._every = training.evaluate_every or epoch
         self._patience = ready.config.training.early_stopping
         self._history: list[tuple[int, float]] = []
         self.best_metrics: dict[str, Any] = {}
@@ -112,11 +128,8 @@ class DevEvaluation(TrainerCallback):
             self.best_metrics = stored["metrics"]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._every and state.global_step % self._every == 0:
-            self._evaluate(state, control)
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if not self._every or state.global_step == state.max_steps:
+        # Not at the end of an epoch: the checkpoint of its last step comes before that.
+        if state.global_step % self._every == 0 or state.global_step == state.max_steps:
             self._evaluate(state, control)
 
     def _evaluate(self, state: Any, control: Any) -> None:

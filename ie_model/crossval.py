@@ -103,7 +103,7 @@ def cross_validate(
         ledger = Ledger()
         for _, document in (*data.testable, *data.train_only):
             ledger.gold += len(document.entities)
-            ledger.touching += touching_pairs(document)
+            ledger.touching += touching_pairs(document, config.encoding.split_lines)
         config = config.model_copy(update={"touching": ledger.spans_touch})
     protocol = _protocol(config, data, seeds, fractions)
     _begin(target, protocol)
@@ -226,6 +226,7 @@ def _protocol(
         values,
         {
             "fingerprint": fingerprint([d for _, d in (*data.testable, *data.train_only)]),
+            **_dev_fingerprint(config),
             "documents": len(documents),
             "characters": sum(len(d.text) for d in documents),
             "entities": {
@@ -239,10 +240,16 @@ def _protocol(
     )
 
 
+def _dev_fingerprint(config: Config) -> dict[str, str]:
+    dev = [d for _, d in read_sources(config.data.dev, config.labels)]
+    return {"dev_fingerprint": fingerprint(dev)} if dev else {}
+
+
 def _begin(target: Path, protocol: Protocol) -> None:
     """Write the protocol, or check that the one there is the same."""
     if not (target / PROTOCOL_FILE).is_file():
-        if target.is_dir() and any(target.iterdir()):
+        # folds.json alone: a run that was killed as it began.
+        if target.is_dir() and any(f.name != "folds.json" for f in target.iterdir()):
             raise InputError(f"{target}: exists and is not a cross-validation run; choose another")
         target.mkdir(parents=True, exist_ok=True)
         write_protocol(target, protocol)

@@ -27,6 +27,7 @@ from ie_model.documents import Document, Entity
 from ie_model.encoding import IGNORED, EncodedText, Encoder, Ledger, align
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
+from ie_model.model_directory import write_text
 from ie_model.relabel import Changes
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 256  # documents encoded at a time, at most
 _CHUNK_CHARACTERS = 1 << 20
-_FORMAT = 3  # part of the cache key: raise it when the stored columns change
+_FORMAT = 4  # part of the cache key: raise it when the stored columns change
 
 WeightedDocuments = Iterable[tuple[float, Document]]
 
@@ -226,8 +227,8 @@ def _write(
         "ledger": ledger.to_dict(),
         "lost": [[id_, e.start, e.end, e.label, e.text] for id_, e in ledger.lost],
     }
-    corpus_file = folder / "ledger.json"  # written last: its presence says the table is whole
-    corpus_file.write_text(json.dumps(summary, ensure_ascii=False), encoding="utf-8")
+    # Written last: its presence says that the table is whole.
+    write_text(folder / "ledger.json", json.dumps(summary, ensure_ascii=False))
 
 
 def _chunks(documents: WeightedDocuments) -> Iterator[list[tuple[float, Document]]]:
@@ -262,7 +263,7 @@ def _encode_chunk(
     chances = soft.teachers.soft_targets(texts, encoded) if soft else [None] * len(chunk)
     for (weight, document), text, chance in zip(chunk, encoded, chances, strict=True):
         tags, lost = align(text, document.entities, labels)
-        ledger.add(document, text, lost)
+        ledger.add(document, text, lost, encoder.split_lines)
         if soft is not None and not annotated:
             # The teachers' own answer stands in, so that these units are counted as trained on.
             assert chance is not None

@@ -7,6 +7,9 @@ import torch
 from ie_model.cpus import multiplies_bf16
 from ie_model.errors import InputError
 
+THREADS = torch.get_num_threads()
+"""CPU threads torch started with: OMP_NUM_THREADS, or the machine's cores."""
+
 
 def resolve_device(device: str, setting: str = "device") -> torch.device:
     """``auto`` is CUDA, then MPS, then CPU; ``setting`` is how the user calls this choice.

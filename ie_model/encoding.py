@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
-from ie_model.units import MAX_UNIT_TOKENS, group_tokens
+from ie_model.units import MAX_UNIT_TOKENS, RULES, group_tokens
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -134,7 +134,7 @@ class Encoder:
     def key(self) -> str:
         """SHA-256 over everything that windows depend on besides the text."""
         state = [
-            self._tokenizer.to_str(), self.window, self.overlap, self.split_lines,
+            RULES, self._tokenizer.to_str(), self.window, self.overlap, self.split_lines,
             self.whole_words,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(state).encode()).hexdigest()
@@ -184,18 +184,18 @@ class Encoder:
         ids = np.fromiter(chain.from_iterable(e.ids for e in encodings), np.int32, total)
         pairs = chain.from_iterable(e.offsets for e in encodings)
         offsets = np.fromiter(chain.from_iterable(pairs), np.int32, 2 * total).reshape(-1, 2)
-        first, starts, ends, bounds = group_tokens(
+        first, after, starts, ends, bounds = group_tokens(
             pieces, offsets, lengths, whole_words=self.whole_words
         )
         edges = np.concatenate([[0], np.cumsum(lengths)]).tolist()
         units = bounds.tolist()
         for k, place in enumerate(places):
             some = slice(units[k], units[k + 1])
-            windows = self._windows(ids[edges[k] : edges[k + 1]], first[some])
+            windows = self._windows(ids[edges[k] : edges[k + 1]], first[some], after[some])
             yield starts[some] + place, ends[some] + place, windows
 
-    def _windows(self, ids: Ints, first: Ints) -> list[Window]:
-        """Cover one sequence; ``first`` [units] is each unit's first token in ``ids``."""
+    def _windows(self, ids: Ints, first: Ints, after: Ints) -> list[Window]:
+        """Cover one sequence; unit ``u`` is ``ids[first[u]:after[u]]``, white space behind it."""
         if len(first) == 0:
             return []
         if len(ids) <= self._room:
@@ -203,15 +203,16 @@ class Encoder:
         windows: list[Window] = []
         # Each window is ids[begin:stop]; it answers for the units from `owned` up to the
         # middle of its overlap with the next window.
-        bounds = np.append(first[1:], len(ids))  # token after each unit
-        begin, owned = 0, 0
+        begin, owned = int(first[0]), 0
         while True:
-            last = int(np.searchsorted(bounds, begin + self._room, side="right"))
-            stop = int(bounds[last - 1])
-            if stop == len(ids):
+            last = int(np.searchsorted(after, begin + self._room, side="right"))
+            stop = int(after[last - 1])
+            if last == len(first):
                 windows.append(self._window(ids[begin:stop], first[owned:] - begin))
                 return windows
-            following = int(first[np.searchsorted(first, stop - self.overlap)])
+            # The next window reaches one unit farther at least, whatever stands between.
+            least = max(stop - self.overlap, int(after[last]) - self._room)
+            following = int(first[min(int(np.searchsorted(first, least)), last)])
             middle = int(np.searchsorted(first, (following + stop) / 2))
             windows.append(self._window(ids[begin:stop], first[owned:middle] - begin))
             begin, owned = following, middle
@@ -293,7 +294,9 @@ class Ledger:
             "truncated": 0,
         }
 
-    def add(self, document: Document, encoded: EncodedText, lost: list[Entity]) -> None:
+    def add(
+        self, document: Document, encoded: EncodedText, lost: list[Entity], split_lines: bool
+    ) -> None:
         """Count one document."""
         self.documents += 1
         self.characters += len(document.text)
@@ -301,15 +304,22 @@ class Ledger:
         self.tokens += encoded.tokens
         self.windows += len(encoded.windows)
         self.gold += len(document.entities)
-        self.touching += touching_pairs(document)
+        self.touching += touching_pairs(document, split_lines)
         self.lost.extend((document.id, e) for e in lost)
 
 
-def touching_pairs(document: Document) -> int:
-    """Neighbouring entities of one label with nothing but blanks between them."""
+def touching_pairs(document: Document, split_lines: bool) -> int:
+    """Neighbouring entities of one label with nothing but white space between them.
+
+    With ``split_lines`` those of two lines do not touch: they are in different sequences.
+    """
+    text = document.text
     ordered = sorted(document.entities, key=lambda e: e.start)
     return sum(
-        a.label == b.label and a.end <= b.start and not document.text[a.end : b.start].strip(" ")
+        a.label == b.label
+        and a.end <= b.start
+        and not (between := text[a.end : b.start]).strip()
+        and not (split_lines and between and _LINE.fullmatch(between) is None)
         for a, b in pairwise(ordered)
     )
 

@@ -76,5 +76,5 @@ def _ledger(gold: Sequence[Document], extractor: Extractor) -> Ledger:
     encoded = extractor.encoder.encode([d.text for d in gold])
     for document, text in zip(gold, encoded, strict=True):
         _, lost = align(text, document.entities, extractor.label_set)
-        ledger.add(document, text, lost)
+        ledger.add(document, text, lost, extractor.encoder.split_lines)
     return ledger

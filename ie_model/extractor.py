@@ -58,6 +58,12 @@ class Extractor:
         min_score: float | Mapping[str, float] | None = None,
         normalise: bool = False,
     ) -> None:
+        unknown = set(min_score if isinstance(min_score, Mapping) else ()) - set(settings.labels)
+        if unknown:
+            raise InputError(
+                f"min_score: the model has no label {min(unknown)!r}; it has "
+                f"{', '.join(settings.labels)}"
+            )
         self.engine, self.encoder, self.settings = engine, encoder, settings
         self.model_dir = model_dir
         self.min_score, self.normalise = min_score, normalise
@@ -121,7 +127,7 @@ class Extractor:
             return Ensemble(members, min_score=min_score, normalise=normalise)
         settings = read_settings(model_dir)
         folder = Path(model_dir)
-        tokenizer, pad_id = _read_tokenizer(folder)
+        tokenizer, pad_id = _read_tokenizer(folder, len(settings.tags))
         encoder = Encoder(
             tokenizer, settings.window, settings.overlap, settings.split_lines,
             whole_words=settings.whole_words,
@@ -190,16 +196,33 @@ class Extractor:
             items: texts or documents; a document's own entities are replaced, its id and
                 meta kept. A text's id is its number in the stream.
             on_error: with ``"yield"`` an item that fails comes back in its place with
-                ``error`` set and no entities; with ``"raise"`` it ends the stream.
+                ``error`` set and no entities; with ``"raise"`` it ends the stream, after
+                the items before it.
 
         Raises:
             InputError: see ``on_error``.
         """
         if on_error not in ("raise", "yield"):
             raise InputError(f"on_error is {on_error!r}: use 'raise' or 'yield'")
-        documents = (_document(item, number) for number, item in enumerate(items))
-        chunks = chunks_by_size(documents, lambda d: len(d.text), self._lookahead, 4096)
-        yield from self._extract(chunks, keep_errors=on_error == "yield")
+        return self._stream(items, keep_errors=on_error == "yield")
+
+    def _stream(self, items: Iterable[Item], keep_errors: bool) -> Iterator[Document]:
+        failure: list[Exception] = []
+
+        def documents() -> Iterator[Document]:
+            try:
+                for number, item in enumerate(items):
+                    document = _document(item, number)
+                    if document.error is not None and not keep_errors:
+                        raise InputError(document.error)
+                    yield document
+            except Exception as error:  # raised when what came before it has been answered
+                failure.append(error)
+
+        chunks = chunks_by_size(documents(), lambda d: len(d.text), self._lookahead, 4096)
+        yield from self._extract(chunks, keep_errors)
+        if failure:
+            raise failure[0]
 
     def logits(self, texts: Sequence[str]) -> list[tuple[EncodedText, NDArray[np.float32]]]:
         """Each text's units and their logits, float32 ``[units, tags]``, before decoding."""
@@ -235,12 +258,8 @@ class Extractor:
 
         for job in self._pipeline.run(sound()):
             chunk = waiting.popleft()
-            broken = next((d.error for d in chunk if d.error is not None), None)
-            if not keep_errors:
-                if broken is not None:
-                    raise InputError(broken)
-                if job.error is not None:
-                    raise job.error
+            if job.error is not None and not keep_errors:
+                raise job.error
             done = iter(self._decode(job) if job.error is None else self._one_by_one(job))
             for document in chunk:
                 yield document if document.error is not None else next(done)
@@ -275,10 +294,13 @@ class Extractor:
         return results
 
 
-def _read_tokenizer(folder: Path) -> tuple[Tokenizer, int]:
+def _read_tokenizer(folder: Path, tags: int) -> tuple[Tokenizer, int]:
     """The Rust tokenizer of a model directory, and its padding id.
 
     Read without the transformers package, whose import alone takes a second.
+
+    Raises:
+        InputError: a file is missing or damaged, or the model has another number of tags.
     """
     from tokenizers import Tokenizer
 
@@ -288,8 +310,21 @@ def _read_tokenizer(folder: Path) -> tuple[Tokenizer, int]:
             f"{folder}: no tokenizer.json in it; save a fast tokenizer there "
             "(AutoTokenizer.from_pretrained(...).save_pretrained(...))"
         )
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return Tokenizer.from_file(str(file)), config.get("pad_token_id") or 0
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}/config.json: cannot be read: {error}") from None
+    outputs = len(config.get("id2label") or ())
+    if outputs and outputs != tags:
+        raise InputError(
+            f"{folder}: ie_model.json names {tags} tags, config.json {outputs}; the files belong "
+            "to different models"
+        )
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the Rust library raises nothing more special
+        raise InputError(f"{file}: damaged: {error}") from None
+    return tokenizer, config.get("pad_token_id") or 0
 
 
 def _document(item: object, number: int) -> Document:

@@ -137,17 +137,6 @@ def document_counts(
     return counts
 
 
-def precision_recall_f1(
-    correct: NDArray[Any], predicted: NDArray[Any], gold: NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Elementwise precision, recall and F1 of arrays of one shape; 0.0 for ``0 / 0``."""
-    precision = np.divide(correct, predicted, out=np.zeros(np.shape(correct)), where=predicted > 0)
-    recall = np.divide(correct, gold, out=np.zeros(np.shape(correct)), where=gold > 0)
-    total = np.asarray(predicted + gold)
-    f1 = np.divide(2.0 * correct, total, out=np.zeros(np.shape(correct)), where=total > 0)
-    return precision, recall, f1
-
-
 def span_scores(counts: NDArray[np.int64], labels: Sequence[str]) -> Metrics:
     """``micro``, ``macro`` and ``labels`` from the counts of :func:`document_counts`."""
     sums = counts.sum(axis=0)

@@ -15,7 +15,7 @@ from typing import Any
 from ie_model import corpus
 from ie_model.backbones import default_cache_dir, resolve
 from ie_model.batching import padding_waste
-from ie_model.config import Config, ModelConfig
+from ie_model.config import Config, ModelConfig, TrainingConfig
 from ie_model.dataset import (
     SoftTargets,
     TrainingWindows,
@@ -30,7 +30,7 @@ from ie_model.encoding import Encoder
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.model_directory import ModelSettings
-from ie_model.training_batches import LengthGroupedBatches
+from ie_model.training_batches import LengthGroupedBatches, world_size
 
 log = logging.getLogger(__name__)
 
@@ -125,8 +125,13 @@ def prepare(
     )  # fmt: skip
     if dev is None:
         dev = [d for _, d in read_sources(config.data.dev, config.labels)]
-    if documents is None and config.data.dev_fraction and not dev:
-        documents, dev = _split(config)
+    if config.data.dev_fraction and not dev:
+        documents, dev = _split(config, documents)
+    if config.training.early_stopping and not dev:
+        raise InputError(
+            "training.early_stopping: there are no dev documents to stop by; set data.dev or "
+            "data.dev_fraction"
+        )
     if config.data.augment.copies:
         documents = _augmented(config, documents)
     scratch = None
@@ -146,18 +151,31 @@ def prepare(
         )
     touching = config.touching
     labels = replace(labels, touching=windows.ledger.spans_touch if touching is None else touching)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    training = config.training
-    batches = LengthGroupedBatches(
-        windows.lengths, windows.weights, tokens=training.batch_tokens,
-        windows=training.batch_windows, epochs=training.epochs, seed=training.seed, world=world,
-    )  # fmt: skip
-    updates = -(-len(batches) // (world * training.gradient_accumulation))
-    steps = training.max_steps or updates * training.epochs
+    batches, steps = _planned(config.training, windows)
     return Preparation(
         config, labels, encoder, tokenizer, backbone, windows, list(dev), batches, steps, added,
         scratch,
     )  # fmt: skip
+
+
+def _planned(
+    training: TrainingConfig, windows: TrainingWindows
+) -> tuple[LengthGroupedBatches, int]:
+    """The batches, the same number in every epoch there will be, and the updates in all."""
+    world = world_size()
+
+    def planned(epochs: int) -> tuple[LengthGroupedBatches, int]:
+        batches = LengthGroupedBatches(
+            windows.lengths, windows.weights, tokens=training.batch_tokens,
+            windows=training.batch_windows, epochs=epochs, seed=training.seed, world=world,
+        )  # fmt: skip
+        return batches, -(-len(batches) // (world * training.gradient_accumulation))
+
+    batches, updates = planned(training.epochs)
+    steps = training.max_steps or updates * training.epochs
+    if steps > updates * training.epochs:
+        batches, _ = planned(-(-steps // updates))
+    return batches, steps
 
 
 def _add_tokens(tokenizer: Any, words: Mapping[str, str]) -> dict[int, list[int]]:
@@ -194,7 +212,7 @@ def work_dir(config: Config) -> Path:
 
 def remove_scratch(work: Path) -> None:
     """Remove what killed runs of one process left; several on one machine may be starting."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if world_size() == 1:
         for old in work.glob(f"{_SCRATCH}*"):
             shutil.rmtree(old, ignore_errors=True)
 
@@ -215,8 +233,12 @@ def _soft_targets(config: Config, labels: LabelSet, cache: Path) -> SoftTargets 
     return SoftTargets(teachers, settings.weight, read_texts(settings.unlabelled))
 
 
-def _split(config: Config) -> tuple[list[tuple[float, Document]], list[Document]]:
-    weighted = list(read_sources(config.data.train, config.labels))
+def _split(
+    config: Config, documents: WeightedDocuments | None
+) -> tuple[list[tuple[float, Document]], list[Document]]:
+    if documents is None:
+        documents = read_sources(config.data.train, config.labels)
+    weighted = list(documents)
     _, dev = corpus.split_documents(
         [d for _, d in weighted], config.data.dev_fraction, config.training.seed
     )
@@ -225,14 +247,13 @@ def _split(config: Config) -> tuple[list[tuple[float, Document]], list[Document]
 
 
 def _augmented(config: Config, documents: WeightedDocuments | None) -> list[tuple[float, Document]]:
-    from ie_model.augmentation import augment
+    from ie_model.augmentation import numbered_copies
 
     if documents is None:
         documents = read_sources(config.data.train, config.labels)
     weighted = list(documents)
-    weights = {d.id: w for w, d in weighted}
-    copies = augment([d for _, d in weighted], config.data.augment, config.training.seed)
-    return weighted + [(weights[d.meta["augmented_from"]], d) for d in copies]
+    copies = numbered_copies([d for _, d in weighted], config.data.augment, config.training.seed)
+    return weighted + [(weighted[number][0], copy) for number, copy in copies]
 
 
 def _window_limit(backbone: str, config: Config) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
 import sys
 import time
@@ -29,7 +28,7 @@ from ie_model.errors import InputError, RunError
 from ie_model.labels import LabelSet
 from ie_model.loss import SpanLoss
 from ie_model.masking import MentionMask
-from ie_model.training_batches import LengthGroupedBatches, collate
+from ie_model.training_batches import LengthGroupedBatches, collate, world_size
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +42,6 @@ def resolve_precision(config: TrainingConfig, device: torch.device) -> str:
     if config.precision == "fp16" and device.type != "cuda":
         raise InputError("training.precision: fp16 needs a CUDA GPU; use bf16 or fp32")
     return native_precision(device) if config.precision == "auto" else config.precision
-
-
-def world_size() -> int:
-    """Processes of this run, as `torchrun` or `accelerate launch` set them."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def training_arguments(
@@ -243,11 +237,11 @@ class Progress(TrainerCallback):
         self.trainer: SpanTrainer | None = None
         self._bar: tqdm | None = None
         self._loss = float("nan")
-        self._began, self._tokens_before, self._printed = 0.0, 0, 0.0
+        self._began, self._printed, self._resumed_at = 0.0, 0.0, 0
         self.tokens_per_second = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._began = time.monotonic()
+        self._began, self._resumed_at = time.monotonic(), state.global_step
         if state.is_world_process_zero and sys.stderr.isatty():
             self._bar = tqdm(
                 total=state.max_steps, initial=state.global_step, unit="step", desc="training"
@@ -272,7 +266,8 @@ class Progress(TrainerCallback):
             )
         elif state.is_world_process_zero and elapsed - self._printed > 10:
             self._printed = elapsed
-            left = elapsed / state.global_step * (state.max_steps - state.global_step)
+            done = state.global_step - self._resumed_at
+            left = elapsed / done * (state.max_steps - state.global_step)
             log.info(
                 "step %d of %d, loss %.3f, %s tokens/s, %d s left", state.global_step,
                 state.max_steps, self._loss, f"{self.tokens_per_second:,.0f}", left,

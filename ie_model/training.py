@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ie_model.config import Config
+from ie_model.corpus import fingerprint
 from ie_model.dataset import WeightedDocuments, read_sources
 from ie_model.documents import Document
 from ie_model.errors import RunError
@@ -28,6 +29,7 @@ from ie_model.model_directory import (
     write_settings,
 )
 from ie_model.preparation import Preparation, new_model, prepare, remove_scratch, work_dir
+from ie_model.training_batches import world_size
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ def train(
     import transformers
 
     from ie_model.averaging import WeightAverage
-    from ie_model.checkpoints import DevEvaluation, last_checkpoint
+    from ie_model.checkpoints import DevEvaluation, MarkWhole, last_checkpoint
     from ie_model.compact_embeddings import compact, restore
     from ie_model.devices import resolve_device
     from ie_model.masking import MentionMask
@@ -97,9 +99,10 @@ def train(
     work = work_dir(config)
     remove_scratch(work)
     ready = prepare(config, documents, dev)
+    test = [d for _, d in read_sources(config.data.test, config.labels)]  # faults show now
     if device == "cuda":
         torch.cuda.empty_cache()  # what teachers held
-    run_key = _run_key(config, ready.windows.fingerprint)
+    run_key = _run_key(ready)
     checkpoint = last_checkpoint(work, run_key, resume)
     args = training_arguments(config.training, work, device, precision, ready.steps)
     transformers.set_seed(config.training.seed)
@@ -120,7 +123,8 @@ def train(
     trainer = SpanTrainer(
         model, args, config=config.training, labels=ready.labels, windows=ready.windows,
         batches=ready.batches, pad_id=pad_id, temperature=config.distillation.temperature,
-        mask=mask, callbacks=[c for c in (progress, average, evaluation) if c is not None],
+        mask=mask,
+        callbacks=[c for c in (progress, average, evaluation, MarkWhole()) if c is not None],
     )  # fmt: skip
     progress.trainer = trainer
     if trainer.is_world_process_zero():
@@ -136,10 +140,9 @@ def train(
     finally:
         ready.discard()
     seconds = time.monotonic() - began
-    if average:
-        average.apply()
+    averaged = average is not None and average.apply()
     if evaluation:
-        if average:
+        if averaged:
             evaluation.consider_average(trainer.state)
         evaluation.load_best()
     restore(model)
@@ -150,16 +153,18 @@ def train(
         progress.tokens_per_second,
     )  # fmt: skip
     if trainer.is_world_process_zero():
-        result.metrics.update(_finish(ready, model, result, evaluation))
+        result.metrics.update(_finish(ready, model, result, evaluation, test))
         shutil.rmtree(work, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
     return result
 
 
-def _run_key(config: Config, data: str) -> str:
+def _run_key(ready: Preparation) -> str:
     """What must be equal for a checkpoint to be resumed."""
-    values = config.model_dump(mode="json", exclude={"output_dir"})
-    return hashlib.sha256(json.dumps([values, data]).encode()).hexdigest()
+    values = ready.config.model_dump(mode="json", exclude={"output_dir"})
+    data = [ready.windows.fingerprint, fingerprint(ready.dev)]
+    told = [values, data, versions(), world_size()]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _summary(ready: Preparation, device: str, precision: str) -> str:
@@ -175,7 +180,9 @@ def _summary(ready: Preparation, device: str, precision: str) -> str:
     return "\n".join(lines)
 
 
-def _finish(ready: Preparation, model: Any, result: TrainResult, evaluation: Any) -> dict[str, Any]:
+def _finish(
+    ready: Preparation, model: Any, result: TrainResult, evaluation: Any, test: Sequence[Document]
+) -> dict[str, Any]:
     """Write the model directory; returns what went into ``metrics.json``."""
     from ie_model.evaluation import evaluate
     from ie_model.model_card import write_card
@@ -210,8 +217,7 @@ def _finish(ready: Preparation, model: Any, result: TrainResult, evaluation: Any
             },
         )
         write_settings(folder, settings)
-        if config.data.test:
-            test = [d for _, d in read_sources(config.data.test, config.labels)]
+        if test:
             metrics["test"] = evaluate(folder, test)
         text = json.dumps(metrics, indent=2, ensure_ascii=False)
         (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,11 @@ from ie_model.errors import InputError
 
 if TYPE_CHECKING:
     import torch
+
+
+def world_size() -> int:
+    """Processes of this run, as `torchrun` or `accelerate launch` set them."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 class LengthGroupedBatches:
@@ -50,9 +56,9 @@ class LengthGroupedBatches:
         self._lengths, self._weights = lengths, weights
         self._tokens, self._windows, self._seed = tokens, windows, seed
         self._epoch = 0
-        most = max(len(self._grouped(epoch)[0]) for epoch in range(epochs))
-        if most == 0:
+        if not (weights > 0).any():
             raise InputError("no training window has a weight above 0")
+        most = max(len(self._grouped(epoch)[0]) for epoch in range(epochs))
         self._count = -(-most // world) * world
 
     def __len__(self) -> int:
@@ -83,6 +89,8 @@ class LengthGroupedBatches:
         random = np.random.default_rng([self._seed, epoch])
         whole = np.floor(self._weights)
         counts = whole + (random.random(len(whole)) < self._weights - whole)
+        if not counts.any():  # weights below 1 can leave out every window of a small corpus
+            counts[np.flatnonzero(self._weights)[epoch % np.count_nonzero(self._weights)]] = 1
         rows = np.repeat(np.arange(len(whole)), counts.astype(np.int64))
         noisy = self._lengths[rows] * (1 + random.uniform(-self.NOISE, self.NOISE, len(rows)))
         groups: list[list[int]] = []

@@ -21,18 +21,21 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
+RULES = 1
+"""Part of the key of encoded windows: raise it when the same text gives other units."""
+
 MAX_UNIT_TOKENS = 32
 """A longer unbroken string (a URL, base64) is cut into units of this many tokens."""
 
 _JOINED = re.compile(
     r"(?<![^\W_])(?:[^\W\d_]\.){2,}"  # U.S., a.m.
-    r"|\d+(?:[.,:]\d+)+"  # 1,400 and 3.5 and 10:30
-    r"|[^\W\d_]+['’](?!(?:s|re|ve|ll|d|m|t)\b)[^\W\d_]+",  # Sana'a, O'Brien
+    r"|(?<!\d)\d+(?:[.,:]\d+)+"  # 1,400 and 3.5 and 10:30
+    r"|(?<![^\W\d_])[^\W\d_]+['’](?!(?:s|re|ve|ll|d|m|t)\b)[^\W\d_]+",  # Sana'a, O'Brien
     re.IGNORECASE,
 )
 
 _WHOLE = re.compile(
-    r"\w+://\S*[^\W_]"  # http://t.co/x
+    r"(?<!_)\w+://\S*[^\W_]"  # http://t.co/x
     r"|[@#]?[^\W_][^\s/]*[^\W_]"  # Iran-backed, @handle, #tag
     r"|&#?\w+;"  # &amp;
     r"|(?:(?![@#]?[^\W_])[^\w\s])+"  # ... and :-)
@@ -75,7 +78,7 @@ def _char_classes(text: str) -> NDArray[np.uint8]:
 
 def group_tokens(
     texts: Sequence[str], offsets: Ints, counts: Longs, *, whole_words: bool = False
-) -> tuple[Ints, Ints, Ints, Longs]:
+) -> tuple[Ints, Ints, Ints, Ints, Longs]:
     """Group the tokens of some sequences into units, all at once.
 
     Args:
@@ -86,9 +89,10 @@ def group_tokens(
         whole_words: marks inside a word begin no unit, but for the ``'s`` of ``Iraq's``.
 
     Returns:
-        ``first`` (index of each unit's first token in its sequence), ``starts`` and ``ends``
-        (code points), each int32 ``[units]``, and int64 ``[sequences + 1]``, where each
-        sequence's units begin. Tokens of white space alone are in no unit.
+        ``first`` and ``after`` (each unit's first token in its sequence, and the one behind
+        its last), ``starts`` and ``ends`` (code points), each int32 ``[units]``, and int64
+        ``[sequences + 1]``, where each sequence's units begin. Tokens of white space alone
+        are in no unit.
     """
     # One text, a line break between sequences: nothing reaches across it.
     text = "\n".join(texts)
@@ -107,11 +111,11 @@ def group_tokens(
     start, end, owner = start[inked], end[inked], owner[inked]
     if len(inked) == 0:
         empty = np.empty(0, np.int32)
-        return empty, empty, empty, np.zeros(len(texts) + 1, np.int64)
+        return empty, empty, empty, empty, np.zeros(len(texts) + 1, np.int64)
 
     word = (classes == _WORD) | (classes == _MARK)
     boundary = np.ones(length, dtype=bool)
-    boundary[1:] = ~(word[:-1] & (classes[1:] == _WORD)) & (classes[1:] != _MARK)
+    boundary[1:] = ~(word[:-1] & (classes[1:] == _WORD)) & ((classes[1:] != _MARK) | space[:-1])
     for match in _JOINED.finditer(text):
         boundary[match.start() + 1 : match.end()] = False
     if whole_words:
@@ -132,6 +136,7 @@ def group_tokens(
     before = np.concatenate([[0], np.cumsum(counts)[:-1]])
     return (
         (inked[heads] - before[owner]).astype(np.int32),
+        (inked[tails] + 1 - before[owner]).astype(np.int32),
         (start[heads] - bases[owner]).astype(np.int32),
         (reach[tails] - bases[owner]).astype(np.int32),
         np.searchsorted(owner, np.arange(len(texts) + 1)),

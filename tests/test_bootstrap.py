@@ -134,6 +134,14 @@ def test_bootstrap_falls_back_to_paragraphs_below_ten_documents():
     assert unit_counts([gold] * 10, [predicted] * 10, LABELS)[1] == "document"
 
 
+def test_bootstrap_spans_behind_the_last_line_count_with_it():
+    text = "Police.\n\n  \n"
+    stray = Document(text, (Entity(9, 11, "DATE"),))  # as other tools' files may have it
+    counts, _ = unit_counts([Document(text, (Entity(0, 6, "ACTOR"),))], [stray], LABELS)
+    assert counts.tolist() == [[[0, 0, 1], [0, 1, 0]]]
+    assert unit_counts([Document("")], [Document("")], LABELS)[0].shape == (1, 2, 3)
+
+
 def test_bootstrap_refuses_what_has_no_answer():
     counts = np.ones((3, 2, 3), np.int64)
     with pytest.raises(InputError, match="level"):

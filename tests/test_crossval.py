@@ -164,6 +164,10 @@ def test_crossval_refuses_to_mix_two_runs(run, config, tmp_path):
     other = config.model_copy(update={"labels": ["ACTOR", "LOCATION", "DATE", "QUANTITY"]})
     with pytest.raises(InputError, match="begun with other labels"):
         cross_validate(other, run.path, seeds=[0, 1], fractions=[0.5])
+    dev = config.data.model_copy(update={"dev": config.data.train})
+    with pytest.raises(InputError, match="begun with other"):
+        cross_validate(config.model_copy(update={"data": dev}), run.path, seeds=[0, 1],
+                       fractions=[0.5])  # fmt: skip
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="not a cross-validation run"):
         cross_validate(config, tmp_path)

@@ -131,6 +131,40 @@ def test_encoding_windows_answer_for_every_unit_once(bert_tokenizer):
         assert sum(len(w.positions) for w in encoded.windows) == len(encoded.starts)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "police in iraq said " * 3 + "\u3000" * 100 + " in iraq" * 40,
+        "police in iraq said " * 3 + "\t" * 300 + " in iraq" * 3,
+        "\t" * 600 + "police in iraq",
+        "police in iraq" + "\t" * 600,
+        "-" + "\U0001f600" * 8 + "x" + "-a" * 60,
+    ],
+)
+@pytest.mark.parametrize("window", [66, 128, 256])
+def test_encoding_tokens_of_white_space_fill_no_window(byte_tokenizer, text, window):
+    encoder = Encoder(byte_tokenizer, window=window, overlap=32)
+    whole = Encoder(byte_tokenizer, window=10_000, overlap=0)
+    (encoded,), (expected,) = encoder.encode([text]), whole.encode([text])
+    assert spell(encoder, encoded, text) == spell(whole, expected, text)
+
+
+def test_units_of_an_endless_word_are_found_in_linear_time(bert_tokenizer):
+    """A quadratic search would take an hour here."""
+    encoder = Encoder(bert_tokenizer, window=96, overlap=16)
+    for character in ("a", "7", "_", "\ud55c"):
+        (encoded,) = encoder.encode([character * 400_000])
+        assert encoded.ends[-1] == 400_000
+
+
+def test_encoding_key_changes_with_the_rules(bert_tokenizer, monkeypatch):
+    from ie_model import encoding
+
+    before = Encoder(bert_tokenizer, window=96, overlap=16).key
+    monkeypatch.setattr(encoding, "RULES", encoding.RULES + 1)
+    assert Encoder(bert_tokenizer, window=96, overlap=16).key != before
+
+
 def test_encoding_unit_is_far_from_window_edges(bert_tokenizer):
     text = " ".join(["alpha"] * 600)
     encoder = Encoder(bert_tokenizer, window=130, overlap=64)
@@ -194,7 +228,7 @@ def test_align_overlap_and_line_crossing_are_lost_not_silently_dropped(bert_toke
         "B-ACTOR", "I-ACTOR", "I-ACTOR", None, None,
     ]  # fmt: skip
     ledger = Ledger()
-    ledger.add(Document(text, (kept, nested, crossing), "d1"), encoded, lost)
+    ledger.add(Document(text, (kept, nested, crossing), "d1"), encoded, lost, True)
     assert ledger.to_dict()["gold_seen"] == 3
     assert ledger.representable == 1
     assert ledger.lost == [("d1", nested), ("d1", crossing)]
@@ -232,7 +266,11 @@ def test_ledger_counts_spans_of_one_label_side_by_side():
     text = "north Syria, Iraq police"
     together = (Entity(0, 5, "LOCATION"), Entity(6, 11, "LOCATION"))
     apart = (Entity(13, 17, "LOCATION"), Entity(18, 24, "ACTOR"))
-    assert touching_pairs(Document(text, apart + together)) == 1
-    assert touching_pairs(Document(text, (together[1], *apart))) == 0
+    assert touching_pairs(Document(text, apart + together), True) == 1
+    assert touching_pairs(Document(text, (together[1], *apart)), True) == 0
+    lines = Document("Iraq\nSyria", (Entity(0, 4, "LOCATION"), Entity(5, 10, "LOCATION")))
+    assert (touching_pairs(lines, False), touching_pairs(lines, True)) == (1, 0)
+    tabs = Document("Iraq\t\u00a0Syria", (Entity(0, 4, "LOCATION"), Entity(6, 11, "LOCATION")))
+    assert touching_pairs(tabs, True) == 1
     assert not Ledger(gold=5000, touching=3).spans_touch
     assert Ledger(gold=500, touching=3).spans_touch

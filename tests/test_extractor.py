@@ -94,7 +94,19 @@ def test_extractor_error_raises_or_is_yielded_in_place(extractor):
     assert [d.id for d in documents] == ["0", "1", "2", "3", "4"]
     assert documents[4].entities == extractor.predict("Kirkuk").entities
     with pytest.raises(InputError, match="on_error"):
-        next(extractor.pipe(["x"], on_error="ignore"))
+        extractor.pipe(["x"], on_error="ignore")
+
+
+def test_extractor_answers_what_came_before_an_error(extractor):
+    def breaks():
+        yield from ("Hawija", "Kirkuk", "Syria")
+        raise OSError("the disk is gone")
+
+    for items, error in ((["Hawija", "Kirkuk", "Syria", None], InputError), (breaks(), OSError)):
+        stream = extractor.pipe(items)
+        assert [next(stream).text for _ in range(3)] == ["Hawija", "Kirkuk", "Syria"]
+        with pytest.raises(error):
+            next(stream)
 
 
 def test_extractor_pipe_is_lazy(extractor):
@@ -131,6 +143,45 @@ def test_extractor_damaged_settings_are_named(tmp_path, tiny_model):
     (folder / "ie_model.json").write_text("{")
     with pytest.raises(InputError, match=r"ie_model\.json: damaged"):
         Extractor.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("config.json", None, r"config\.json: cannot be read"),
+        ("config.json", '{"id2label": {"0": "O"}}', "names 11 tags, config.json 1"),
+        ("tokenizer.json", "{", r"tokenizer\.json: damaged"),
+        ("model.safetensors", "short", "holds no model that can be loaded"),
+    ],
+)
+def test_extractor_damaged_files_are_named(tmp_path, tiny_model, file, content, message):
+    import shutil
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    if content is None:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_text(content)
+    with pytest.raises(InputError, match=message):
+        Extractor.from_pretrained(folder, "torch")
+
+
+def test_extractor_min_score_of_an_unknown_label_is_refused(tiny_model):
+    with pytest.raises(InputError, match=r"min_score: the model has no label 'ACTR'"):
+        Extractor.from_pretrained(tiny_model, "torch", min_score={"ACTR": 0.9})
+
+
+def test_extractor_threads_of_one_do_not_bind_the_next(tiny_model):
+    import torch
+
+    from ie_model.cpus import available_cpus
+    from ie_model.devices import THREADS
+
+    Extractor.from_pretrained(tiny_model, "torch", threads=1)
+    assert torch.get_num_threads() == 1
+    Extractor.from_pretrained(tiny_model, "torch")
+    assert torch.get_num_threads() == min(THREADS, available_cpus())
 
 
 def test_extractor_applies_stored_calibration_thresholds_and_min_score(tmp_path, tiny_model):

@@ -10,7 +10,7 @@ from ie_model import Extractor, evaluate, read_documents
 from ie_model.config_files import load_config
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError, RunError
-from ie_model.preparation import prepare, work_dir
+from ie_model.preparation import prepare
 from ie_model.training import train
 from ie_model.training_batches import LengthGroupedBatches
 
@@ -65,92 +65,6 @@ def test_training_model_directory_is_an_ordinary_one(tiny_model):
     assert load_config(tiny_model / "config.yaml").training.epochs == 60
 
 
-def test_training_resumed_after_an_interruption_gives_the_same_weights(tiny_config, monkeypatch):
-    from ie_model import trainer as module
-
-    settings = {"epochs": 6, "batch_windows": 2, "checkpoint_every": 5, "mask_mentions": 0.3}
-    undisturbed = weights(train(tiny_config(**settings)).model_dir)
-
-    original = module.SpanTrainer.training_step
-
-    def dies_at_step_13(self, *args):
-        if self.state.global_step == 13:
-            raise KeyboardInterrupt
-        return original(self, *args)
-
-    config = tiny_config(**settings)
-    monkeypatch.setattr(module.SpanTrainer, "training_step", dies_at_step_13)
-    with pytest.raises(KeyboardInterrupt):
-        train(config)
-    monkeypatch.setattr(module.SpanTrainer, "training_step", original)
-    assert (work_dir(config) / "checkpoint-10").is_dir()
-    resumed = train(config, resume=True)
-    assert same(weights(resumed.model_dir), undisturbed)
-    assert not work_dir(config).exists()
-
-
-def test_training_averaged_weights_are_the_mean_of_the_last_updates(tiny_config, monkeypatch):
-    from ie_model import trainer as module
-
-    settings = {"epochs": 4, "batch_windows": 2, "checkpoint_every": 3, "average_last": 0.5}
-    seen = []
-    original = module.SpanTrainer.training_step
-
-    def watched(self, model, *args):
-        if self.state.global_step > 8:  # weights after the updates 9 to 15 of 16
-            seen.append(model.classifier.weight.detach().clone())
-        return original(self, model, *args)
-
-    monkeypatch.setattr(module.SpanTrainer, "training_step", watched)
-    plain = weights(train(tiny_config(**{**settings, "average_last": 0.0})).model_dir)
-    last = plain["classifier.weight"]
-    mean = np.mean([*(w.numpy() for w in seen), last], axis=0)
-    averaged = weights(train(tiny_config(**settings)).model_dir)
-    assert np.allclose(averaged["classifier.weight"], mean, atol=1e-6)
-    assert not np.allclose(averaged["classifier.weight"], last, atol=1e-6)
-
-    def dies(self, model, *args):
-        if self.state.global_step == 13:
-            raise KeyboardInterrupt
-        return original(self, model, *args)
-
-    monkeypatch.setattr(module.SpanTrainer, "training_step", dies)
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny_config(**settings))
-    monkeypatch.setattr(module.SpanTrainer, "training_step", original)
-    resumed = weights(train(tiny_config(**settings), resume=True).model_dir)
-    assert same(resumed, averaged)
-
-
-def test_training_averaged_weights_are_one_more_candidate_on_dev(tiny_config, caplog):
-    config = tiny_config(epochs=2, average_last=0.5)
-    dev = config.data.model_copy(update={"dev": config.data.train})
-    with caplog.at_level("INFO"):
-        result = train(config.model_copy(update={"data": dev}))
-    assert "the averaged weights are" in caplog.text
-    assert result.metrics["dev"]["span"]["micro"]["support"] > 0
-
-
-def test_training_resume_refuses_another_config_and_nothing_to_resume(tiny_config, monkeypatch):
-    from ie_model import trainer as module
-
-    with pytest.raises(InputError, match="no checkpoint to resume from"):
-        train(tiny_config(), resume=True)
-
-    original = module.SpanTrainer.training_step
-
-    def dies(self, *args):
-        if self.state.global_step == 3:
-            raise KeyboardInterrupt
-        return original(self, *args)
-
-    monkeypatch.setattr(module.SpanTrainer, "training_step", dies)
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny_config(epochs=3, batch_windows=2, checkpoint_every=2))
-    with pytest.raises(InputError, match="another config or other data"):
-        train(tiny_config(epochs=4, batch_windows=2, checkpoint_every=2), resume=True)
-
-
 def test_training_nan_loss_is_one_error_and_leaves_no_model(tiny_config, monkeypatch):
     import torch
 
@@ -192,23 +106,35 @@ def test_training_refuses_to_replace_what_is_not_a_model(tiny_config):
     assert (config.output_dir / "thesis.docx").read_text() == "precious"
 
 
-def test_training_early_stopping_keeps_the_best_weights(tiny_config):
-    config = tiny_config(epochs=40, batch_windows=4, early_stopping=2, learning_rate=0.02)
-    dev = [Document("Iraqi federal police cleared Hawija.", (Entity(0, 20, "ACTOR"),), "dev")]
-    result = train(config, dev=dev)
-    assert result.steps < 40 * 2
-    best = result.metrics["dev"]["span"]["micro"]["f1"]
-    assert evaluate(result.model_dir, dev)["span"]["micro"]["f1"] == best
-
-
 def test_training_dev_fraction_holds_documents_out(tiny_config):
     config = tiny_config()
     config = config.model_copy(
         update={"data": config.data.model_copy(update={"dev_fraction": 0.25})}
     )
-    ready = prepare(config)
-    assert len(ready.dev) == 2
-    assert ready.windows.ledger.documents == 6
+    given = [(1.0, d) for d in read_documents(config.data.train[0].path)]
+    for documents in (None, given):
+        ready = prepare(config, documents)
+        assert len(ready.dev) == 2
+        assert ready.windows.ledger.documents == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(None, "no such"), ("[[ACTORR|Police]] left.", "ACTORR")]
+)
+def test_training_faulty_test_documents_are_found_before_the_first_update(
+    tiny_config, tmp_path, monkeypatch, text, message
+):
+    from ie_model.trainer import SpanTrainer
+
+    monkeypatch.setattr(SpanTrainer, "training_step", lambda *_: pytest.fail("it trained"))
+    file = tmp_path / "test.txt"
+    if text:
+        file.write_text(text, encoding="utf-8")
+    config = tiny_config()
+    source = config.data.train[0].model_copy(update={"path": file})
+    data = config.data.model_copy(update={"test": [source]})
+    with pytest.raises(InputError, match=message):
+        train(config.model_copy(update={"data": data}))
 
 
 def test_training_span_that_cuts_a_token_is_masked_counted_and_listed(tiny_config):
@@ -335,6 +261,26 @@ def test_training_batches_follow_the_weights():
     assert seen[3] == 0
 
 
+def test_training_batches_when_chance_leaves_every_window_out():
+    weights = np.array([0.1, 0.1], np.float32)
+    plan = LengthGroupedBatches(np.full(2, 9, np.int32), weights, tokens=100, epochs=20)
+    assert len(plan) >= 1
+    seen = [row for epoch in range(20) for batch in plan.batches(epoch) for row in batch]
+    assert {0, 1} == set(seen)
+    with pytest.raises(InputError, match="no training window has a weight above 0"):
+        LengthGroupedBatches(np.full(2, 9, np.int32), 0 * weights, tokens=100)
+
+
+def test_training_more_steps_than_epochs_have_batches_of_one_number(tiny_config):
+    config = tiny_config(max_steps=60, batch_windows=1)
+    source = config.data.train[0].model_copy(update={"weight": 0.5})
+    ready = prepare(config.model_copy(
+        update={"data": config.data.model_copy(update={"train": [source]})}
+    ))  # fmt: skip
+    epochs = -(-60 // len(ready.batches))
+    assert {len(ready.batches.batches(epoch)) for epoch in range(epochs)} == {len(ready.batches)}
+
+
 def test_training_augmented_copies_train_beside_their_originals(tiny_config):
     config = tiny_config()
     augment = config.data.augment.model_copy(update={"copies": 2, "replace_mentions": 1.0})
@@ -343,6 +289,19 @@ def test_training_augmented_copies_train_beside_their_originals(tiny_config):
     ready = prepare(config.model_copy(update={"data": data.model_copy(update={"train": [source]})}))
     assert 8 < ready.windows.ledger.documents <= 24
     assert set(ready.windows.weights.tolist()) == {3.0}
+    # Two corpora may use the same ids: a copy has the weight of its own original.
+    names = ("Iraq", "Syria", "Hawija", "Kirkuk")
+    pairs = [
+        (weight, Document(f"{who} in {name}", (Entity(10, 10 + len(name), "LOCATION"),), str(i)))
+        for weight, who in ((3.0, "police"), (0.25, "troops"))
+        for i, name in enumerate(names)
+    ]
+    ready = prepare(config.model_copy(update={"data": data}), pairs)
+    found = ready.windows.weights.tolist()
+    assert len(found) > len(pairs)
+    police = ready.tokenizer.convert_tokens_to_ids("police")
+    for row, weight in zip(ready.windows.table, found, strict=True):
+        assert weight == (3.0 if police in row["input_ids"] else 0.25)
 
 
 def test_training_source_options_rename_filter_and_flatten(tiny_config, tmp_path):

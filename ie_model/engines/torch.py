@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from ie_model.cpus import available_cpus
-from ie_model.devices import native_precision, resolve_device
+from ie_model.devices import THREADS, native_precision, resolve_device
 from ie_model.engines import Done, Ids, Logits, Pending, forking
 from ie_model.engines.cuda import GpuRunner
 from ie_model.errors import InputError
@@ -44,7 +45,7 @@ class TorchEngine:
         self.batch_tokens = 1024 if self.device.type == "cpu" else 65536
         if self.device.type == "cpu":
             # torch counts the machine's cores; a container may own two of ninety-six.
-            granted = threads or min(torch.get_num_threads(), available_cpus())
+            granted = threads or min(THREADS, available_cpus())
             if granted != torch.get_num_threads():
                 torch.set_num_threads(granted)
         self._model = load_model(model_dir, DTYPES[self.precision]).to(self.device)
@@ -100,7 +101,7 @@ def load_model(model_dir: Path, dtype: torch.dtype = torch.float32) -> Any:
         model = AutoModelForTokenClassification.from_pretrained(
             model_dir, dtype=dtype, local_files_only=True
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{model_dir} holds no model that can be loaded: {error}") from error
     finally:
         if bars:
