@@ -40,6 +40,7 @@ from ie_model.oof import (
     write_part,
     write_protocol,
 )
+from ie_model.thresholds import apply_calibration
 from ie_model.training import TrainResult, train
 
 log = logging.getLogger(__name__)
@@ -360,6 +361,8 @@ def predict_part(
         [d.text for d in test],
         extractor.label_set,
     )
+    settings = extractor.settings
+    kept = apply_calibration(decoded, settings.calibration, settings.thresholds)
     return [
         Prediction(
             gold=marked(document, document.entities),
@@ -367,5 +370,5 @@ def predict_part(
             units=replace(units, windows=()),
             logits=logits,
         )
-        for document, found, (units, logits) in zip(test, decoded, answers, strict=True)
+        for document, found, (units, logits) in zip(test, kept, answers, strict=True)
     ]

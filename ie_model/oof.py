@@ -10,8 +10,9 @@ folder, which ``ie-model crossval`` writes part by part:
     RUN/metrics.json          pooled metrics with intervals, once every part is there
     RUN/parts/seed0-fold1-100/    one trained model: seed, fold, percent of the training data
         oof.jsonl             native documents (gold) with one more key, "predicted": a list
-                              of entities with their scores; an entity's meta has "seen":
-                              was this surface annotated with this label in training?
+                              of the entities the model keeps (see min_score), with their
+                              scores; an entity's meta has "seen": was this surface
+                              annotated with this label in training?
         units.safetensors     the model's raw answers for these documents, end to end:
                               starts, ends int32 [units]; logits float32 [units, tags];
                               sequences int32 (first unit of each, counted per document);

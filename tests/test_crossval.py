@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from ie_model import Extractor
 from ie_model.config_files import parse_config
-from ie_model.crossval import cross_validate, read_data
+from ie_model.crossval import cross_validate, predict_part, read_data
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
@@ -238,3 +240,18 @@ def test_crossval_kept_models_serve_the_other_commands(config, tmp_path):
     assert task["meta"]["annotate_next"]["rank"] == 1
     predicted = Extractor.from_pretrained(a, "torch").predict(SENTENCES[0])
     assert all(0 <= e.score <= 1 for e in predicted.entities)
+
+
+def test_crossval_judges_what_the_model_would_say(tiny_model):
+    extractor = Extractor.from_pretrained(tiny_model, "torch")
+    text = "Iraqi federal police cleared Hawija on Tuesday."
+    test = [Document(text, (Entity(40, 47, "DATE"),), "d")]
+    (everything,) = predict_part(extractor, test, [])
+    assert [e.label for e in everything.predicted.entities] == ["ACTOR", "LOCATION", "DATE"]
+    extractor.settings = replace(extractor.settings, thresholds={"DATE": 1.0})
+    (kept,) = predict_part(extractor, test, [])
+    assert [e.label for e in kept.predicted.entities] == ["ACTOR", "LOCATION"]
+    assert [e.key for e in kept.predicted.entities] == [
+        e.key for e in extractor.predict(text).entities
+    ]
+    assert (kept.logits == everything.logits).all()
