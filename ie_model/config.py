@@ -158,8 +158,6 @@ class TrainingConfig(_Section):
     """Gradients longer than this are scaled down to it."""
     average_last: float = Field(0.0, ge=0, le=1)
     """Share of the updates, the last ones, whose weights are averaged; 0 is off."""
-    mask_mentions: float = Field(0.0, ge=0, lt=1)
-    """Share of the words of mentions hidden behind the mask token, others at each update."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Share of the target probability spread evenly over all tags."""
     class_weights: dict[str, float] = {}

@@ -106,11 +106,6 @@ def prepare(
         tokenizer = AutoTokenizer.from_pretrained(backbone, **_source_options(config.model))
     except (OSError, ValueError) as error:
         raise InputError(f"backbone {backbone}: its tokenizer cannot be loaded: {error}") from None
-    if config.training.mask_mentions and tokenizer.mask_token_id is None:
-        raise InputError(
-            f"training.mask_mentions: the tokenizer of {chosen.backbone} has no mask token; "
-            "set it to 0"
-        )
     added = _add_tokens(tokenizer, chosen.added_tokens)
     limit = _window_limit(backbone, config)
     if config.encoding.window > limit:

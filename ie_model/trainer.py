@@ -27,7 +27,6 @@ from ie_model.devices import native_precision
 from ie_model.errors import InputError, RunError
 from ie_model.labels import LabelSet
 from ie_model.loss import SpanLoss
-from ie_model.masking import MentionMask
 from ie_model.training_batches import LengthGroupedBatches, collate, world_size
 
 log = logging.getLogger(__name__)
@@ -96,13 +95,11 @@ class SpanTrainer(Trainer):
         batches: LengthGroupedBatches,
         pad_id: int,
         temperature: float,
-        mask: MentionMask | None,
         callbacks: list[TrainerCallback],
     ) -> None:
         self._config, self._windows, self._batches, self._pad_id = config, windows, batches, pad_id
         self.tokens_seen = torch.zeros((), dtype=torch.long, device=args.device)
         self._loss = SpanLoss(config, labels, args.device, temperature)
-        self._mask = mask
         super().__init__(
             model=model,
             args=args,
@@ -153,12 +150,9 @@ class SpanTrainer(Trainer):
         return self.lr_scheduler
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """The Trainer's, after teachers' answers and hidden mentions are taken from the input."""
+        """The Trainer's, after taking what teachers said from what the model is given."""
         self._loss.soft = inputs.pop("soft", None)
         self._loss.share = inputs.pop("share", None)
-        if self._mask is not None:
-            hidden = self._mask(inputs["input_ids"], inputs["labels"])
-            inputs = {**inputs, "input_ids": hidden}
         return super().compute_loss(model, inputs, *args, **kwargs)
 
     def training_step(self, model: Any, inputs: dict[str, Any], *args: Any) -> torch.Tensor:

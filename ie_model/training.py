@@ -81,7 +81,6 @@ def train(
     from ie_model.checkpoints import DevEvaluation, MarkWhole, last_checkpoint
     from ie_model.compact_embeddings import compact, restore
     from ie_model.devices import resolve_device
-    from ie_model.masking import MentionMask
     from ie_model.trainer import (
         Progress,
         SpanTrainer,
@@ -108,14 +107,8 @@ def train(
     transformers.set_seed(config.training.seed)
     model = new_model(ready)
 
-    pad_id, mask = ready.tokenizer.pad_token_id or 0, None
-    needed = [pad_id]
-    if config.training.mask_mentions:
-        needed.append(ready.tokenizer.mask_token_id)
-        mask = MentionMask(
-            config.training.mask_mentions, needed[-1], ready.tokenizer.all_special_ids
-        )
-    compact(model, np.union1d(ready.windows.token_ids(), needed).astype(np.int64))
+    pad_id = ready.tokenizer.pad_token_id or 0
+    compact(model, np.union1d(ready.windows.token_ids(), [pad_id]).astype(np.int64))
     progress = Progress()
     evaluation = DevEvaluation(ready, model, work) if ready.dev else None
     share = config.training.average_last
@@ -123,7 +116,6 @@ def train(
     trainer = SpanTrainer(
         model, args, config=config.training, labels=ready.labels, windows=ready.windows,
         batches=ready.batches, pad_id=pad_id, temperature=config.distillation.temperature,
-        mask=mask,
         callbacks=[c for c in (progress, average, evaluation, MarkWhole()) if c is not None],
     )  # fmt: skip
     progress.trainer = trainer

@@ -48,7 +48,7 @@ def killed(monkeypatch):
 def test_checkpoints_resumed_after_an_interruption_gives_the_same_weights(tiny_config, monkeypatch):
     from ie_model import trainer as module
 
-    settings = {"epochs": 6, "batch_windows": 2, "checkpoint_every": 5, "mask_mentions": 0.3}
+    settings = {"epochs": 6, "batch_windows": 2, "checkpoint_every": 5}
     undisturbed = weights(train(tiny_config(**settings)).model_dir)
 
     original = module.SpanTrainer.training_step
