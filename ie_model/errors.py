@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
 
 class IEModelError(Exception):
     """Base of every error this package raises on purpose."""
@@ -13,3 +18,27 @@ class InputError(IEModelError, ValueError):
 
 class RunError(IEModelError, RuntimeError):
     """Something failed while working on good input. The command line exits with 1."""
+
+
+# Where the system says one of these, another path would have done; else the disk failed.
+_WRONG_PATH = {
+    getattr(errno, name)
+    for name in "ENOENT ENOTDIR EISDIR EEXIST EACCES EPERM EROFS ELOOP ENAMETOOLONG".split()
+}
+
+
+@contextlib.contextmanager
+def writing(target: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn the system's errors in the block into one that names ``target``.
+
+    Temporary names, under which things are written first, would tell the reader nothing.
+
+    Raises:
+        InputError: ``target`` is a folder, or in a place that cannot be written.
+        RunError: the disk is full or failed.
+    """
+    try:
+        yield
+    except OSError as error:
+        kind = InputError if error.errno in _WRONG_PATH else RunError
+        raise kind(f"{target}: cannot be written: {error.strerror or error}") from error

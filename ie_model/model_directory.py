@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ie_model.errors import InputError, RunError
+from ie_model.errors import InputError, RunError, writing
 from ie_model.labels import LabelSet
 
 SETTINGS_FILE = "ie_model.json"
@@ -101,21 +101,24 @@ def weights_fingerprint(model_dir: str | os.PathLike[str]) -> str:
 def write_text(file: Path, text: str) -> None:
     """Write a text file under a temporary name, synced, then rename it into place.
 
+    The old file, if any, stays as it was when that fails.
+
     Raises:
-        RunError: the disk is full or not writable; the old file, if any, is as it was.
+        InputError: ``file`` is a folder, or in a place that cannot be written.
+        RunError: the disk is full or failed.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(file)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise RunError(f"{file}: could not be written: {error.strerror or error}") from error
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(file)
+        finally:
+            Path(name).unlink(missing_ok=True)
 
 
 def check_destination(target: Path) -> None:
@@ -137,10 +140,12 @@ def new_directory(target: Path) -> Iterator[Path]:
     """A temporary folder beside ``target`` that takes its place when the block succeeds.
 
     Raises:
-        RunError: the disk is full or not writable; ``target`` is as it was before.
+        InputError: ``target`` is in a place that cannot be written.
+        RunError: the disk is full or failed; ``target`` is as it was before.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.new-"))
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.new-"))
     try:
         scratch.chmod(0o755)
         yield scratch

@@ -73,6 +73,19 @@ def test_cli_predict_html_is_escaped(invoke, tiny_model, tmp_path):
     assert "&lt;" in html
 
 
+@pytest.mark.parametrize("target", ["folder", "file.txt/page.html", "file.txt/deep/page.html"])
+def test_cli_outputs_that_cannot_be_written_are_named(invoke, tiny_model, tmp_path, target):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file.txt").write_text("x")
+    output = tmp_path / target
+    code, _, err = invoke(
+        "predict", tiny_model, "--text", TEXT, "-o", output, "--engine", "torch"
+    )  # fmt: skip
+    assert code == 2
+    assert f"error: {output}: cannot be written: " in err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file.txt", "folder"]
+
+
 def test_cli_evaluate_writes_metrics(invoke, tiny_model, tmp_path):
     gold = tmp_path / "gold.txt"
     gold.write_text(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import string
 import tempfile
 from pathlib import Path
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from ie_model.corpus import load_gold, read_documents, write_documents
 from ie_model.documents import Document, Entity
-from ie_model.errors import InputError
+from ie_model.errors import InputError, RunError
 from ie_model.formats.spacing import join_tokens, split_tokens
+from ie_model.model_directory import write_text
 
 ALPHABET = st.one_of(
     st.sampled_from(string.ascii_letters + string.digits + " .,'\"-/[]|\\()\n\r\t#%\u2028\u00a0"),
@@ -163,6 +166,28 @@ def test_formats_brat_reports_shifted_text(tmp_path):
 def test_formats_brat_refuses_ids_that_leave_the_folder(tmp_path, name):
     with pytest.raises(InputError, match="cannot be a file name"):
         write_documents([Document("x", id=name)], tmp_path / "out", "brat")
+
+
+@pytest.mark.parametrize("name", ["folder.jsonl", "file/x.jsonl", "file/brat"])
+def test_formats_targets_that_cannot_be_written_are_named(tmp_path, name):
+    (tmp_path / "folder.jsonl").mkdir()
+    (tmp_path / "file").write_text("x")
+    format = "brat" if name == "file/brat" else "jsonl"
+    with pytest.raises(InputError, match=f"{name}: cannot be written: "):
+        write_documents([Document("x", id="a")], tmp_path / name, format)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.jsonl"]
+
+
+def test_formats_a_full_disk_is_no_mistake_of_the_user(tmp_path, monkeypatch):
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"x\.jsonl: cannot be written: No space left"):
+        write_documents([Document("x", id="a")], tmp_path / "x.jsonl")
+    with pytest.raises(RunError, match=r"x\.txt: cannot be written: No space left"):
+        write_text(tmp_path / "x.txt", "x")
+    assert not list(tmp_path.iterdir())
 
 
 def test_formats_surrogates_are_refused(tmp_path):

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ie_model.documents import Document
-from ie_model.errors import InputError
+from ie_model.errors import InputError, writing
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -80,7 +80,8 @@ def write_whole(path: Path) -> Iterator[IO[str]]:
     """A text file that appears under its name only when complete (written, synced, renamed).
 
     Raises:
-        InputError: the folder cannot be written, or a text holds a lone surrogate.
+        InputError: ``path`` cannot be written, or a text holds a lone surrogate.
+        RunError: the disk is full or failed.
     """
     with replace_whole(path) as temporary:
         try:
@@ -100,21 +101,20 @@ def replace_whole(path: Path) -> Iterator[Path]:
     """A temporary file beside ``path``, renamed to it on success and removed on failure.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: ``path`` is a folder, or in a place that cannot be written.
+        RunError: the disk is full or failed.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
         os.close(handle)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -123,20 +123,19 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     Raises:
         InputError: ``path`` exists and is not an empty folder, or cannot be written.
+        RunError: the disk is full or failed.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(f"{path}: exists already; name a new folder")
-    try:
+    with writing(path):
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(f"{path}: exists already; name a new folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".partial-"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        temporary.replace(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            temporary.replace(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def document_files(
