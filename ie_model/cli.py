@@ -166,10 +166,12 @@ def evaluate(
     import json
 
     from ie_model import evaluation
+    from ie_model.corpus import check_output
     from ie_model.extractor import Extractor
     from ie_model.metrics import format_table
     from ie_model.model_directory import write_text
 
+    check_output(output, [gold], format, text_dir)
     models = [model, *beside] if beside else model
     extractor = Extractor.from_pretrained(models, engine, precision=precision)
     metrics = evaluation.evaluate(extractor, gold, format=format, text_dir=text_dir)
@@ -192,6 +194,7 @@ def predict(
         typer.Argument(help="Texts or documents in any format; - is standard input."),
     ] = None,
     text: Annotated[str | None, typer.Option(help="A text given right here.")] = None,
+    from_: cli_annotations.From = None,
     to: Annotated[str, typer.Option(help="table, jsonl or html.")] = "table",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write here, not to standard output.")
@@ -211,12 +214,14 @@ def predict(
 
     Example: ie-model predict runs/default article.txt --to html -o article.html
     """
+    from ie_model.corpus import check_output
     from ie_model.extractor import Extractor
     from ie_model.prediction import read_texts, render
 
     if to not in ("table", "jsonl", "html"):
         raise InputError(f"--to {to!r}: use table, jsonl or html")
-    documents = read_texts(files or [], text)
+    check_output(output, [f for f in files or [] if str(f) != "-"], from_)
+    documents = read_texts(files or [], text, from_)
     models = [model, *beside] if beside else model
     extractor = Extractor.from_pretrained(
         models, engine, precision=precision, min_score=min_score, normalise=normalise

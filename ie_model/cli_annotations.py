@@ -71,12 +71,14 @@ def check(
     """
     from ie_model.annotation import backbone_units, check_documents
     from ie_model.annotation_tables import check_page, check_table, conversion_lines
-    from ie_model.corpus import read_located
+    from ie_model.corpus import check_output, read_located
     from ie_model.errors import InputError
 
     _refuse_other(format, "table", "json", "html")
     if fix is None and (flatten or to):
         raise InputError("--flatten and --to say how --fix writes; give --fix NEW as well")
+    check_output(output, [path], from_, text_dir)
+    _refuse_same(output, fix)
     options = _options(option, text_dir)
     declared = None if labels is None else [label.strip() for label in labels.split(",")]
     units = None if backbone is None else backbone_units(backbone)
@@ -116,10 +118,11 @@ def stats(
     Example: ie-model annotations stats train.jsonl dev.jsonl
     """
     from ie_model.annotation_tables import stats_table
-    from ie_model.corpus import read_documents
+    from ie_model.corpus import check_output, read_documents
     from ie_model.corpus_stats import corpus_stats
 
     _refuse_other(format, "table", "json")
+    check_output(output, paths, from_, text_dir)
     options = _options(option, text_dir)
     result = corpus_stats(
         {
@@ -200,11 +203,22 @@ def split(
 
     Example: ie-model annotations split all.jsonl train.jsonl test.jsonl --fraction 0.2 --seed 1
     """
-    from ie_model.corpus import read_documents, split_documents, write_documents
+    from ie_model.corpus import (
+        check_output,
+        format_for_writing,
+        read_documents,
+        split_documents,
+        write_documents,
+    )
 
+    _refuse_same(train, test)
+    for target in (train, test):
+        check_output(target, [source], from_, text_dir)
+    formats = [to or format_for_writing(target) for target in (train, test)]
     documents = list(read_documents(source, from_, **_options(option, text_dir)))
-    for part, target in zip(split_documents(documents, fraction, seed), (train, test), strict=True):
-        write_documents(part, target, to)
+    parts = split_documents(documents, fraction, seed)
+    for part, target, name in zip(parts, (train, test), formats, strict=True):
+        write_documents(part, target, name)
         typer.echo(f"{len(part)} documents written to {target}", err=True)
 
 
@@ -224,9 +238,10 @@ def agree(
     """
     from ie_model.agreement import agreement
     from ie_model.annotation_tables import agreement_page, agreement_table
-    from ie_model.corpus import read_documents
+    from ie_model.corpus import check_output, read_documents
 
     _refuse_other(format, "table", "json", "html")
+    check_output(output, paths, from_, text_dir)
     options = _options(option, text_dir)
     result = agreement(
         {
@@ -265,12 +280,13 @@ def show(
     import itertools
 
     from ie_model.annotation_tables import documents_text
-    from ie_model.corpus import read_documents
+    from ie_model.corpus import check_output, read_documents
     from ie_model.errors import InputError
     from ie_model.highlight import render_page
     from ie_model.relabel import Changes
 
     _refuse_other(format, "text", "html")
+    check_output(output, [path], from_, text_dir)
     changes = Changes(keep=frozenset(label or []))
     documents = (
         changes.apply(document)
@@ -319,6 +335,13 @@ def _refuse_other(value: str, *allowed: str) -> None:
 
     if value not in allowed:
         raise InputError(f"{value!r}: use {', '.join(allowed[:-1])} or {allowed[-1]}")
+
+
+def _refuse_same(first: Path | None, second: Path | None) -> None:
+    from ie_model.errors import InputError
+
+    if first and second and first.resolve() == second.resolve():
+        raise InputError(f"{first}: named for two outputs; the second would replace the first")
 
 
 def _json(value: Any) -> str:

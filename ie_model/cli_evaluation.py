@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ie_model.cli_annotations import From
+
 if TYPE_CHECKING:
     from ie_model.compare import Comparison
     from ie_model.documents import Document
@@ -94,11 +96,13 @@ def compare(
     """
     from ie_model.compare import compare as compare_documents
     from ie_model.compare import compare_runs, format_comparison
+    from ie_model.corpus import check_output
     from ie_model.errors import InputError
     from ie_model.oof import PROTOCOL_FILE, OofRun
 
     drop = None if max_drop is None else max_drop / 100
     if gold is None:
+        check_output(output, [])
         for path in (a, b):
             if not (path / PROTOCOL_FILE).is_file():
                 raise InputError(
@@ -109,6 +113,8 @@ def compare(
     else:
         from ie_model.corpus import load_gold
 
+        check_output(output, [gold], format, text_dir)
+        check_output(output, [path for path in (a, b) if path.is_file()])
         documents = load_gold(gold, format, text_dir=text_dir)
         sides = [_predictions(path, documents) for path in (a, b)]
         labels = sorted({e.label for side in (documents, *sides) for d in side for e in d.entities})
@@ -241,20 +247,23 @@ def next_(
     annotated: Annotated[
         Path | None, typer.Option(help="Documents annotated already, not to be repeated.")
     ] = None,
+    from_: From = None,
     engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
 ) -> None:
     """Choose the unlabelled documents that would teach the model most, pre-annotated.
 
     Example: ie-model next runs/default news/ -n 20 --annotated annotations/demo -o tasks.jsonl
     """
-    from ie_model.corpus import read_documents, write_documents
+    from ie_model.corpus import check_output, read_documents, write_documents
     from ie_model.extractor import Extractor
     from ie_model.next_documents import as_task, rank_documents
 
+    check_output(output, [documents], from_)
+    check_output(output, [annotated] if annotated else [])
     known = list(read_documents(annotated)) if annotated else []
     # The doubtful spans are what is looked for, so no threshold leaves them out.
     extractor = Extractor.from_pretrained(model, engine, min_score=0)
-    predicted = extractor.pipe(read_documents(documents), on_error="yield")
+    predicted = extractor.pipe(read_documents(documents, from_), on_error="yield")
     chosen = rank_documents(predicted, count, known)
     for rank, c in enumerate(chosen, 1):
         typer.echo(

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ie_model.corpus import FORMATS, format_for_writing, read_documents, write_documents
+from ie_model.corpus import (
+    FORMATS,
+    check_output,
+    format_for_writing,
+    read_documents,
+    write_documents,
+)
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.formats.spacing import join_tokens, split_tokens
@@ -53,14 +59,14 @@ def convert(
 
     Raises:
         InputError: the source cannot be read or the target format cannot express it (in
-            which case nothing is written), or the two are the same file.
+            which case nothing is written), or the target is read from.
     """
     target = Path(target)
-    if target.exists() and target.resolve() == Path(source).resolve():
-        raise InputError(f"{target}: source and target are the same; name another target")
+    options = dict(read_options or {})
+    check_output(target, [source], source_format, options.get("text_dir"))
     name = target_format or format_for_writing(target)
     result = Conversion(name)
-    documents = read_documents(source, source_format, **(read_options or {}))
+    documents = read_documents(source, source_format, **options)
     stream = _account(documents, changes or Changes(), result, dict(write_options or {}))
     write_documents(_not_empty(stream, source), target, name, **(write_options or {}))
     return result

@@ -23,6 +23,7 @@ from ie_model.near_duplicates import near_duplicate_clusters
 
 __all__ = [
     "FORMATS",
+    "check_output",
     "detect_format",
     "find_files",
     "fingerprint",
@@ -170,6 +171,38 @@ def source_files(
     if text_dir is not None:
         found.extend(sorted(p for p in Path(text_dir).rglob("*.txt") if p.is_file()))
     return [file for file in found if file.is_file()]
+
+
+def check_output(
+    target: str | Path | None,
+    sources: Iterable[str | Path],
+    format: str | None = None,
+    text_dir: str | Path | None = None,
+) -> None:
+    """Refuse an output that would replace what is read, or cannot be written, before reading.
+
+    Args:
+        target: the file or folder to write; ``None`` is standard output.
+        sources: the corpora read, as in :func:`read_documents`.
+        format: their format; by content if not given.
+        text_dir: the folder of brat's texts.
+
+    Raises:
+        InputError: ``target`` is a source or one of its files, ``-``, or a folder that is not
+            empty.
+    """
+    if target is None:
+        return
+    if str(target) == "-":
+        raise InputError("-: results are written to files, whole or not at all; name one")
+    if not Path(target).exists():
+        return
+    for source in sources:
+        for file in (Path(source), *source_files(source, format, text_dir)):
+            if file.exists() and file.samefile(target):
+                raise InputError(f"{target}: is read from and cannot be written to; name another")
+    if Path(target).is_dir() and any(Path(target).iterdir()):
+        raise InputError(f"{target}: is a folder with files in it; name a new one, or a file")
 
 
 def load_gold(

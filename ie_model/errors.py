@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 from collections.abc import Iterator
+from pathlib import Path
 
 
 class IEModelError(Exception):
@@ -28,15 +28,18 @@ _WRONG_PATH = {
 
 
 @contextlib.contextmanager
-def writing(target: str | os.PathLike[str]) -> Iterator[None]:
+def writing(target: Path) -> Iterator[None]:
     """Turn the system's errors in the block into one that names ``target``.
 
     Temporary names, under which things are written first, would tell the reader nothing.
 
     Raises:
-        InputError: ``target`` is a folder, or in a place that cannot be written.
+        InputError: ``target`` is a device or a folder, or in a place that cannot be written.
         RunError: the disk is full or failed.
     """
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        # A file renamed over /dev/null would take its place.
+        raise InputError(f"{target}: is no ordinary file and is not replaced; name another")
     try:
         yield
     except OSError as error:

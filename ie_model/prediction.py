@@ -13,23 +13,27 @@ from ie_model.documents import Document
 from ie_model.errors import InputError
 
 
-def read_texts(files: Sequence[Path], text: str | None) -> Iterator[Document]:
+def read_texts(
+    files: Sequence[Path], text: str | None, format: str | None = None
+) -> Iterator[Document]:
     """Documents of a literal text, of files in any format, or of standard input (``-``).
+
+    ``format`` is that of the files; by content if not given. Standard input is plain text.
 
     Raises:
         InputError: nothing to read, or a file that cannot be.
     """
     if text is None and not files:
         raise InputError("nothing to extract from: give --text, files, or - for standard input")
-    return _read(files, text)
+    return _read(files, text, format)
 
 
-def _read(files: Sequence[Path], text: str | None) -> Iterator[Document]:
+def _read(files: Sequence[Path], text: str | None, format: str | None) -> Iterator[Document]:
     if text is not None:
         yield Document(text, id="text")
     for file in files:
         if str(file) != "-":
-            yield from read_documents(file)
+            yield from read_documents(file, format)
             continue
         data = sys.stdin.buffer.read()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -79,8 +80,6 @@ def test_annotation_commands_check_fixes_into_a_new_file(gold, tmp_path):
     assert "dropped by overlap: 1" in result.stderr
     assert "0 errors" in result.stdout
     assert sorted(p.suffix for p in flat.iterdir() if p.is_file()) == [".ann", ".txt"]
-    with pytest.raises(InputError, match="source and target are the same"):
-        run("check", gold, "--fix", gold)
 
 
 def test_annotation_commands_check_strict_counts_warnings(tmp_path):
@@ -172,6 +171,49 @@ def test_annotation_commands_split(tmp_path):
     ids = [{d.id for d in read_documents(part)} for part in parts]
     assert [len(part) for part in ids] == [7, 3]
     assert not ids[0] & ids[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "check gold.jsonl -o gold.jsonl",
+        "check gold.jsonl --fix gold.jsonl",
+        "check . --from jsonl --fix new -o other.jsonl",
+        "stats other.jsonl gold.jsonl -o gold.jsonl",
+        "agree other.jsonl gold.jsonl --format html -o ./gold.jsonl",
+        "show gold*.jsonl -o gold.jsonl",
+        "convert gold.jsonl gold.jsonl",
+        "split gold.jsonl new.jsonl gold.jsonl",
+    ],
+)
+def test_annotation_commands_never_write_over_what_they_read(gold, monkeypatch, arguments):
+    monkeypatch.chdir(gold.parent)
+    (gold.parent / "other.jsonl").write_text(gold.read_text())
+    before = {p.name: p.read_text() for p in gold.parent.iterdir()}
+    with pytest.raises(InputError, match="is read from and cannot be written to"):
+        run(*arguments.split())
+    assert {p.name: p.read_text() for p in gold.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("split gold.jsonl a.jsonl a.jsonl", "named for two outputs"),
+        ("check gold.jsonl --fix a.jsonl -o a.jsonl", "named for two outputs"),
+        ("split gold.jsonl a.jsonl full", "a folder with files in it"),
+        ("split gold.jsonl a.jsonl a.xyz", "the ending names no format"),
+        ("convert gold.jsonl - --to jsonl", "-: results are written to files"),
+        ("show gold.jsonl -o fifo", "is no ordinary file"),
+    ],
+)
+def test_annotation_commands_targets_are_judged_first(gold, monkeypatch, arguments, message):
+    monkeypatch.chdir(gold.parent)
+    (gold.parent / "full").mkdir()
+    (gold.parent / "full" / "x").write_text("x")
+    os.mkfifo(gold.parent / "fifo")
+    with pytest.raises(InputError, match=message):
+        run(*arguments.split())
+    assert sorted(p.name for p in gold.parent.iterdir()) == ["fifo", "full", "gold.jsonl"]
 
 
 def test_annotation_commands_agree(gold, tmp_path):

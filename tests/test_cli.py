@@ -86,6 +86,34 @@ def test_cli_outputs_that_cannot_be_written_are_named(invoke, tiny_model, tmp_pa
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file.txt", "folder"]
 
 
+def test_cli_outputs_never_replace_what_is_read(invoke, tiny_model, tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text(TEXT)
+    for arguments in (
+        ("predict", tiny_model, file, "-o", file),
+        ("evaluate", tiny_model, tmp_path, "--json", file),
+        ("next", tiny_model, tmp_path / "*.txt", "-o", file),
+        ("compare", tiny_model, file, "--gold", tmp_path, "--json", file),
+    ):
+        code, _, err = invoke(*arguments)
+        assert code == 2
+        assert f"{file}: is read from and cannot be written to" in err
+    assert file.read_text() == TEXT
+
+
+def test_cli_a_format_that_is_not_told_can_be_named(invoke, tiny_model, tmp_path):
+    file = tmp_path / "a.md"
+    file.write_text(TEXT)
+    for command in ("predict", "next"):
+        output = ("-o", tmp_path / "next.jsonl") if command == "next" else ()
+        code, _, err = invoke(command, tiny_model, file, "--engine", "torch", *output)
+        assert code == 2
+        assert "name the format with --from" in err
+        code, out, _ = invoke(command, tiny_model, file, "--from", "text", *output)
+        assert code == 0
+        assert "a: " in out
+
+
 def test_cli_evaluate_writes_metrics(invoke, tiny_model, tmp_path):
     gold = tmp_path / "gold.txt"
     gold.write_text(

@@ -15,6 +15,7 @@ from ie_model.formats.jsonl import read_rows
 _MARKUP = re.compile(r"\[\[[^\[\]|]+\|")
 _TAGGED = re.compile(r"\S.*[ \t](?:O|[BIESLU]-\S+)\s*")
 _LOOK = 50  # lines looked at
+_NAME_IT = "name the format with --from (evaluate, compare: --format; in a config: format)"
 
 
 def detect_format(path: Path) -> str:
@@ -45,7 +46,7 @@ def detect_format(path: Path) -> str:
         return "markup"
     if suffix == ".txt":
         return "text"
-    raise InputError(f"{path}: not recognised by its content; name the format")
+    raise InputError(f"{path}: not recognised by its content; {_NAME_IT}")
 
 
 def is_dataset_folder(path: Path) -> bool:
@@ -70,7 +71,7 @@ def _detect_json(path: Path, opening: str) -> str:
         if name is not None:
             return name
     fields = ", ".join(map(str, row)) if isinstance(row, dict) else type(row).__name__
-    raise InputError(f"{path}: JSON of a form that was not recognised ({fields}); name the format")
+    raise InputError(f"{path}: JSON of a form that was not recognised ({fields}); {_NAME_IT}")
 
 
 def _shape(row: dict[str, Any]) -> str | None:
