@@ -9,6 +9,8 @@ caption does not outrank a doubtful article.
 from __future__ import annotations
 
 import heapq
+import itertools
+import logging
 import math
 import re
 import zlib
@@ -22,11 +24,14 @@ from numpy.typing import NDArray
 from ie_model.documents import Document
 from ie_model.errors import InputError
 
+log = logging.getLogger(__name__)
+
 Floats = NDArray[np.float64]
 
 _WORD = re.compile(r"\w+")
 _FEW_WORDS = 100
 _BUCKETS = 1 << 12  # hashed words; collisions only blur a similarity
+_SAME = 1e-6  # a novelty this small is rounding: the words of a text that is there already
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,9 @@ def rank_documents(
     """Choose the documents to annotate next, the best first.
 
     The stream is read once and only the ``pool`` most uncertain documents are kept. Of
-    these the one of highest value is taken, again and again.
+    these the one of highest value is taken, again and again. Texts that are annotated or
+    chosen already are passed over. Of chosen documents that share an id, the later ones get
+    a number behind it, so that what comes back can be told apart; that is logged.
 
     Args:
         predicted: documents with scored entities, as ``Extractor.pipe`` yields them. Scores
@@ -68,8 +75,9 @@ def rank_documents(
     if count < 1:
         raise InputError(f"count must be at least 1, found {count}")
     best: list[tuple[float, int, Document]] = []
+    known = {document.text for document in annotated}
     for number, document in enumerate(predicted):
-        if document.error is not None or not document.text.strip():
+        if document.error is not None or not document.text.strip() or document.text in known:
             continue
         entry = (uncertainty(document), -number, document)
         if len(best) < (pool or 20 * count):
@@ -77,7 +85,7 @@ def rank_documents(
         else:
             heapq.heappushpop(best, entry)
     kept = sorted(best, key=lambda entry: (-entry[0], -entry[1]))
-    return list(_choose(kept, count, annotated))
+    return _unique_ids(_choose(kept, count, annotated))
 
 
 def uncertainty(document: Document) -> float:
@@ -121,6 +129,9 @@ def _choose(
     nearest = (own @ known.T).max(axis=1) if len(known) else np.zeros(len(own))
     free = np.ones(len(own), dtype=bool)
     for _ in range(min(count, len(own))):
+        free &= 1 - nearest > _SAME
+        if not free.any():
+            return
         value = np.where(free, doubts * (1 - nearest), -np.inf)
         best = int(value.argmax())
         yield Candidate(
@@ -128,6 +139,21 @@ def _choose(
         )
         free[best] = False
         nearest = np.maximum(nearest, own @ own[best])
+
+
+def _unique_ids(chosen: Iterable[Candidate]) -> list[Candidate]:
+    candidates = list(chosen)
+    taken = {c.document.id for c in candidates}
+    used: set[str] = set()
+    for i, c in enumerate(candidates):
+        id_ = c.document.id
+        if id_ in used:
+            new = next(name for n in itertools.count(2) if (name := f"{id_}-{n}") not in taken)
+            log.warning("two documents are called %r; the second is %r in the tasks", id_, new)
+            candidates[i] = replace(c, document=replace(c.document, id=new))
+            taken.add(new)
+        used.add(id_)
+    return candidates
 
 
 def _vectors(texts: Sequence[str]) -> Floats:

@@ -101,6 +101,19 @@ def test_cli_outputs_never_replace_what_is_read(invoke, tiny_model, tmp_path):
     assert file.read_text() == TEXT
 
 
+def test_cli_predict_takes_an_empty_article_as_a_document(invoke, tiny_model, tmp_path):
+    for name, text in (("empty", ""), ("blank", " \n"), ("news", TEXT)):
+        (tmp_path / f"{name}.txt").write_text(text)
+    files = [tmp_path / f"{name}.txt" for name in ("empty", "blank", "news")]
+    code, out, err = invoke("predict", tiny_model, *files, "--to", "jsonl", "--engine", "torch")
+    assert code == 0, err
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [(row["id"], row["text"]) for row in rows] == [
+        ("empty", ""), ("blank", " \n"), ("news", TEXT)
+    ]  # fmt: skip
+    assert [bool(row["entities"]) for row in rows] == [False, False, True]
+
+
 def test_cli_a_format_that_is_not_told_can_be_named(invoke, tiny_model, tmp_path):
     file = tmp_path / "a.md"
     file.write_text(TEXT)

@@ -36,6 +36,25 @@ def test_next_does_not_take_the_same_story_twice():
     assert rank_documents(documents, 1, [doc(story)])[0].document.id == "other"
 
 
+def test_next_passes_over_texts_that_are_annotated_or_chosen():
+    known, new = "siege of the old city " * 30, "harvest of wheat begins late " * 30
+    documents = [doc(known, 0.1, id="known"), doc(new, 0.6, id="new"), doc(new, 0.7, id="again")]
+    assert [c.document.id for c in rank_documents(documents, 3, [doc(known)])] == ["new"]
+    # They leave their places in the pool to others.
+    assert [c.document.id for c in rank_documents(documents, 1, [doc(known)], pool=1)] == ["new"]
+    # Other white space is the same text, too.
+    assert not rank_documents(documents[:1], 1, [doc(known.replace(" ", "\n"))])
+
+
+def test_next_documents_that_share_an_id_are_told_apart(caplog):
+    documents = [
+        doc(f"{i} {FILL[200 * i :]}", i / 10, id=id_) for i, id_ in enumerate(("a", "a", "a-2"))
+    ]
+    ids = [c.document.id for c in rank_documents(documents, 3)]
+    assert sorted(ids) == ["a", "a-2", "a-3"]
+    assert "two documents are called 'a'; the second is 'a-3' in the tasks" in caplog.text
+
+
 def test_next_uncertainty_is_per_word_but_a_caption_does_not_win():
     caption, article = doc("Police raid", 0.5), doc(FILL * 2, *[0.5] * 20)
     assert uncertainty(article) > uncertainty(caption)

@@ -32,6 +32,8 @@ def detect_format(path: Path) -> str:
     if suffix == ".spacy":
         return "docbin"
     beginning = next(read_chunks(path, size=1 << 12), "").lstrip()
+    if not beginning and suffix == ".txt":
+        return "text"  # an article without a word, which should not stop the others
     if not beginning:
         raise InputError(f"{path}: the file is empty")
     if beginning[0] in "[{" and not _MARKUP.match(beginning):
