@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
-from ie_model.excerpts import Excerpt, excerpt
+from ie_model.excerpts import Excerpt, counted, excerpt
 from ie_model.lints import edge_lints, uneven_surfaces
 from ie_model.mending import fix_document, nearest_place
 from ie_model.near_duplicates import near_duplicate_clusters
@@ -174,7 +174,7 @@ def _check_document(where: str, document: Document, allowed: set[str] | None) ->
         if allowed is not None and e.label not in allowed:
             declared = ", ".join(sorted(allowed))
             yield _finding("label", where, document, e, f"{e.label!r} is not one of {declared}")
-        outside = not 0 <= e.start < e.end <= len(text)
+        outside = misplaced(e.start, e.end, len(text))
         if outside or (e.text and e.text != mention):
             place = nearest_place(text, e) if e.text else None
             hint = ""
@@ -185,11 +185,7 @@ def _check_document(where: str, document: Document, allowed: set[str] | None) ->
             elif e.text:
                 hint = f"; {_short(e.text)} stands nowhere in the text"
             kind = "bounds" if outside else "surface"
-            what = (
-                f"outside a text of {len(text)} characters"
-                if outside
-                else f"should be {_short(e.text)} but the offsets hold {_short(mention)}"
-            )
+            what = outside or (f"should be {_short(e.text)} but the offsets hold {_short(mention)}")
             yield _finding(kind, where, document, e, what + hint)
         if outside:
             continue
@@ -276,7 +272,7 @@ def _note(kind: str, where: str, document: Document, message: str) -> Finding:
 
 
 def _distance(shift: int) -> str:
-    return f"{abs(shift)} characters {'later' if shift > 0 else 'earlier'}"
+    return f"{counted(abs(shift), 'character')} {'later' if shift > 0 else 'earlier'}"
 
 
 def _relation(before: Entity, e: Entity) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 from ie_model.annotation import KINDS, CheckReport
 from ie_model.convert import Conversion
 from ie_model.documents import Document
+from ie_model.excerpts import counted
 from ie_model.highlight import environment, printable, render_terminal
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -45,10 +46,10 @@ def check_table(report: CheckReport, console: Console, every: bool = False) -> N
 def summary(report: CheckReport) -> str:
     """One line: what was checked and how much was found."""
     numbers = [
-        f"{report.number(severity)} {severity}{'' if report.number(severity) == 1 else 's'}"
-        for severity in ("error", "warning", "note")
+        counted(report.number(severity), severity) for severity in ("error", "warning", "note")
     ]
-    return f"{report.documents} documents, {report.entities} entities: {', '.join(numbers)}"
+    size = f"{counted(report.documents, 'document')}, {counted(report.entities, 'entity')}"
+    return f"{size}: {', '.join(numbers)}"
 
 
 def check_page(report: CheckReport, title: str) -> str:
@@ -67,7 +68,8 @@ def agreement_table(result: Mapping[str, Any], console: Console, every: bool = F
     """Print coefficients, confusion and the first disagreements."""
     names = result["annotators"]
     console.print(
-        f"{', '.join(names)}: {result['documents']} documents matched by {result['matched_by']}, "
+        f"{', '.join(names)}: {counted(result['documents'], 'document')} matched by "
+        f"{result['matched_by']}, "
         f"{result['words']['all']} words, {result['words']['labelled']} labelled by anybody",
         soft_wrap=True,
     )
@@ -134,10 +136,11 @@ def stats_table(result: Mapping[str, Any], console: Console) -> None:
         words = corpus["document_words"]
         console.print(Text(name, "bold"), soft_wrap=True)
         console.print(
-            f"  {corpus['documents']} documents ({corpus['empty_documents']} without entities, "
+            f"  {counted(corpus['documents'], 'document')} "
+            f"({corpus['empty_documents']} without entities, "
             f"{corpus['near_duplicates']} near-duplicates), {corpus['words']:,} words "
             f"({words['min']} to {words['max']} a document, median {words['median']:.0f})\n"
-            f"  {corpus['entities']} entities, {corpus['density']:.1f} per 100 words, "
+            f"  {counted(corpus['entities'], 'entity')}, {corpus['density']:.1f} per 100 words, "
             f"{corpus['overlapping']} overlapping",
             soft_wrap=True,
         )
@@ -174,27 +177,26 @@ def stats_table(result: Mapping[str, Any], console: Console) -> None:
 
 def conversion_lines(result: Conversion) -> list[str]:
     """What a conversion did, for standard error."""
-    counted = ", ".join(f"{label} {count}" for label, count in result.labels.most_common())
+    labels = ", ".join(f"{label} {count}" for label, count in result.labels.most_common())
     lines = [
-        f"{result.documents} documents, {result.labels.total()} entities"
-        + (f" ({counted})" if counted else "")
+        f"{counted(result.documents, 'document')}, {counted(result.labels.total(), 'entity')}"
+        + (f" ({labels})" if labels else "")
         + f" written as {result.format}"
     ]
     changes = {what: n for what, n in result.changes.items() if what != "kept" and n}
     lines += [f"{what}: {count}" for what, count in sorted(changes.items())]
     lines += [
-        f"{result.format} has no place for {what}: lost in {count} documents"
+        f"{result.format} has no place for {what}: lost in {counted(count, 'document')}"
         for what, count in sorted(result.lost.items())
     ]
-    return lines
+    return lines + [f"warning: {warning}" for warning in result.warnings]
 
 
 def documents_text(documents: Sequence[Document], console: Console) -> None:
     """Print documents with their entities marked."""
     labels = sorted({e.label for d in documents for e in d.entities})
     for i, document in enumerate(documents):
-        count = len(document.entities)
-        title = f"{document.id}: {count} entit{'y' if count == 1 else 'ies'}"
+        title = f"{document.id}: {counted(len(document.entities), 'entity')}"
         console.print(Text(("\n" if i else "") + printable(title), "bold underline"))
         if document.error is not None:
             console.print(Text(printable(f"failed: {document.error}"), "red"))

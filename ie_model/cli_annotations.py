@@ -80,7 +80,11 @@ def check(
     check_output(output, [path], from_, text_dir)
     _refuse_same(output, fix)
     options = _options(option, text_dir)
-    declared = None if labels is None else [label.strip() for label in labels.split(",")]
+    declared = None
+    if labels is not None:
+        declared = [label.strip() for label in labels.split(",") if label.strip()]
+        if not declared:
+            raise InputError(f"--labels {labels!r}: names no label; give them by comma")
     units = None if backbone is None else backbone_units(backbone)
     if fix is not None:
         from ie_model.convert import convert
@@ -172,7 +176,7 @@ def convert(
     from ie_model.relabel import Changes, parse_mapping
 
     changes = Changes(
-        parse_mapping(map_ or [], drop or []),
+        parse_mapping(map_ or [], drop or [], keep or []),
         frozenset(keep or []),
         min_confidence,
         _rule(flatten),
@@ -210,6 +214,7 @@ def split(
         split_documents,
         write_documents,
     )
+    from ie_model.excerpts import counted
 
     _refuse_same(train, test)
     for target in (train, test):
@@ -219,7 +224,7 @@ def split(
     parts = split_documents(documents, fraction, seed)
     for part, target, name in zip(parts, (train, test), formats, strict=True):
         write_documents(part, target, name)
-        typer.echo(f"{len(part)} documents written to {target}", err=True)
+        typer.echo(f"{counted(len(part), 'document')} written to {target}", err=True)
 
 
 @app.command()
@@ -266,7 +271,7 @@ def show(
     label: Annotated[
         list[str] | None, typer.Option(help="Only entities of this label; repeatable.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="At most so many documents; 0 is all.")] = 10,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many documents; 0 is all.")] = 10,
     format: Annotated[str, typer.Option(help="text or html.")] = "text",
     output: Output = None,
     from_: From = None,
@@ -289,13 +294,16 @@ def show(
     check_output(output, [path], from_, text_dir)
     changes = Changes(keep=frozenset(label or []))
     documents = (
-        changes.apply(document)
+        document
         for document in read_documents(path, from_, **_options(option, text_dir))
         if not id_ or document.id in id_
     )
-    shown = list(itertools.islice(documents, limit or None))
-    if not shown:
+    found = list(itertools.islice(documents, limit or None))
+    if not found:
         raise InputError(f"{path}: no document to show" + (" under this id" if id_ else ""))
+    for warning in changes.unused(e.label for document in found for e in document.entities):
+        typer.echo(f"warning: {warning}", err=True)
+    shown = [changes.apply(document) for document in found]
     if format == "html":
         _write(render_page(shown, title=path.name or str(path)), output)
     else:

@@ -255,6 +255,7 @@ def next_(
     Example: ie-model next runs/default news/ -n 20 --annotated annotations/demo -o tasks.jsonl
     """
     from ie_model.corpus import check_output, read_documents, write_documents
+    from ie_model.excerpts import counted
     from ie_model.extractor import Extractor
     from ie_model.next_documents import as_task, rank_documents
 
@@ -271,7 +272,7 @@ def next_(
             f"novelty {c.novelty:.2f}"
         )
     write_documents([as_task(c, rank) for rank, c in enumerate(chosen, 1)], output)
-    typer.echo(f"{len(chosen)} documents written to {output}")
+    typer.echo(f"{counted(len(chosen), 'document')} written to {output}")
 
 
 def register(app: typer.Typer) -> None:

@@ -15,8 +15,9 @@ from ie_model.corpus import (
     read_documents,
     write_documents,
 )
-from ie_model.documents import Document
+from ie_model.documents import Document, misplaced
 from ie_model.errors import InputError
+from ie_model.excerpts import counted
 from ie_model.formats.spacing import join_tokens, split_tokens
 from ie_model.overlaps import overlapping
 from ie_model.relabel import Changes
@@ -27,7 +28,9 @@ class Conversion:
     """What :func:`convert` did.
 
     ``labels`` counts the entities written under each label; ``changes`` what the mapping
-    dropped and why; ``lost`` what the target format has no place for.
+    dropped and why; ``lost`` what the target format has no place for. ``read`` are the labels
+    before any change, ``misplaced`` the entities written that are no spans of their texts.
+    ``warnings`` are sentences about them and about rules that changed nothing.
     """
 
     format: str
@@ -35,6 +38,9 @@ class Conversion:
     labels: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    read: set[str] = field(default_factory=set)
+    misplaced: int = 0
+    warnings: list[str] = field(default_factory=list)
 
 
 def convert(
@@ -67,8 +73,15 @@ def convert(
     name = target_format or format_for_writing(target)
     result = Conversion(name)
     documents = read_documents(source, source_format, **options)
-    stream = _account(documents, changes or Changes(), result, dict(write_options or {}))
+    rules = changes or Changes()
+    stream = _account(documents, rules, result, dict(write_options or {}))
     write_documents(_not_empty(stream, source), target, name, **(write_options or {}))
+    result.warnings.extend(rules.unused(result.read))
+    if result.misplaced:
+        result.warnings.append(
+            f"{counted(result.misplaced, 'entity')} outside the text or empty, written as read; "
+            f"see ie-model annotations check {source}"
+        )
     return result
 
 
@@ -94,7 +107,10 @@ def _account(
     documents: Iterable[Document], changes: Changes, result: Conversion, options: dict[str, Any]
 ) -> Iterator[Document]:
     for document in documents:
+        result.read.update(e.label for e in document.entities)
         changed = changes.apply(document, result.changes)
+        size = len(changed.text)
+        result.misplaced += sum(bool(misplaced(e.start, e.end, size)) for e in changed.entities)
         result.documents += 1
         result.labels.update(e.label for e in changed.entities)
         result.lost.update(losses(changed, result.format, options))

@@ -13,7 +13,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from ie_model.documents import Document
 from ie_model.errors import InputError
@@ -306,13 +306,28 @@ def _digest(document: Document) -> bytes:
 
 
 def _accepted(function: Callable[..., Any], name: str, given: dict[str, Any]) -> dict[str, Any]:
-    parameters = list(inspect.signature(function).parameters)
-    known = [p for p in parameters if p not in ("path", "root", "documents")]
+    """The options given, as the types that the function declares."""
+    own = ("path", "root", "documents", "return")
+    known = {p: kind for p, kind in get_type_hints(function).items() if p not in own}
     for key in given:
         if key not in known:
             allowed = ", ".join(known) if known else "none"
             raise InputError(f"format {name} has no option {key!r}; its options: {allowed}")
-    return dict(given)
+    return {
+        key: _typed(value, known[key], f"format {name}, option {key}")
+        for key, value in given.items()
+    }
+
+
+def _typed(value: Any, kind: Any, what: str) -> Any:
+    kinds = get_args(kind) or (kind,)  # str | None, or int
+    if type(value) in kinds or isinstance(value, Path):
+        return value
+    if str in kinds and type(value) in (int, float):  # annotator=3
+        return str(value)
+    words = {int: "a whole number", bool: "true or false", str: "a word"}
+    expected = next(said for known, said in words.items() if known in kinds)
+    raise InputError(f"{what}: expected {expected}, found {value!r}")
 
 
 def _visible(path: Path, root: Path) -> bool:

@@ -6,6 +6,7 @@ A document's text is the caller's own string and is never normalised, so
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -47,6 +48,15 @@ class Entity:
         if self.meta:
             row["meta"] = dict(self.meta)
         return row
+
+
+def misplaced(start: int, end: int, size: int) -> str:
+    """Why ``[start, end)`` is no span of a text of ``size`` characters; empty if it is one."""
+    if not (0 <= start <= size and 0 <= end <= size):
+        return f"outside a text of {size} characters"
+    if start < end:
+        return ""
+    return "an empty span" if start == end else "ends before it starts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +110,8 @@ class Document:
             if allowed is not None and entity.label not in allowed:
                 known = ", ".join(sorted(allowed))
                 report("label", f"{where}: label {entity.label!r} is not one of {known}", entity)
-            if not 0 <= entity.start < entity.end <= len(self.text):
-                size = len(self.text)
-                report("bounds", f"{where}: offsets outside a text of {size} characters", entity)
+            if fault := misplaced(entity.start, entity.end, len(self.text)):
+                report("bounds", f"{where}: {fault}", entity)
                 continue
             mention = self.text[entity.start : entity.end]
             if entity.text and entity.text != mention:
@@ -121,12 +130,15 @@ class Document:
         return problems
 
     def to_dict(self) -> dict[str, Any]:
-        """The document in the native JSON form (one object a line in a JSONL file)."""
-        row: dict[str, Any] = {
-            "id": self.id,
-            "text": self.text,
-            "entities": [e.to_dict() for e in self.entities],
-        }
+        """The document in the native JSON form (one object a line in a JSONL file).
+
+        An entity without its mention gets it, unless its offsets hold none.
+        """
+        rows = [e.to_dict() for e in self.entities]
+        for entity, e in zip(rows, self.entities, strict=True):
+            if not e.text and not misplaced(e.start, e.end, len(self.text)):
+                entity["text"] = self.text[e.start : e.end]
+        row: dict[str, Any] = {"id": self.id, "text": self.text, "entities": rows}
         if self.meta:
             row["meta"] = dict(self.meta)
         if self.error is not None:
@@ -163,6 +175,13 @@ class Document:
 _ENTITY_FIELDS = frozenset(Entity.__dataclass_fields__)
 
 
+def _is_number(value: object) -> bool:
+    """Whether JSON gave a number that a float can hold; Python also reads ``NaN``."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max
+
+
 def _read_entity(row: object, where: str) -> Entity:
     if not isinstance(row, Mapping):
         raise InputError(f"{where}: expected an object with start, end and label")
@@ -173,7 +192,7 @@ def _read_entity(row: object, where: str) -> Entity:
     if not isinstance(label, str) or not label:
         raise InputError(f"{where}: 'label' must be a non-empty string, found {label!r}")
     score = row.get("score")
-    if score is not None and (isinstance(score, bool) or not isinstance(score, int | float)):
+    if score is not None and not _is_number(score):
         raise InputError(f"{where}: 'score' must be a number, found {score!r}")
     text = row.get("text") or ""
     if not isinstance(text, str):

@@ -1,4 +1,4 @@
-"""A mention with a little text on both sides, for lists that people read."""
+"""For lists that people read: a mention with a little text around it, a number with its noun."""
 
 from __future__ import annotations
 
@@ -30,3 +30,10 @@ def excerpt(text: str, start: int, end: int, around: int = 60) -> Excerpt:
         rest, space, _ = after.rpartition(" ")
         after = (rest if space else after) + "…"
     return Excerpt(before.lstrip(), text[start:end], after.rstrip())
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 entity``, ``2 entities``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"

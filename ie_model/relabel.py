@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ie_model.documents import Document
@@ -53,12 +53,30 @@ class Changes:
             counts.update({**tally, "kept": len(changed.entities)})
         return changed
 
+    def unused(self, seen: Iterable[str]) -> list[str]:
+        """A sentence for each label with a rule that no entity had, most likely a slip.
 
-def parse_mapping(pairs: Sequence[str], drop: Sequence[str] = ()) -> dict[str, str | None]:
+        ``seen`` are the labels of the documents before any change.
+        """
+        before = set(seen)
+        after = {self.labels.get(label, label) for label in before}
+        idle = {old: "dropped" if new is None else "renamed" for old, new in self.labels.items()}
+        idle = {label: fate for label, fate in idle.items() if label not in before}
+        idle |= dict.fromkeys(sorted(self.keep - after), "kept")
+        there = ", ".join(sorted(before)) or "none"
+        return [
+            f"no entity is labelled {label!r}, which was to be {fate}; labels there: {there}"
+            for label, fate in idle.items()
+        ]
+
+
+def parse_mapping(
+    pairs: Sequence[str], drop: Sequence[str] = (), keep: Sequence[str] = ()
+) -> dict[str, str | None]:
     """``["Organisation=ACTOR"]`` and labels to drop, as the mapping of :class:`Changes`.
 
     Raises:
-        InputError: a pair without ``=``, or a label given two fates.
+        InputError: a pair without ``=``, or a label given two fates, ``keep`` being one.
     """
     mapping: dict[str, str | None] = {}
     for pair in pairs:
@@ -70,4 +88,6 @@ def parse_mapping(pairs: Sequence[str], drop: Sequence[str] = ()) -> dict[str, s
     for label in drop:
         if mapping.setdefault(label, None) is not None:
             raise InputError(f"{label!r} is both mapped and dropped")
+        if label in keep and label not in mapping.values():
+            raise InputError(f"{label!r} is both kept and dropped")
     return mapping

@@ -33,8 +33,9 @@ TEXT = "IS left Mosul.\nIS fighters fled the city of Mosul."
     ("entity", "kind", "message"),
     [
         (Entity(0, 99, "X"), "bounds", "outside a text of 50 characters"),
-        (Entity(3, 3, "X"), "bounds", "outside a text"),
-        (Entity(1, 3, "X", text="IS"), "surface", "it stands at [0, 2), 1 characters earlier"),
+        (Entity(3, 3, "X"), "bounds", "an empty span"),
+        (Entity(5, 3, "X"), "bounds", "ends before it starts"),
+        (Entity(1, 3, "X", text="IS"), "surface", "it stands at [0, 2), 1 character earlier"),
         (
             Entity(30, 35, "X", text="Mosul"),
             "surface",
@@ -253,6 +254,20 @@ def test_annotation_changes_are_counted():
     for pairs, drop in ((["Org"], []), (["Org=A", "Org=B"], []), (["Org=A"], ["Org"])):
         with pytest.raises(InputError):
             parse_mapping(pairs, drop)
+    with pytest.raises(InputError, match="'A' is both kept and dropped"):
+        parse_mapping([], ["A"], ["A"])
+    # The old A goes, the new one stays.
+    assert parse_mapping(["Org=A"], ["A"], ["A"]) == {"Org": "A", "A": None}
+
+
+def test_annotation_changes_know_rules_without_use():
+    changes = Changes({"Org": "ACTOR", "Per": "ACTOR", "Tank": None}, frozenset({"ACTOR", "Date"}))
+    assert changes.unused(["Org", "Org", "Money"]) == [
+        "no entity is labelled 'Per', which was to be renamed; labels there: Money, Org",
+        "no entity is labelled 'Tank', which was to be dropped; labels there: Money, Org",
+        "no entity is labelled 'Date', which was to be kept; labels there: Money, Org",
+    ]
+    assert changes.unused(["Org", "Per", "Tank", "Date"]) == []
 
 
 def test_annotation_stats_worked_by_hand():

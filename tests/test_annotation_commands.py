@@ -62,7 +62,7 @@ def test_annotation_commands_check_exit_code_and_json(gold):
     report = json.loads(result.stdout)
     assert report["counts"] == {"surface": 1, "edge": 1, "overlap": 1, "label": 1}
     by_kind = {f["kind"]: f for f in report["findings"]}
-    assert "it stands at [21, 26), 1 characters later" in by_kind["surface"]["message"]
+    assert "it stands at [21, 26), 1 character later" in by_kind["surface"]["message"]
     assert by_kind["surface"]["where"] == f"{gold}:1"
     table = run("check", gold, code=1).stdout
     assert f"{gold}:1: a [20, 26) Location" in table
@@ -136,6 +136,29 @@ def test_annotation_commands_convert_maps_drops_and_reports(gold, tmp_path):
     result = run("convert", gold, kept, *keeping)
     assert "no place" not in result.stderr
     assert [d.id for d in read_documents(kept)] == [d.id for d in read_documents(gold)]
+
+
+def test_annotation_commands_rules_without_use_are_named(gold, tmp_path):
+    rules = ("--map", "NOSUCH=ACTOR", "--drop", "Weapon", "--keep", "Location", "--keep", "Date")
+    result = run("convert", gold, tmp_path / "out.jsonl", *rules)
+    assert result.stderr.count("warning: ") == 2
+    assert "warning: no entity is labelled 'NOSUCH', which was to be renamed" in result.stderr
+    assert "'Date', which was to be kept; labels there: Location, Organ" in result.stderr
+    result = run("show", gold, "--label", "Location", "--label", "nosuch")
+    assert "warning: no entity is labelled 'nosuch'" in result.stderr
+
+
+def test_annotation_commands_convert_counts_what_is_no_span(tmp_path):
+    spans = [(0, 2), (0, 99), (-3, 2), (3, 3)]
+    entities = [{"start": a, "end": b, "label": "A"} for a, b in spans]
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"id": "a", "text": "IS left.", "entities": entities}) + "\n")
+    result = run("convert", path, tmp_path / "b.jsonl")
+    assert "warning: 3 entities outside the text or empty, written as read" in result.stderr
+    assert f"ie-model annotations check {path}" in result.stderr
+    assert "1 document, 4 entities (A 4)" in result.stderr
+    with pytest.raises(InputError, match=r"A \[-3, 2\): outside a text of 8 characters; see"):
+        run("convert", path, tmp_path / "b.conll")
 
 
 def test_annotation_commands_convert_leaves_nothing_behind(gold, tmp_path):
@@ -260,6 +283,9 @@ def test_annotation_commands_show(gold, tmp_path):
         (["check", "none.jsonl"], "no such file or folder"),
         (["check", "gold.jsonl", "--from", "xml"], "unknown format 'xml'"),
         (["check", "gold.jsonl", "--option", "x"], "expected NAME=VALUE"),
+        (["check", "gold.jsonl", "--labels", " , "], "--labels ' , ': names no label"),
+        (["convert", "gold.jsonl", "x", "--keep", "A", "--drop", "A"], "both kept and dropped"),
+        (["show", "gold.jsonl", "--text-dir", "none", "--from", "brat"], "text_dir none: no such"),
         (["check", "gold.jsonl", "--option", "x=1"], "format jsonl has no option 'x'"),
         (["convert", "gold.jsonl", "x.xyz"], "the ending names no format"),
         (["convert", "gold.jsonl", "x.jsonl", "--map", "a"], "expected OLD=NEW"),
@@ -270,6 +296,10 @@ def test_annotation_commands_mistakes_are_one_clear_error(gold, monkeypatch, arg
     monkeypatch.chdir(gold.parent)
     with pytest.raises(InputError, match=message):
         run(*arguments)
+
+
+def test_annotation_commands_show_refuses_a_negative_limit(gold):
+    run("show", gold, "--limit", -3, code=2)
 
 
 @pytest.mark.parametrize("command", ["check", "stats", "convert", "split", "agree", "show"])

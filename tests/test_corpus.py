@@ -49,6 +49,19 @@ def test_corpus_unknown_option_lists_the_known(tmp_path):
         list(read_documents(tmp_path / "a.conll", "xml"))
 
 
+def test_corpus_options_have_types(tmp_path):
+    (tmp_path / "a.conll").write_text("a O\n")
+    with pytest.raises(InputError, match="conll, option tag_column: expected a whole number, fo"):
+        list(read_documents(tmp_path / "a.conll", tag_column="x"))
+    with pytest.raises(InputError, match="option comments: expected true or false, found 'yes'"):
+        write_documents([Document("a")], tmp_path / "b.conll", comments="yes")
+    # A number can be a name; the option annotator=3 comes as one.
+    row = '{"text": "x", "_annotator_id": "3"}\n{"text": "y", "_annotator_id": "4"}\n'
+    (tmp_path / "a.jsonl").write_text(row)
+    read = read_documents(tmp_path / "a.jsonl", "prodigy", annotator=3)
+    assert [d.text for d in read] == ["x"]
+
+
 def test_corpus_gold_refuses_two_documents_with_one_id(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"id": "x", "text": "a"}\n{"id": "x", "text": "b"}\n')
     with pytest.raises(InputError, match=r"a\.jsonl:2: document id 'x' was already used at .*:1"):

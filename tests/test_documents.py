@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from ie_model.documents import Document, Entity
@@ -37,6 +39,12 @@ def test_documents_json_round_trip_keeps_everything():
     assert Document.from_dict(document.to_dict()).entities[0].meta == {"note": "x"}
 
 
+def test_documents_json_repeats_every_mention():
+    entities = (Entity(4, 6, "A"), Entity(0, 3, "A"), Entity(0, 9, "A"), Entity(2, 2, "A"))
+    rows = Document("Zoë in", entities).to_dict()["entities"]
+    assert [row["text"] for row in rows] == ["in", "Zoë", "", ""]
+
+
 def test_documents_with_entities_sorts_and_fills_mentions():
     document = Document("a b").with_entities([Entity(2, 3, "X"), Entity(0, 1, "X")])
     assert [e.text for e in document.entities] == ["a", "b"]
@@ -52,6 +60,13 @@ def test_documents_with_entities_sorts_and_fills_mentions():
         ({"text": "x", "entities": [{"start": True, "end": 1, "label": "A"}]}, "'start'"),
         ({"text": "x", "entities": [{"start": 0, "end": 1}]}, "'label'"),
         ({"text": "x", "entities": [{"start": 0, "end": 1, "label": "A", "score": "1"}]}, "score"),
+        (
+            json.loads(
+                '{"text": "x", "entities": [{"start": 0, "end": 1, "label": "A", "score": NaN}]}'
+            ),
+            "'score' must be a number, found nan",
+        ),
+        ({"text": "x", "entities": [{"start": 0, "end": 1, "label": "A", "score": 10**400}]}, "sc"),
     ],
 )
 def test_documents_from_dict_names_the_place_of_a_mistake(row, message):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ie_model.corpus import load_gold, read_documents, write_documents
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError, RunError
+from ie_model.formats.files import read_lines, read_text
 from ie_model.formats.spacing import join_tokens, split_tokens
 from ie_model.model_directory import write_text
 
@@ -73,6 +74,19 @@ def test_formats_invalid_utf8_names_byte_and_line(tmp_path):
     path = write(tmp_path / "a.jsonl", b'{"text": "x"}\n{"text": "caf\xe9"}\n')
     with pytest.raises(InputError, match=r"a\.jsonl:2: byte 27 \(0xe9\) is not UTF-8"):
         list(read_documents(path))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_formats_utf16_is_called_so(tmp_path, encoding):
+    path = write(tmp_path / "a.txt", "\ufeffBağdat".encode(encoding))
+    for read in (read_text, lambda p: list(read_lines(p)), lambda p: list(read_documents(p))):
+        with pytest.raises(InputError, match=r"not UTF-8; .*iconv -f utf-16 -t utf-8"):
+            read(path)
+
+
+def test_formats_two_documents_of_one_name_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"^two documents are called 'a'; each needs a file of"):
+        write_documents([Document("x", id="a"), Document("y", id="a")], tmp_path / "brat")
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ def read(
     """
     path = path.with_suffix(".ann")
     name = path.relative_to(root) if root is not None else Path(path.name)
+    if text_dir and not Path(text_dir).is_dir():
+        raise InputError(f"text_dir {text_dir}: no such folder")
     text_path = (Path(text_dir) / name if text_dir else path).with_suffix(".txt")
     if not text_path.exists():
         raise InputError(

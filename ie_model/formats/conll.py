@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
 from ie_model.formats.files import read_lines, write_whole
 from ie_model.formats.spacing import BRACKETS, align_tokens, join_tokens, split_tokens
@@ -230,8 +230,8 @@ def _sentences(document: Document) -> Iterator[list[tuple[str, str]]]:
     position = 0
     for entity in entities:
         place = f"document {document.id!r}: {entity.label} [{entity.start}, {entity.end})"
-        if not 0 <= entity.start < entity.end <= len(text):
-            raise InputError(f"{place} outside a text of {len(text)} characters")
+        if fault := misplaced(entity.start, entity.end, len(text)):
+            raise InputError(f"{place}: {fault}; see ie-model annotations check")
         if entity.start < position:
             raise InputError(
                 f"{place} overlaps the entity before it, which one tag a token cannot express; "

@@ -20,6 +20,7 @@ from ie_model.documents import Document
 from ie_model.errors import InputError, writing
 
 _BOM = b"\xef\xbb\xbf"
+_BOM_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_text(path: Path) -> str:
@@ -155,7 +156,7 @@ def document_files(
         if any(len(part.encode("utf-8", "replace")) > 250 - len(suffix) for part in parts):
             raise InputError(f"document id {name[:40]!r}... is too long for a file name")
         if name in seen:
-            raise InputError(f"{folder}: two documents are called {name!r}; each needs a file")
+            raise InputError(f"two documents are called {name!r}; each needs a file of its own")
         seen.add(name)
         yield folder / f"{name}{suffix}", document
 
@@ -184,7 +185,8 @@ def _decode(raw: bytes, path: Path, offset: int, line: int) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line += raw.count(b"\n", 0, error.start)
+        likely = "utf-16" if offset == 0 and raw.startswith(_BOM_UTF16) else "windows-1252"
         raise InputError(
             f"{path}:{line}: byte {offset + error.start} (0x{raw[error.start]:02x}) is not UTF-8; "
-            "save the file as UTF-8 (for example: iconv -f windows-1252 -t utf-8)"
+            f"save the file as UTF-8 (for example: iconv -f {likely} -t utf-8)"
         ) from None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
 from ie_model.formats.files import read_lines, write_whole
 
@@ -100,10 +100,10 @@ def render(document: Document) -> str:
     pieces: list[str] = []
     position = 0
     for entity in sorted(document.entities, key=lambda e: e.key):
-        if not 0 <= entity.start < entity.end <= len(document.text):
+        if fault := misplaced(entity.start, entity.end, len(document.text)):
             raise InputError(
-                f"document {document.id!r}: {entity.label} [{entity.start}, {entity.end}) "
-                f"outside a text of {len(document.text)} characters"
+                f"document {document.id!r}: {entity.label} [{entity.start}, {entity.end}): "
+                f"{fault}; see ie-model annotations check"
             )
         if entity.start < position:
             raise InputError(

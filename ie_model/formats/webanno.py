@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
 from ie_model.formats.files import document_files, new_folder, read_lines, write_whole
 from ie_model.formats.offsets import UTF16, convert_spans
@@ -214,11 +214,9 @@ def _sentences(document: Document) -> Iterator[str]:
     """One block of ``#Text`` and token rows a line of the text, exact up to the next one."""
     text = document.text
     for e in document.entities:
-        if not 0 <= e.start < e.end <= len(text):
-            raise InputError(
-                f"document {document.id!r}: {e.label} [{e.start}, {e.end}) outside a text of "
-                f"{len(text)} characters"
-            )
+        if fault := misplaced(e.start, e.end, len(text)):
+            place = f"document {document.id!r}: {e.label} [{e.start}, {e.end})"
+            raise InputError(f"{place}: {fault}; see ie-model annotations check")
     tokens = split_tokens(text, [offset for e in document.entities for offset in (e.start, e.end)])
     firsts = [
         i for i, (start, _) in enumerate(tokens) if i == 0 or "\n" in text[tokens[i - 1][1] : start]
