@@ -9,11 +9,13 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, misplaced
+from ie_model.excerpts import counted
+from ie_model.overlaps import overlapping
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,7 +47,7 @@ def segments(document: Document) -> Iterator[Segment]:
     """
     size = len(document.text)
     entities = sorted(
-        (e for e in document.entities if 0 <= e.start < e.end <= size),
+        (e for e in document.entities if not misplaced(e.start, e.end, size)),
         key=lambda e: (e.start, -e.end, e.label),
     )
     edges = sorted({0, size, *(edge for e in entities for edge in (e.start, e.end))})
@@ -89,7 +91,9 @@ def render_page(documents: Iterable[Document], title: str = "Annotated documents
                     "error": d.error,
                     "segments": list(segments(d)),
                     "count": len(d.entities),
-                    "outside": sum(not 0 <= e.start < e.end <= len(d.text) for e in d.entities),
+                    "outside": sum(
+                        bool(misplaced(e.start, e.end, len(d.text))) for e in d.entities
+                    ),
                 }
                 for i, d in enumerate(shown, 1)
             ],
@@ -100,6 +104,9 @@ def render_page(documents: Iterable[Document], title: str = "Annotated documents
 
 def render_terminal(document: Document, labels: Sequence[str] = (), colour: bool = True) -> Text:
     """A document for ``rich``, each mention followed by its label.
+
+    Brackets cannot cross: of entities that do, the longer is drawn, and how many are not is
+    said at the end.
 
     Args:
         document: what to show; control characters come out as pictures.
@@ -112,7 +119,8 @@ def render_terminal(document: Document, labels: Sequence[str] = (), colour: bool
     colours = {label: _COLOURS[i % len(_COLOURS)] for i, label in enumerate(known)}
     out = Text()
     before: tuple[Entity, ...] = ()
-    for segment in segments(document):
+    drawn = _nested(document)
+    for segment in segments(replace(document, entities=tuple(drawn))):
         if not colour:
             out.append("[" * sum(e not in before for e in segment.entities))
         style = f"black on {colours[segment.entities[-1].label]}" if segment.entities else ""
@@ -123,7 +131,23 @@ def render_terminal(document: Document, labels: Sequence[str] = (), colour: bool
             tag = printable(f"{e.label}{score}")
             out.append(f" {tag}" if colour else f"|{tag}]", "dim italic" if colour else "")
         before = segment.entities
+    if missing := len(document.entities) - len(drawn):
+        out.append(f"\n({counted(missing, 'entity')} not drawn: across others or outside the text)")
     return out
+
+
+def _nested(document: Document) -> list[Entity]:
+    """The entities inside the text, without those that cross a longer one."""
+    size = len(document.text)
+    inside = [e for e in document.entities if not misplaced(e.start, e.end, size)]
+    if not overlapping(inside):
+        return inside
+    kept: list[Entity] = []
+    for e in sorted(inside, key=lambda e: (e.start - e.end, e.start)):
+        if not any(k.start < e.start < k.end < e.end or e.start < k.start < e.end < k.end
+                   for k in kept):  # fmt: skip
+            kept.append(e)
+    return kept
 
 
 @cache

@@ -113,3 +113,34 @@ def test_highlight_terminal_shows_labels_and_no_escape_sequences():
     shown = out.file.getvalue()
     assert "AC␛TOR 0.50" in shown
     assert "\x1b[31m" not in shown
+
+
+def test_highlight_terminal_leaves_out_what_crosses_and_says_so():
+    text = "The IS fighters left Mosul."
+    spans = [(0, 15), (4, 20), (4, 6), (21, 26), (20, 26), (3, 99)]
+    document = Document(text, tuple(Entity(*span, "A") for span in spans), "d")
+    plain = render_terminal(document, colour=False).plain
+    assert plain == (
+        "The [[IS|A] fighters left|A][ [Mosul|A]|A].\n"
+        "(2 entities not drawn: across others or outside the text)"
+    )
+    crossing = Document(text, (Entity(0, 15, "A"), Entity(4, 20, "B")), "d")
+    assert render_terminal(crossing).plain.endswith(
+        "\n(1 entity not drawn: across others or outside the text)"
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(overlapping())
+def test_highlight_terminal_brackets_match(document):
+    plain = render_terminal(document, colour=False).plain
+    depth = list(itertools.accumulate((c == "[") - (c == "]") for c in plain))
+    assert not depth or (min(depth) >= 0 and depth[-1] == 0)
+
+
+def test_highlight_tags_may_break_and_keep_their_direction():
+    page = render_page([Document("IS", (Entity(0, 2, "ACTOR"),), "d")])
+    (rule,) = re.findall(r"\n\.tag \{([^}]*)\}", page)
+    assert "overflow-wrap: anywhere" in rule
+    assert "white-space: normal" in rule
+    assert "unicode-bidi: isolate" in rule
