@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 SOURCES = (("data", "train"), ("data", "dev"), ("data", "test"), ("distillation", "unlabelled"))
 """Where a config lists corpora."""
@@ -44,6 +44,11 @@ class SourceConfig(_Section):
     """Mend what needs no judgement (white space at edges, surfaces found nearby); counted."""
     flatten: Literal["error", "longest", "first", "confidence"] = "error"
     """What to do with overlapping spans: refuse them, or keep one by this rule (counted)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_path(cls, given: Any) -> Any:
+        return {"path": given} if isinstance(given, str) else given
 
 
 class AugmentConfig(_Section):
@@ -176,7 +181,7 @@ class TrainingConfig(_Section):
     """Where to train."""
     threads: int | None = Field(None, ge=1)
     """CPU threads; null is what the process may use."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=1 << 32)
     """Seeds the new head, dropout, the order of windows and augmentation."""
     evaluate_every: int | None = Field(None, ge=1)
     """Updates between evaluations on dev; null is once an epoch."""

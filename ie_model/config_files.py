@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,25 @@ from pydantic import BaseModel, ValidationError
 
 from ie_model.config import SOURCES, Config
 from ie_model.errors import InputError
+
+
+class _DoubleKeyError(yaml.MarkedYAMLError):
+    """A key that stands twice in one mapping."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once: of two, the last would win in silence."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            if name is not None and name in seen:
+                problem = f"the key {name!r} is given twice"
+                raise _DoubleKeyError(problem=problem, problem_mark=key.start_mark)
+            seen.add(name)
+        return node
 
 
 def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, object] = ()) -> Config:
@@ -28,8 +48,9 @@ def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, object
             dotted keys to values.
 
     Raises:
-        InputError: a missing file, YAML that is not a mapping, a circle of ``extends``,
-            an unknown key or a wrong type, each in one line with the file and the key.
+        InputError: a missing file, YAML that is not a mapping, a key that stands twice, a
+            circle of ``extends``, an unknown key or a wrong type, each in one line with the
+            file and the key.
     """
     path = Path(path)
     values = _read(path, ())
@@ -57,7 +78,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot read the config: {error}") from None
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -80,8 +101,12 @@ def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
     """Make the data paths of one file independent of the working directory."""
     for section, part in SOURCES:
         inside = values.get(section)
-        for source in (inside.get(part) or []) if isinstance(inside, dict) else []:
-            if isinstance(source, dict):
+        given = inside.get(part) if isinstance(inside, dict) else None
+        sources = given if isinstance(given, list) else []
+        for i, source in enumerate(sources):
+            if isinstance(source, str):
+                sources[i] = str(folder / source)
+            elif isinstance(source, dict):
                 _anchor(source, "path", folder)
                 options = source.get("options")
                 if isinstance(options, dict):
@@ -115,7 +140,9 @@ def _overrides(overrides: Sequence[str] | Mapping[str, object]) -> Iterator[tupl
         if not equals or not key:
             raise InputError(f"override {item!r}: expected KEY=VALUE, as in training.epochs=3")
         try:
-            yield key, yaml.safe_load(value)
+            yield key, yaml.load(value, _Loader)
+        except _DoubleKeyError as error:
+            raise InputError(f"override {key}: {error.problem}") from None
         except yaml.YAMLError:
             yield key, value
 
@@ -156,6 +183,8 @@ def _explain(error: ValidationError, source: str) -> str:
     else:
         text = first["msg"].removeprefix("Value error, ")
         message = f"{source}: {key}: {text[0].lower()}{text[1:]}, found {first['input']!r}"
+        if first["type"] == "string_type" and isinstance(first["input"], bool | int | float | date):
+            message += "; quote it, YAML reads NO, ON, 12 or 2018-12-03 as no text"
     more = len(errors) - 1
     return message + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
 

@@ -47,6 +47,9 @@ def test_config_unknown_key_in_a_list_of_sources(tmp_path):
         ("- a\n- b", "must be a YAML mapping"),
         ("", "found nothing"),
         ("a: [", "line 1"),
+        (BASE + "training: {seed: -1}", "training.seed: input should be greater than or equal"),
+        (BASE + "training:\n  epochs: 1\n  epochs: 2", "line 4: not valid YAML: the key 'epochs'"),
+        (BASE + "labels: [ACTOR, NO]", "valid string, found False; quote it"),
         ("extends: [a, b]", "'extends' must be one file name"),
         ("extends: missing.yaml", "missing.yaml: no such config file"),
     ],
@@ -58,6 +61,20 @@ def test_config_mistakes_are_one_line_with_file_and_key(tmp_path, text, message)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_config_a_corpus_may_be_a_plain_path(tmp_path):
+    (tmp_path / "sub").mkdir()
+    file = write(tmp_path / "sub", "c.yaml", "data: {train: [gold.jsonl], test: [{path: t}]}\n")
+    assert load_config(file).data.train[0].path == tmp_path / "sub" / "gold.jsonl"
+    given = load_config(file, ["data.dev=[dev.jsonl]"])
+    assert given.data.dev[0].path == Path("dev.jsonl")
+
+
+def test_config_a_key_given_twice_in_an_override_is_named(tmp_path):
+    file = write(tmp_path, "c.yaml", BASE)
+    with pytest.raises(InputError, match="override training: the key 'epochs' is given twice"):
+        load_config(file, ["training={epochs: 1, epochs: 2}"])
 
 
 def test_config_extends_merges_by_key_and_keeps_paths_of_the_base(tmp_path):
