@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader
 
+from ie_model.model_directory import write_text
+
 if TYPE_CHECKING:
     from ie_model.config import Config
     from ie_model.model_directory import ModelSettings
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 def write_card(
     folder: Path, config: Config, settings: ModelSettings, metrics: Mapping[str, Any]
 ) -> None:
-    """Write ``README.md`` into a model directory."""
+    """Write ``README.md`` into a model directory, whole or not at all."""
     # Markdown, read by people and by the model hub: nothing here comes from document text.
     environment = Environment(
         loader=PackageLoader("ie_model"), trim_blocks=True, lstrip_blocks=True, autoescape=False
@@ -24,4 +26,4 @@ def write_card(
     text = environment.get_template("model_card.md.j2").render(
         config=config, settings=settings, metrics=metrics, name=config.output_dir.name
     )
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    write_text(folder / "README.md", text)

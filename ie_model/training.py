@@ -23,10 +23,13 @@ from ie_model.dataset import WeightedDocuments, read_sources
 from ie_model.documents import Document
 from ie_model.errors import RunError
 from ie_model.model_directory import (
+    ModelSettings,
     check_destination,
     new_directory,
+    read_settings,
     weights_fingerprint,
     write_settings,
+    write_text,
 )
 from ie_model.preparation import Preparation, new_model, prepare, remove_scratch, work_dir
 from ie_model.training_batches import world_size
@@ -145,8 +148,10 @@ def train(
         progress.tokens_per_second,
     )  # fmt: skip
     if trainer.is_world_process_zero():
-        result.metrics.update(_finish(ready, model, result, evaluation, test))
+        result.metrics.update(_finish(ready, model, result, evaluation))
         shutil.rmtree(work, ignore_errors=True)
+        if test:
+            _evaluate_test(config, result.metrics, test)
     trainer.accelerator.wait_for_everyone()
     return result
 
@@ -172,13 +177,8 @@ def _summary(ready: Preparation, device: str, precision: str) -> str:
     return "\n".join(lines)
 
 
-def _finish(
-    ready: Preparation, model: Any, result: TrainResult, evaluation: Any, test: Sequence[Document]
-) -> dict[str, Any]:
+def _finish(ready: Preparation, model: Any, result: TrainResult, evaluation: Any) -> dict[str, Any]:
     """Write the model directory; returns what went into ``metrics.json``."""
-    from ie_model.evaluation import evaluate
-    from ie_model.model_card import write_card
-
     config = ready.config
     metrics: dict[str, Any] = {
         "training": {
@@ -209,12 +209,28 @@ def _finish(
             },
         )
         write_settings(folder, settings)
-        if test:
-            metrics["test"] = evaluate(folder, test)
-        text = json.dumps(metrics, indent=2, ensure_ascii=False)
-        (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
-        write_card(folder, config, settings, metrics)
+        _write_metrics(folder, config, settings, metrics)
     return metrics
+
+
+def _evaluate_test(config: Config, metrics: dict[str, Any], test: Sequence[Document]) -> None:
+    """Add the scores on ``data.test`` to a model directory; a fault here leaves it as it is."""
+    from ie_model.evaluation import evaluate
+
+    folder = config.output_dir
+    log.info("%s: saved; evaluating it on %d test documents", folder, len(test))
+    metrics["test"] = evaluate(folder, test)
+    _write_metrics(folder, config, read_settings(folder), metrics)
+
+
+def _write_metrics(
+    folder: Path, config: Config, settings: ModelSettings, metrics: dict[str, Any]
+) -> None:
+    from ie_model.model_card import write_card
+
+    text = json.dumps(metrics, indent=2, ensure_ascii=False)
+    write_text(folder / "metrics.json", text + "\n")
+    write_card(folder, config, settings, metrics)
 
 
 def versions() -> dict[str, str]:

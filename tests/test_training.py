@@ -118,6 +118,12 @@ def test_training_dev_fraction_holds_documents_out(tiny_config):
         assert ready.windows.ledger.documents == 6
 
 
+def with_test(config, path):
+    """The config with a file of test documents."""
+    source = config.data.train[0].model_copy(update={"path": path})
+    return config.model_copy(update={"data": config.data.model_copy(update={"test": [source]})})
+
+
 @pytest.mark.parametrize(
     ("text", "message"), [(None, "no such"), ("[[ACTORR|Police]] left.", "ACTORR")]
 )
@@ -130,11 +136,29 @@ def test_training_faulty_test_documents_are_found_before_the_first_update(
     file = tmp_path / "test.txt"
     if text:
         file.write_text(text, encoding="utf-8")
-    config = tiny_config()
-    source = config.data.train[0].model_copy(update={"path": file})
-    data = config.data.model_copy(update={"test": [source]})
     with pytest.raises(InputError, match=message):
-        train(config.model_copy(update={"data": data}))
+        train(with_test(tiny_config(), file))
+
+
+def test_training_test_scores_come_into_the_saved_model(tiny_config, tmp_path, monkeypatch):
+    file = tmp_path / "test.txt"
+    file.write_text("[[ACTOR|Police]] left.\n", encoding="utf-8")
+    config = with_test(tiny_config(), file)
+    folder = train(config).model_dir
+    told = json.loads((folder / "metrics.json").read_text())
+    assert told["test"]["span"]["micro"]["support"] == 1
+    assert "scores on the test documents (1)" in (folder / "README.md").read_text()
+
+    def fails(*_):
+        raise RunError("no engine")
+
+    monkeypatch.setattr("ie_model.evaluation.evaluate", fails)
+    with pytest.raises(RunError, match="no engine"):
+        train(with_test(tiny_config(seed=7), file))
+    assert Extractor.from_pretrained(folder, "torch").settings.origin["seed"] == 7
+    told = json.loads((folder / "metrics.json").read_text())
+    assert told["training"]["steps"] == 1
+    assert "test" not in told
 
 
 def test_training_span_that_cuts_a_token_is_masked_counted_and_listed(tiny_config):
