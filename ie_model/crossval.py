@@ -40,6 +40,7 @@ from ie_model.oof import (
     write_part,
     write_protocol,
 )
+from ie_model.preflight import check_settings
 from ie_model.thresholds import apply_calibration
 from ie_model.training import TrainResult, train
 
@@ -98,6 +99,7 @@ def cross_validate(
             "cross-validate the config without distillation.teachers, and measure a distilled "
             "model on documents that neither has seen"
         )
+    check_settings(config)
     target = Path(run_dir)
     data = read_data(config, folds)
     if config.touching is None:  # one answer for every fold, so that they can be pooled

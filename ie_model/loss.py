@@ -9,7 +9,6 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from ie_model.config import TrainingConfig
 from ie_model.encoding import IGNORED
-from ie_model.errors import InputError
 from ie_model.labels import LabelSet, split_tag
 
 
@@ -25,9 +24,6 @@ class SpanLoss:
         labels: what the columns of the logits mean.
         device: where the logits are.
         temperature: divides the student's logits; the soft targets come at it already.
-
-    Raises:
-        InputError: a class weight for a label that is not declared.
     """
 
     def __init__(
@@ -43,9 +39,6 @@ class SpanLoss:
         self._smoothing, self._temperature = config.label_smoothing, temperature
         self._weights = None
         if config.class_weights:
-            unknown = sorted(set(config.class_weights) - {*labels.labels, "O"})
-            if unknown:
-                raise InputError(f"training.class_weights: {unknown[0]!r} is not a declared label")
             names = [split_tag(tag)[1] or "O" for tag in labels.tags]
             values = [config.class_weights.get(name, 1.0) for name in names]
             self._weights = torch.tensor(values, device=device)

@@ -30,6 +30,7 @@ from ie_model.encoding import Encoder
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.model_directory import ModelSettings
+from ie_model.preflight import check_output, check_settings
 from ie_model.training_batches import LengthGroupedBatches, world_size
 
 log = logging.getLogger(__name__)
@@ -94,9 +95,11 @@ def prepare(
     documents: WeightedDocuments | None = None,
     dev: Sequence[Document] | None = None,
 ) -> Preparation:
-    """Load the tokenizer, encode the data and plan the batches. See :func:`train`."""
+    """Check settings, load the tokenizer, encode the data, plan batches. See :func:`train`."""
     from transformers import AutoTokenizer
 
+    check_settings(config)
+    check_output(config)
     labels = LabelSet.declare(config.labels, config.scheme)
     chosen = config.model
     backbone = str(

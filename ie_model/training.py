@@ -24,7 +24,6 @@ from ie_model.documents import Document
 from ie_model.errors import RunError
 from ie_model.model_directory import (
     ModelSettings,
-    check_destination,
     new_directory,
     read_settings,
     weights_fingerprint,
@@ -91,7 +90,6 @@ def train(
         training_arguments,
     )
 
-    check_destination(config.output_dir)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     chosen = resolve_device(config.training.device, "training.device")

@@ -1,0 +1,68 @@
+"""What the settings alone make impossible, refused before anything is read.
+
+A dry run looks at it as the run itself does.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ie_model.backbones import BACKBONES
+from ie_model.config import Config
+from ie_model.errors import InputError
+from ie_model.model_directory import check_destination
+
+
+def check_settings(config: Config) -> None:
+    """Refuse settings that this machine or the labels cannot fulfil.
+
+    Raises:
+        InputError: a device that is not there, a precision it does not have, a class weight
+            for a label that is not declared, a tracker that is not installed.
+    """
+    from transformers.integrations import get_available_reporting_integrations
+
+    from ie_model.devices import resolve_device
+    from ie_model.trainer import resolve_precision
+
+    training = config.training
+    resolve_precision(training, resolve_device(training.device, "training.device"))
+    for label in training.class_weights:
+        if label not in (*config.labels, "O"):
+            raise InputError(
+                f"training.class_weights: {label!r} is not a declared label; there are "
+                f"{', '.join(config.labels)} and O"
+            )
+    installed = get_available_reporting_integrations() if training.loggers else []
+    for name in training.loggers:
+        if name not in installed:
+            raise InputError(
+                f"training.loggers: {name} is not installed; run: pip install {name}, or leave "
+                "it out"
+            )
+
+
+def check_output(config: Config) -> None:
+    """Refuse an ``output_dir`` that cannot be written, or that the run would learn from.
+
+    Raises:
+        InputError: it is a file, holds other things than a model, cannot be made, or is the
+            backbone or a teacher (a folder that holds one of them counts as well).
+    """
+    target = config.output_dir
+    check_destination(target)
+    standing = next(folder for folder in target.absolute().parents if folder.exists())
+    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
+        reason = "is not writable" if standing.is_dir() else "is a file"
+        raise InputError(f"output_dir {target}: cannot be made, {standing} {reason}")
+    sources = list(config.distillation.teachers)
+    if config.model.backbone not in BACKBONES:
+        sources.append(Path(config.model.backbone).expanduser())
+    for source in sources:
+        place = source.resolve()
+        if source.is_dir() and target.resolve() in (place, *place.parents):
+            raise InputError(
+                f"output_dir {target}: the new model would replace {source}, which it is to "
+                "learn from; choose another output_dir"
+            )
