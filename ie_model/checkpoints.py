@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from ie_model.errors import InputError
 from ie_model.extractor import Extractor
 from ie_model.metrics import score_documents
 from ie_model.model_directory import write_text
-from ie_model.training_batches import world_size
+from ie_model.training_batches import is_first_process, world_size
 
 if TYPE_CHECKING:
     from ie_model.preparation import Preparation
@@ -53,7 +52,7 @@ def last_checkpoint(work: Path, run_key: str, resume: bool) -> Path | None:
                 "without --resume"
             )
         return max(whole, key=lambda folder: int(folder.name.partition("-")[2]))
-    if int(os.environ.get("RANK", "0")) == 0:
+    if is_first_process():
         for old in work.glob("checkpoint-*"):
             log.info("%s: removed, this run starts from the beginning", old)
             shutil.rmtree(old)

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 256  # documents encoded at a time, at most
 _CHUNK_CHARACTERS = 1 << 20
-_FORMAT = 4  # part of the cache key: raise it when the stored columns change
+_FORMAT = 5  # part of the cache key: raise it when the stored columns change
 
 WeightedDocuments = Iterable[tuple[float, Document]]
 
@@ -225,6 +225,7 @@ def _write(
         raise InputError("there is no text in the training documents")
     summary = {
         "ledger": ledger.to_dict(),
+        "entities": ledger.entities,
         "lost": [[id_, e.start, e.end, e.label, e.text] for id_, e in ledger.lost],
     }
     # Written last: its presence says that the table is whole.
@@ -299,6 +300,7 @@ def _open(folder: Path, key: str) -> TrainingWindows:
         [(id_, Entity(start, end, label, text=text))
          for id_, start, end, label, text in summary["lost"]],
         counts["unlabelled"],
+        Counter(summary["entities"]),
     )  # fmt: skip
     column = table.data.column("input_ids")
     lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks])

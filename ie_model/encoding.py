@@ -16,7 +16,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, pairwise
@@ -255,7 +256,7 @@ class Ledger:
     ``lost`` lists the gold entities that no tag path can express (they cut a token or
     overlap another), as ``(document id, entity)``; their tokens are masked in training
     and they count as missed in every evaluation. ``unlabelled`` documents are those that
-    only teachers mark.
+    only teachers mark. ``entities`` counts the gold of each label.
     """
 
     documents: int = 0
@@ -267,6 +268,7 @@ class Ledger:
     touching: int = 0
     lost: list[tuple[str, Entity]] = field(default_factory=list)
     unlabelled: int = 0
+    entities: Counter[str] = field(default_factory=Counter)
 
     @property
     def spans_touch(self) -> bool:
@@ -277,6 +279,11 @@ class Ledger:
     def representable(self) -> int:
         """Gold entities that the tags can express."""
         return self.gold - len(self.lost)
+
+    def without_examples(self, labels: Iterable[str]) -> list[str]:
+        """Those of the labels of which no entity was seen that the tags can express."""
+        lost = Counter(entity.label for _, entity in self.lost)
+        return [label for label in labels if self.entities[label] <= lost[label]]
 
     def to_dict(self) -> dict[str, int]:
         """Counts only; ``truncated`` is zero by construction and stated for the reader."""
@@ -304,6 +311,7 @@ class Ledger:
         self.tokens += encoded.tokens
         self.windows += len(encoded.windows)
         self.gold += len(document.entities)
+        self.entities.update(entity.label for entity in document.entities)
         self.touching += touching_pairs(document, split_lines)
         self.lost.extend((document.id, e) for e in lost)
 

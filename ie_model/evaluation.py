@@ -36,13 +36,16 @@ def evaluate(
         is scored all the same, as missed).
 
     Raises:
-        InputError: not a model directory, faulty gold, or labels the model does not have.
+        InputError: not a model directory, faulty gold, gold without a single entity, or labels
+            the model does not have.
     """
     extractor = model if isinstance(model, Extractor) else Extractor.from_pretrained(model)
     if isinstance(documents, str | os.PathLike):
         gold: Sequence[Document] = load_gold(Path(documents), format, **options)
+        check_annotated(gold, str(documents))
     else:
         gold = documents
+        check_annotated(gold, "the gold documents")
     _check_labels(gold, extractor)
     predicted = extractor.predict(list(gold))
     metrics = score_documents(gold, predicted, extractor.labels)
@@ -57,6 +60,20 @@ def evaluate(
         ],
     }
     return metrics
+
+
+def check_annotated(documents: Sequence[Document], name: str) -> None:
+    """Refuse gold in which nothing is annotated: every figure would be 0.0.
+
+    Raises:
+        InputError: there is no entity in any of the documents.
+    """
+    if not any(document.entities for document in documents):
+        raise InputError(
+            f"{name}: no entity is annotated in these {len(documents)} documents, so there is "
+            "nothing to score; give annotated ones (brat: the folder of the .ann files, with "
+            "--text-dir or the option text_dir where the texts are elsewhere)"
+        )
 
 
 def _check_labels(gold: Sequence[Document], extractor: Extractor) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,10 +29,12 @@ from ie_model.dataset import (
 from ie_model.documents import Document
 from ie_model.encoding import Encoder
 from ie_model.errors import InputError
+from ie_model.evaluation import check_annotated
 from ie_model.labels import LabelSet
+from ie_model.leakage import repeated
 from ie_model.model_directory import ModelSettings
 from ie_model.preflight import check_output, check_settings
-from ie_model.training_batches import LengthGroupedBatches, world_size
+from ie_model.training_batches import LengthGroupedBatches, is_first_process, world_size
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Preparation:
     backbone: str
     windows: TrainingWindows
     dev: list[Document]
+    test: list[Document]
     batches: LengthGroupedBatches
     steps: int
     added_tokens: dict[int, list[int]] = field(default_factory=dict)
@@ -77,13 +81,15 @@ class Preparation:
 
     def describe(self) -> dict[str, Any]:
         """The resolved run in plain values: data ledger, batches, steps."""
-        epoch = self.batches.batches(0)
+        epoch, ledger = self.batches.batches(0), self.windows.ledger
         return {
             "backbone": self.backbone,
             "labels": list(self.labels.labels),
             "tags": len(self.labels.tags),
-            "ledger": self.windows.ledger.to_dict(),
+            "ledger": ledger.to_dict(),
+            "entities": {label: ledger.entities[label] for label in self.labels.labels},
             "dev_documents": len(self.dev),
+            "test_documents": len(self.test),
             "batches_per_epoch": len(self.batches),
             "steps": self.steps,
             "padding_waste": round(padding_waste(self.windows.lengths.tolist(), epoch, 1), 4),
@@ -121,8 +127,10 @@ def prepare(
         tokenizer, encoding.window, encoding.overlap, encoding.split_lines,
         whole_words=encoding.whole_words,
     )  # fmt: skip
+    test = [d for _, d in read_sources(config.data.test, config.labels)]
     if dev is None:
         dev = [d for _, d in read_sources(config.data.dev, config.labels)]
+    _check_held_out(config, documents, {"data.dev": dev, "data.test": test})
     if config.data.dev_fraction and not dev:
         documents, dev = _split(config, documents)
     if config.training.early_stopping and not dev:
@@ -147,13 +155,45 @@ def prepare(
         raise InputError(
             "the training documents hold no entity that can be learned; check data.train and labels"
         )
+    absent = windows.ledger.without_examples(labels.labels)
+    if absent and soft is None and is_first_process():
+        log.warning(
+            "the training documents hold no example of %s; they teach nothing of it",
+            ", ".join(absent),
+        )
     touching = config.touching
     labels = replace(labels, touching=windows.ledger.spans_touch if touching is None else touching)
     batches, steps = _planned(config.training, windows)
     return Preparation(
-        config, labels, encoder, tokenizer, backbone, windows, list(dev), batches, steps, added,
-        scratch,
+        config, labels, encoder, tokenizer, backbone, windows, list(dev), test, batches, steps,
+        added, scratch,
     )  # fmt: skip
+
+
+def _check_held_out(
+    config: Config,
+    documents: WeightedDocuments | None,
+    held_out: Mapping[str, Sequence[Document]],
+) -> None:
+    """Refuse dev or test documents that cannot be scored; warn of those that are trained on.
+
+    Documents that can be read only once, and are given as an iterator, are not compared.
+    """
+    given = [(name, document) for name, some in held_out.items() for document in some]
+    for name, some in held_out.items():
+        if some:
+            check_annotated(some, name)
+    readable = documents is None or isinstance(documents, Sequence)
+    if not given or not readable or not is_first_process():
+        return
+    pairs = read_texts(config.data.train) if documents is None else documents
+    found = repeated([d for _, d in given], (d for _, d in pairs))
+    for name, count in Counter(given[i][0] for i in found).items():
+        log.warning(
+            "%s: %d of %d documents are (nearly) the same as training documents; scores on them "
+            "are too good",
+            name, count, len(held_out[name]),
+        )  # fmt: skip
 
 
 def _planned(

@@ -19,7 +19,7 @@ import numpy as np
 
 from ie_model.config import Config
 from ie_model.corpus import fingerprint
-from ie_model.dataset import WeightedDocuments, read_sources
+from ie_model.dataset import WeightedDocuments
 from ie_model.documents import Document
 from ie_model.errors import RunError
 from ie_model.model_directory import (
@@ -99,7 +99,6 @@ def train(
     work = work_dir(config)
     remove_scratch(work)
     ready = prepare(config, documents, dev)
-    test = [d for _, d in read_sources(config.data.test, config.labels)]  # faults show now
     if device == "cuda":
         torch.cuda.empty_cache()  # what teachers held
     run_key = _run_key(ready)
@@ -148,8 +147,8 @@ def train(
     if trainer.is_world_process_zero():
         result.metrics.update(_finish(ready, model, result, evaluation))
         shutil.rmtree(work, ignore_errors=True)
-        if test:
-            _evaluate_test(config, result.metrics, test)
+        if ready.test:
+            _evaluate_test(config, result.metrics, ready.test)
     trainer.accelerator.wait_for_everyone()
     return result
 
@@ -163,12 +162,13 @@ def _run_key(ready: Preparation) -> str:
 
 
 def _summary(ready: Preparation, device: str, precision: str) -> str:
-    counts = ready.windows.ledger.to_dict()
+    ledger = ready.windows.ledger
     lines = [
         f"{ready.config.model.backbone} on {device} in {precision}, {ready.steps} updates",
-        "data: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()),
+        "data: " + ", ".join(f"{k} {v:,}" for k, v in ledger.to_dict().items()),
+        "entities: " + ", ".join(f"{k} {ledger.entities[k]:,}" for k in ready.labels.labels),
     ]
-    for id_, entity in ready.windows.ledger.lost[:10]:
+    for id_, entity in ledger.lost[:10]:
         lines.append(
             f"  masked: {id_} [{entity.start}, {entity.end}) {entity.label} {entity.text!r}"
         )

@@ -21,6 +21,11 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def is_first_process() -> bool:
+    """Whether this process is the one of the run that reports and writes."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 class LengthGroupedBatches:
     """A batch sampler: windows of like length together, batches in random order.
 

@@ -38,6 +38,12 @@ def test_evaluation_label_the_model_does_not_have(extractor):
         evaluate(extractor, gold)
 
 
+def test_evaluation_gold_without_a_single_entity_is_refused(extractor, tmp_path):
+    (tmp_path / "a.txt").write_text("Iraqi federal police cleared Hawija.\n")
+    with pytest.raises(InputError, match=r"no entity is annotated in these 1 documents.*--text-"):
+        evaluate(extractor, tmp_path)
+
+
 def test_evaluation_reads_files(extractor, tmp_path):
     file = tmp_path / "gold.txt"
     file.write_text("[[ACTOR|Iraqi federal police]] cleared [[LOCATION|Hawija]].\n")
