@@ -7,6 +7,7 @@ model borrows their calibration.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +24,16 @@ from ie_model.calibration import (
     fit_temperature,
     reliability,
 )
+from ie_model.config import differences, tell, without_places
+from ie_model.config_files import load_config
 from ie_model.decoding import decode
 from ie_model.encoding import align
 from ie_model.errors import InputError
+from ie_model.model_directory import read_settings, write_settings
 from ie_model.oof import OofRun, Prediction
 from ie_model.thresholds import ScoredSpans, choose_thresholds, review_bands
+
+log = logging.getLogger(__name__)
 
 _GROUPS = 10  # for cross-fitting over paragraphs when documents are few
 
@@ -83,6 +89,51 @@ def calibrate_run(
     }
 
 
+def warn_of_other_origin(run: OofRun, model_dir: str | Path) -> None:
+    """Warn, in one line, when the model was trained otherwise than those of the run.
+
+    Compared are the configs, but for the seed and what says only where and on which machine,
+    and how many documents and characters there were.
+
+    Raises:
+        InputError: not a model directory.
+    """
+    settings = read_settings(model_dir)
+    file = Path(model_dir) / "config.yaml"
+    if not file.is_file():
+        return
+    try:
+        config = load_config(file)
+    except InputError as error:
+        log.warning("%s; whether the model was trained as the run was cannot be told", error)
+        return
+    before, now = _essence(run.protocol.config), _essence(config.model_dump(mode="json"))
+    ledger, data = settings.origin.get("ledger"), run.protocol.data
+    if ledger and not (config.data.dev_fraction or config.data.augment.copies):
+        for name in ("documents", "characters") if not ledger["unlabelled"] else ():
+            before[name], now[name] = data[name] + data[f"train_only_{name}"], ledger[name]
+    found = differences(before, now)
+    if found:
+        log.warning(
+            "%s: not trained as the models of %s were, whose calibration may not fit it: %s",
+            model_dir, run.path, tell(found),
+        )  # fmt: skip
+
+
+def _essence(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a config that decide what a model learns, but for its seed."""
+    values = without_places(config)
+    for key in ("output_dir", "touching"):  # a run settles the second for all its folds
+        values.pop(key, None)
+    for key in ("seed", "device", "threads", "checkpoint_every", "loggers"):
+        values.get("training", {}).pop(key, None)
+    data = values.get("data", {})
+    data.pop("test", None)
+    for source in data.get("train", []):
+        source.pop("train_only", None)
+    return values
+
+
 def store_calibration(model_dir: str | Path, fitted: Mapping[str, Any], *, keep_all: bool) -> None:
     """Write what :func:`calibrate_run` found into a model directory's ``ie_model.json``.
 
@@ -94,8 +145,6 @@ def store_calibration(model_dir: str | Path, fitted: Mapping[str, Any], *, keep_
     Raises:
         InputError: not a model directory, or one with other labels.
     """
-    from ie_model.model_directory import read_settings, write_settings
-
     settings = read_settings(model_dir)
     labels = [name for name in fitted["thresholds"] if name in fitted["review"]]
     if set(labels) != set(settings.labels):

@@ -29,7 +29,9 @@ def crossval(
     ] = None,
     folds: Annotated[
         int | None,
-        typer.Option(help="Folds [default: leave one article out up to 10 articles, else 5]."),
+        typer.Option(
+            min=2, help="Folds [default: leave one article out up to 10 articles, else 5]."
+        ),
     ] = None,
     seeds: Annotated[str, typer.Option(help="How many seeds, or which: 5, or 3,7,11.")] = "1",
     fractions: Annotated[
@@ -57,7 +59,7 @@ def crossval(
         target,
         seeds=_seeds(seeds),
         folds=folds,
-        fractions=[p / 100 for p in _numbers(fractions, "--fractions")] or [1.0],
+        fractions=_fractions(fractions),
         keep_models=keep_models,
         progress=_progress,
     )
@@ -85,9 +87,11 @@ def compare(
     ] = None,
     max_drop: Annotated[
         float | None,
-        typer.Option(help="Exit with 1 if the F1 of a label falls by more points than this."),
+        typer.Option(
+            min=0, help="Exit with 1 if the F1 of a label falls by more points than this."
+        ),
     ] = None,
-    most: Annotated[int, typer.Option(help="Changes shown of each kind.")] = 20,
+    most: Annotated[int, typer.Option(min=0, help="Changes shown of each kind.")] = 20,
     output: Json = None,
 ) -> None:
     """Show what changed from one model to another, and whether it is chance.
@@ -150,7 +154,7 @@ def report(
 
 def suspects(
     run: Run,
-    most: Annotated[int, typer.Option(help="How many to show of each list.")] = 30,
+    most: Annotated[int, typer.Option(min=0, help="How many to show of each list.")] = 30,
     output: Json = None,
 ) -> None:
     """List annotations to look at again: models disagree, or the gold contradicts itself.
@@ -197,10 +201,12 @@ def calibrate(
     model: Annotated[Path, typer.Argument(help="Model directory that gets the calibration.")],
     precision: Annotated[
         float | None,
-        typer.Option(help="Thresholds for this precision (0 to 1) instead of the best F1."),
+        typer.Option(
+            min=0, max=1, help="Thresholds for this precision (0 to 1) instead of the best F1."
+        ),
     ] = None,
     review_precision: Annotated[
-        float, typer.Option(help="Spans this precise need no review (0 to 1).")
+        float, typer.Option(min=0, max=1, help="Spans this precise need no review (0 to 1).")
     ] = 0.95,
     keep_all: Annotated[
         bool, typer.Option("--keep-all", help="Calibrate the scores but set no thresholds.")
@@ -211,10 +217,17 @@ def calibrate(
 
     Example: ie-model calibrate runs/default-crossval runs/default --precision 0.9
     """
-    from ie_model.calibrate_run import calibrate_run, store_calibration
+    from ie_model.calibrate_run import calibrate_run, store_calibration, warn_of_other_origin
+    from ie_model.errors import InputError
     from ie_model.oof import OofRun
 
-    fitted = calibrate_run(OofRun(run), precision=precision, review_precision=review_precision)
+    if keep_all and precision is not None:
+        raise InputError(
+            "--keep-all sets no thresholds and --precision sets them: give one of the two"
+        )
+    opened = OofRun(run)
+    warn_of_other_origin(opened, model)
+    fitted = calibrate_run(opened, precision=precision, review_precision=review_precision)
     store_calibration(model, fitted, keep_all=keep_all)
     before, after = fitted["before"], fitted["after"]
     typer.echo(
@@ -227,11 +240,12 @@ def calibrate(
         if label in fitted["review"]:
             notes = "" if row["own"] else "  (few spans: threshold of all labels)"
             notes += "" if row["reached"] else "  (this precision is not reached)"
-            typer.echo(
-                f"{label:12} keep from {row['threshold']:.2f}: precision "
-                f"{100 * row['precision']:.1f}, recall {100 * row['recall']:.1f}, review below "
-                f"{fitted['review'][label][1]:.2f}{notes}"
+            kept = (
+                f"keep from {row['threshold']:.2f}: precision {100 * row['precision']:.1f}, "
+                f"recall {100 * row['recall']:.1f}, "
             )
+            review = f"review below {fitted['review'][label][1]:.2f}"
+            typer.echo(f"{label:12} {review}" if keep_all else f"{label:12} {kept}{review}{notes}")
     if output is not None:
         _write_json(output, fitted)
     typer.echo(f"{model}: calibrated" + (", all spans kept" if keep_all else ""))
@@ -283,10 +297,25 @@ def register(app: typer.Typer) -> None:
 
 
 def _seeds(given: str) -> list[int]:
+    from ie_model.errors import InputError
+
     numbers = _numbers(given, "--seeds")
+    if any(number < 0 or number % 1 for number in numbers):
+        raise InputError(f"--seeds {given!r}: expected whole numbers from 0, such as 5 or 3,7,11")
     if len(numbers) == 1 and "," not in given:
         return list(range(int(numbers[0])))
     return [int(n) for n in numbers]
+
+
+def _fractions(given: str) -> list[float]:
+    from ie_model.errors import InputError
+
+    percents = _numbers(given, "--fractions")
+    if any(not 1 <= percent <= 100 for percent in percents):
+        raise InputError(
+            f"--fractions {given!r}: expected percents from 1 to 100, such as 25,50,75"
+        )
+    return [percent / 100 for percent in percents] or [1.0]
 
 
 def _numbers(given: str, option: str) -> list[float]:
@@ -308,7 +337,14 @@ def _predictions(path: Path, gold: list[Document]) -> list[Document]:
     from ie_model.corpus import read_documents
     from ie_model.errors import InputError
     from ie_model.model_directory import SETTINGS_FILE
+    from ie_model.oof import PROTOCOL_FILE
 
+    if (path / PROTOCOL_FILE).is_file():
+        raise InputError(
+            f"{path}: a cross-validation run; --gold is for a model directory (such as those that "
+            "crossval --keep-models leaves in RUN/models) or a file of predictions. Two runs are "
+            "compared without --gold"
+        )
     if (path / SETTINGS_FILE).is_file():
         from ie_model.extractor import Extractor
 

@@ -80,7 +80,7 @@ def compare(
         InputError: documents that do not match, or a negative ``max_drop``.
     """
     if max_drop is not None and max_drop < 0:
-        raise InputError(f"--max-drop must not be negative, found {max_drop}")
+        raise InputError(f"max_drop must not be negative, found {max_drop}")
     counts, unit = _stacked(gold, before, labels)
     differences = paired_differences(
         counts, _stacked(gold, after, labels)[0], labels, resamples=resamples

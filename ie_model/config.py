@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -243,3 +245,41 @@ class Config(_Section):
         teachers = values["distillation"]["teachers"]
         values["distillation"]["teachers"] = [os.path.abspath(t) for t in teachers]  # noqa: PTH100
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def without_places(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain values of a config without where its corpora and caches are."""
+    kept = copy.deepcopy(dict(values))
+    kept.get("data", {}).pop("cache_dir", None)
+    for section, part in SOURCES:
+        for source in kept.get(section, {}).get(part, []):
+            source.pop("path", None)
+            source.pop("options", None)
+    return kept
+
+
+def differences(before: Any, now: Any) -> list[tuple[str, str, str]]:
+    """Nested values that differ: ``[("training.epochs", "3", "not set"), ...]``, by key."""
+    a, b = _flat(before), _flat(now)
+    pairs = [(key, a.get(key, "not set"), b.get(key, "not set")) for key in sorted({*a, *b})]
+    return [row for row in pairs if row[1] != row[2]]
+
+
+def tell(found: Sequence[tuple[str, str, str]], most: int = 5) -> str:
+    """The first of the differences in words: ``training.epochs was 3, is 4; and 2 more``."""
+    told = [f"{key} was {before:.40}, is {now:.40}" for key, before, now in found[:most]]
+    return "; ".join([*told, *([f"and {len(found) - most} more"] if len(found) > most else [])])
+
+
+def _flat(values: Any, prefix: str = "") -> dict[str, str]:
+    """Nested config values as ``{"training.epochs": "3"}``."""
+    if isinstance(values, Mapping) and values:
+        items = [(str(k), v) for k, v in values.items()]
+    elif isinstance(values, list | tuple) and values:
+        items = [(str(i), v) for i, v in enumerate(values)]
+    else:
+        return {prefix: str(values)}
+    flat: dict[str, str] = {}
+    for key, value in items:
+        flat.update(_flat(value, f"{prefix}.{key}" if prefix else key))
+    return flat

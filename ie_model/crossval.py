@@ -7,6 +7,7 @@ with the first part that is not there.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import tempfile
@@ -18,7 +19,7 @@ from typing import Any
 
 from ie_model import __version__
 from ie_model.bootstrap import intervals, seed_spread
-from ie_model.config import Config
+from ie_model.config import Config, differences, tell, without_places
 from ie_model.corpus import fingerprint, split_documents
 from ie_model.dataset import read_sources
 from ie_model.decoding import decode
@@ -77,7 +78,7 @@ def cross_validate(
     Args:
         config: what to train; ``output_dir`` is not used.
         run_dir: the run folder. One that is there already is continued if it was begun
-            with the same arguments on the same data.
+            with the same arguments on the same data; seeds and fractions may be added.
         seeds: seeds of training. The folds are the same for all.
         folds: see :func:`ie_model.folds.make_folds`; by default one article is left out at
             a time.
@@ -215,6 +216,8 @@ def _protocol(
     for name, numbers in given:
         if not numbers or len(set(numbers)) < len(numbers):
             raise InputError(f"cross-validation: {name} must be given and differ, found {numbers}")
+    if any(not 0 <= seed < 1 << 32 for seed in seeds):
+        raise InputError(f"cross-validation: seeds are whole numbers from 0, found {seeds}")
     if any(not 0 < f <= 1 for f in fractions):
         raise InputError(f"cross-validation: fractions lie between 0 and 1, found {fractions}")
     documents = [d for _, d in data.testable]
@@ -249,7 +252,7 @@ def _dev_fingerprint(config: Config) -> dict[str, str]:
 
 
 def _begin(target: Path, protocol: Protocol) -> None:
-    """Write the protocol, or check that the one there is the same."""
+    """Write the protocol, or check that the one there is the same, or has fewer parts of it."""
     if not (target / PROTOCOL_FILE).is_file():
         # folds.json alone: a run that was killed as it began.
         if target.is_dir() and any(f.name != "folds.json" for f in target.iterdir()):
@@ -257,13 +260,20 @@ def _begin(target: Path, protocol: Protocol) -> None:
         target.mkdir(parents=True, exist_ok=True)
         write_protocol(target, protocol)
         return
-    there, wanted = _essence(read_protocol(target)), _essence(protocol)
-    differing = [key for key in wanted if there[key] != wanted[key]]
-    if differing:
+    begun = grown = read_protocol(target)
+    if set(begun.seeds) < set(protocol.seeds):
+        grown = replace(grown, seeds=protocol.seeds)
+    if set(begun.fractions) < set(protocol.fractions):
+        grown = replace(grown, fractions=protocol.fractions)
+    found = differences(_essence(grown), _essence(protocol))
+    if found:
         raise InputError(
-            f"{target}: was begun with other {', '.join(differing)}; give another folder, or "
-            "delete this one to start again"
+            f"{target}: was begun with something else: {tell(found)}. Undo the change to go on, "
+            "give another folder, or delete this one to start again"
         )
+    if grown != begun:
+        (target / "metrics.json").unlink(missing_ok=True)  # of the smaller run
+        write_protocol(target, grown)
 
 
 def _essence(protocol: Protocol) -> dict[str, Any]:
@@ -273,12 +283,12 @@ def _essence(protocol: Protocol) -> dict[str, Any]:
     """
     values: dict[str, Any] = json.loads(json.dumps(asdict(protocol)))
     del values["version"]
-    data = values["config"]["data"]
-    data.pop("cache_dir")
-    for part in ("train", "dev", "test"):
-        for source in data[part]:
-            source.pop("path")
-            source.pop("options")
+    values["config"] = without_places(values["config"])
+    folds = json.dumps(values["folds"]).encode()
+    values["folds"] = {
+        "documents": hashlib.sha256(folds).hexdigest(),
+        "number": len(protocol.folds),
+    }
     return values
 
 

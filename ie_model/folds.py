@@ -59,7 +59,9 @@ def make_folds(
         members.setdefault(cluster, []).append(i)
     if folds is None:
         folds = len(members) if len(members) <= LEAVE_ONE_OUT_UP_TO else 5
-    if folds < 2 or folds > len(members):
+    elif folds < 2:
+        raise InputError(f"cross-validation: there must be at least 2 folds, found {folds}")
+    if not 2 <= folds <= len(members):
         raise InputError(
             f"cross-validation: {len(testable)} testable documents in {len(members)} clusters of "
             f"near-duplicates cannot make {max(folds, 2)} folds; add documents, ask for fewer "

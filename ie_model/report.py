@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ie_model.calibrate_run import calibrate_run
 from ie_model.compare import compare_runs
+from ie_model.config import differences
 from ie_model.consistency import find_contradictions
 from ie_model.crossval import summarise
 from ie_model.curve import learning_curve
@@ -180,11 +181,9 @@ def _pieces(
 
 def _against(run: OofRun, other: OofRun) -> dict[str, Any]:
     """What differs from another run: config values, and F1 where the documents are the same."""
-    mine, theirs = _flat(run.protocol.config), _flat(other.protocol.config)
     config = [
-        {"key": key, "here": mine.get(key, "not set"), "there": theirs.get(key, "not set")}
-        for key in sorted({*mine, *theirs})
-        if mine.get(key, "not set") != theirs.get(key, "not set")
+        {"key": key, "there": there, "here": here}
+        for key, there, here in differences(other.protocol.config, run.protocol.config)
     ]
     facts: dict[str, Any] = {"name": other.path.resolve().name, "config": config, "why": None}
     try:
@@ -192,17 +191,3 @@ def _against(run: OofRun, other: OofRun) -> dict[str, Any]:
     except InputError as error:
         facts["differences"], facts["why"] = None, str(error)
     return facts
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, str]:
-    """Nested config values as ``{"training.epochs": "3"}``."""
-    if isinstance(values, Mapping) and values:
-        items = [(str(k), v) for k, v in values.items()]
-    elif isinstance(values, list | tuple) and values:
-        items = [(str(i), v) for i, v in enumerate(values)]
-    else:
-        return {prefix: str(values)}
-    flat: dict[str, str] = {}
-    for key, value in items:
-        flat.update(_flat(value, f"{prefix}.{key}" if prefix else key))
-    return flat

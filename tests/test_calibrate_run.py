@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from ie_model.calibrate_run import calibrate_run, store_calibration
+from ie_model.calibrate_run import calibrate_run, store_calibration, warn_of_other_origin
+from ie_model.config_files import parse_config
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.model_directory import ModelSettings, read_settings, write_settings
@@ -74,6 +76,32 @@ def test_calibrate_run_refuses_a_model_with_other_labels(tmp_path, run):
     with pytest.raises(InputError, match="ACTOR, CITY"):
         store_calibration(folder, calibrate_run(run), keep_all=False)
     assert (folder / "ie_model.json").read_text() == before
+
+
+def test_calibrate_run_warns_of_a_model_that_was_trained_otherwise(run, tmp_path, caplog):
+    data = {"train": [{"path": "gold.jsonl"}]}
+    values = {**run.protocol.config, "data": data}
+    same, other = parse_config(values), parse_config({**values, "training": {"epochs": 7}})
+    dumped = same.model_dump(mode="json")
+    dumped["data"]["train"][0]["path"] = "elsewhere.jsonl"
+    told = OofRun(run.path)
+    told.protocol = replace(run.protocol, config=dumped)
+    size = run.protocol.data
+    counts = {"documents": size["documents"], "characters": size["characters"], "unlabelled": 0}
+
+    def warnings(config, ledger):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        settings = read_settings(model(folder))
+        write_settings(folder, replace(settings, origin={"ledger": ledger}))
+        (folder / "config.yaml").write_text(config.to_yaml())
+        caplog.clear()
+        warn_of_other_origin(told, folder)
+        return caplog.text
+
+    assert warnings(same, counts) == ""
+    assert "training.epochs was 3, is 7" in warnings(other, counts)
+    assert f"documents was {size['documents']}, is 3" in warnings(same, {**counts, "documents": 3})
+    warn_of_other_origin(told, model(tmp_path / "plain"))  # no config in it
 
 
 def test_calibrate_run_without_predictions_says_so(tmp_path, monkeypatch):

@@ -80,6 +80,36 @@ def test_cli_compare_without_gold_needs_runs(runs, tmp_path):
     assert "--gold" in str(result.exception)
 
 
+def test_cli_compare_says_that_gold_is_not_for_runs(runs, tmp_path):
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text(json.dumps(Document("Police.", (Entity(0, 6, "ACTOR"),), "d").to_dict()))
+    result = call("compare", runs / "a", tmp_path, "--gold", gold)
+    assert isinstance(result.exception, InputError)
+    assert "a: a cross-validation run; --gold is for a model directory" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compare", "a", "b", "--max-drop", -2),
+        ("compare", "a", "b", "--most", -1),
+        ("suspects", "a", "--most", -3),
+        ("calibrate", "a", "m", "--precision", 90),
+        ("crossval", "c.yaml", "--folds", 1),
+    ],
+)
+def test_cli_numbers_out_of_range_are_refused_with_their_option(arguments):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{arguments[-2]}'" in result.output
+
+
+def test_cli_calibrate_keeps_all_or_sets_thresholds(runs, tmp_path):
+    result = call("calibrate", runs / "a", tmp_path, "--keep-all", "--precision", 0.9)
+    assert isinstance(result.exception, InputError)
+    assert "give one of the two" in str(result.exception)
+
+
 def test_cli_calibrate_writes_into_the_model(runs, tmp_path):
     from ie_model.labels import LabelSet
     from ie_model.model_directory import ModelSettings, read_settings, write_settings
@@ -93,14 +123,26 @@ def test_cli_calibrate_writes_into_the_model(runs, tmp_path):
     assert result.exit_code == 0, result.output
     assert "expected calibration error" in result.output
     assert read_settings(tmp_path / "m").thresholds
+    result = call("calibrate", runs / "a", tmp_path / "m", "--keep-all")
+    assert "review below" in result.output
+    assert "keep from" not in result.output
 
 
 def test_cli_seeds_by_number_or_by_name():
     assert cli_evaluation._seeds("3") == [0, 1, 2]
     assert cli_evaluation._seeds("3,7") == [3, 7]
     assert cli_evaluation._seeds("5,") == [5]
-    with pytest.raises(InputError, match="--seeds"):
-        cli_evaluation._seeds("many")
+    for wrong in ("many", "-1", "3,-7", "1.5"):
+        with pytest.raises(InputError, match="--seeds"):
+            cli_evaluation._seeds(wrong)
+
+
+def test_cli_fractions_are_percents():
+    assert cli_evaluation._fractions("25,50") == [0.25, 0.5]
+    assert cli_evaluation._fractions("") == [1.0]
+    for wrong in ("0.5", "0,50", "150"):
+        with pytest.raises(InputError, match="expected percents from 1 to 100"):
+            cli_evaluation._fractions(wrong)
 
 
 def test_cli_every_help_shows_an_example():

@@ -84,5 +84,5 @@ def test_compare_refuses_runs_over_other_documents(tmp_path):
         compare_runs(OofRun(tmp_path / "a"), OofRun(tmp_path / "b"))
     with pytest.raises(InputError, match="text or annotation differ"):
         compare_runs(OofRun(tmp_path / "a"), OofRun(tmp_path / "c"))
-    with pytest.raises(InputError, match="max-drop"):
+    with pytest.raises(InputError, match="max_drop must not"):
         compare(GOLD, [BEFORE], [AFTER], LABELS, max_drop=-1)

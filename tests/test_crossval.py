@@ -160,14 +160,44 @@ def test_crossval_goes_on_where_it_stopped(run, config, monkeypatch):
     assert leftovers == {"crossval.json", "folds.json", "metrics.json", "parts"}
 
 
+def test_crossval_seeds_and_fractions_may_be_added(run, config, tmp_path, monkeypatch):
+    import shutil
+
+    from ie_model import crossval
+
+    trained = []
+
+    def stops(settings, **_):
+        trained.append(settings.training.seed)
+        raise KeyboardInterrupt
+
+    copy = tmp_path / "run"
+    shutil.copytree(run.path, copy)
+    monkeypatch.setattr(crossval, "train", stops)
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(config, copy, seeds=[0, 1, 2], fractions=[0.25, 0.5])
+    assert trained == [2]
+    grown = OofRun(copy)
+    assert grown.protocol.seeds == (0, 1, 2)
+    assert grown.protocol.fractions == (0.25, 0.5, 1.0)
+    assert len(grown.missing) == 3 * 3 * 3 - 12
+    assert not (copy / "metrics.json").exists()
+
+
 def test_crossval_refuses_to_mix_two_runs(run, config, tmp_path):
-    with pytest.raises(InputError, match="begun with other seeds"):
-        cross_validate(config, run.path, seeds=[0, 1, 2], fractions=[0.5])
+    with pytest.raises(InputError, match=r"seeds\.1 was 1, is not set\. Undo the change"):
+        cross_validate(config, run.path, seeds=[0], fractions=[0.5])
+    with pytest.raises(InputError, match=r"something else: folds\.documents was .* is 2\. Undo"):
+        cross_validate(config, run.path, seeds=[0, 1], folds=2, fractions=[0.5])
+    slower = config.training.model_copy(update={"learning_rate": 0.5})
+    with pytest.raises(InputError, match=r"config\.training\.learning_rate was 0\.01, is 0\.5\."):
+        cross_validate(config.model_copy(update={"training": slower}), run.path, seeds=[0, 1],
+                       fractions=[0.5])  # fmt: skip
     other = config.model_copy(update={"labels": ["ACTOR", "LOCATION", "DATE", "QUANTITY"]})
-    with pytest.raises(InputError, match="begun with other labels"):
+    with pytest.raises(InputError, match=r"config\.labels\.3 was not set, is QUANTITY; "):
         cross_validate(other, run.path, seeds=[0, 1], fractions=[0.5])
     dev = config.data.model_copy(update={"dev": config.data.train})
-    with pytest.raises(InputError, match="begun with other"):
+    with pytest.raises(InputError, match=r"config\.data\.dev was \[\], is not set"):
         cross_validate(config.model_copy(update={"data": dev}), run.path, seeds=[0, 1],
                        fractions=[0.5])  # fmt: skip
     (tmp_path / "notes.txt").write_text("mine")
@@ -193,6 +223,11 @@ def test_crossval_bad_arguments_are_refused_before_training(config, tmp_path):
         cross_validate(config, tmp_path / "r", fractions=[25, 100])
     with pytest.raises(InputError, match="must be given and differ"):
         cross_validate(config, tmp_path / "r", seeds=[1, 1])
+    with pytest.raises(InputError, match="seeds are whole numbers from 0"):
+        cross_validate(config, tmp_path / "r", seeds=[1, -1])
+    half = config.training.model_copy(update={"precision": "fp16"})
+    with pytest.raises(InputError, match="fp16 needs a CUDA GPU"):
+        cross_validate(config.model_copy(update={"training": half}), tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 
