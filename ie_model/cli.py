@@ -109,12 +109,9 @@ def distill(
     Example: ie-model distill --teacher runs/accurate --student configs/distilled.yaml
     --unlabelled news/
     """
-    from ie_model.config_files import load_config
-    from ie_model.distillation import distillation_config
+    from ie_model.distillation import read_student
 
-    settings = distillation_config(
-        load_config(student, overrides or []), teacher or [], unlabelled or []
-    )
+    settings = read_student(student, overrides or [], teacher or [], unlabelled or [])
     if dry_run:
         _dry_run(settings)
         return

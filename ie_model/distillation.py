@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ie_model.config import Config, SourceConfig
+from ie_model.config_files import load_config
 from ie_model.errors import InputError
+from ie_model.model_directory import read_settings
 from ie_model.training import TrainResult, train
+
+STUDENT = Path("configs/distilled.yaml")
+"""The student that the command trains by default: a file of the project's own repository."""
 
 
 def distill(
@@ -36,6 +41,28 @@ def distill(
         RunError: as ``train`` does.
     """
     return train(distillation_config(student, teachers, unlabelled), resume=resume)
+
+
+def read_student(
+    file: Path,
+    overrides: Sequence[str] = (),
+    teachers: Sequence[str | Path] = (),
+    unlabelled: Sequence[str | Path] = (),
+) -> Config:
+    """The student's config from a file, with more teachers and texts.
+
+    Raises:
+        InputError: a faulty config, no teacher, or one that is no model directory.
+    """
+    for teacher in teachers:
+        read_settings(teacher)
+    if file == STUDENT and not file.is_file():
+        missing = "--student" if teachers else "--teacher and --student"
+        raise InputError(
+            f"distillation: there is no {file} here; give {missing} (a config of your own, such "
+            "as one that you train with)"
+        )
+    return distillation_config(load_config(file, overrides), teachers, unlabelled)
 
 
 def distillation_config(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ie_model import Extractor, distill, evaluate
-from ie_model.distillation import distillation_config
+from ie_model.distillation import STUDENT, distillation_config, read_student
 from ie_model.errors import InputError
 from ie_model.preparation import prepare
 from ie_model.training import train
@@ -126,6 +126,21 @@ def test_distillation_resumed_after_an_interruption_gives_the_same_weights(
     folder = distill(config, [tiny_model], [texts], resume=True).model_dir
     resumed = load_file(folder / "model.safetensors")
     assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_distillation_student_of_the_command(tiny_config, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"no configs/distilled\.yaml here; give --teacher and"):
+        read_student(STUDENT)
+    with pytest.raises(InputError, match="nothing: no such model directory"):
+        read_student(STUDENT, teachers=["nothing"])
+    with pytest.raises(InputError, match=r"no configs/distilled\.yaml here; give --student"):
+        read_student(STUDENT, teachers=[tiny_model])
+    (tmp_path / "c.yaml").write_text(tiny_config().to_yaml())
+    with pytest.raises(InputError, match="at least one teacher"):
+        read_student(tmp_path / "c.yaml")
+    read = read_student(tmp_path / "c.yaml", ["training.epochs=3"], [tiny_model], ["news"])
+    assert (read.training.epochs, read.distillation.teachers) == (3, [tiny_model])
 
 
 def test_distillation_mistakes_are_named(tiny_config, tiny_model, texts, tmp_path):
