@@ -23,7 +23,7 @@ from ie_model.labels import LabelSet
 from ie_model.model_directory import ModelSettings, read_settings, weights_fingerprint
 from ie_model.pipeline import Job, Pipeline
 from ie_model.plan import load_plan
-from ie_model.thresholds import apply_calibration
+from ie_model.thresholds import apply_calibration, check_min_score
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -58,12 +58,7 @@ class Extractor:
         min_score: float | Mapping[str, float] | None = None,
         normalise: bool = False,
     ) -> None:
-        unknown = set(min_score if isinstance(min_score, Mapping) else ()) - set(settings.labels)
-        if unknown:
-            raise InputError(
-                f"min_score: the model has no label {min(unknown)!r}; it has "
-                f"{', '.join(settings.labels)}"
-            )
+        check_min_score(min_score, settings.labels)
         self.engine, self.encoder, self.settings = engine, encoder, settings
         self.model_dir = model_dir
         self.min_score, self.normalise = min_score, normalise
@@ -111,7 +106,8 @@ class Extractor:
                 numbers and units for quantities (extra ``normalise``).
 
         Raises:
-            InputError: not a model directory, or an engine or precision it cannot run in.
+            InputError: not a model directory, an engine or precision it cannot run in, or a
+                ``min_score`` outside 0 to 1.
         """
         if not isinstance(model_dir, str | os.PathLike):
             from ie_model.ensemble import Ensemble

@@ -97,6 +97,24 @@ def review_bands(
     return bands
 
 
+def check_min_score(min_score: float | Mapping[str, float] | None, labels: Sequence[str]) -> None:
+    """Refuse a ``min_score`` that no score could be measured by.
+
+    Raises:
+        InputError: a number outside 0 to 1, or a label that the model does not have.
+    """
+    by_label = min_score if isinstance(min_score, Mapping) else {}
+    unknown = set(by_label) - set(labels)
+    if unknown:
+        raise InputError(
+            f"min_score: the model has no label {min(unknown)!r}; it has {', '.join(labels)}"
+        )
+    values = by_label.values() if isinstance(min_score, Mapping) else [min_score]
+    for value in values:
+        if value is not None and not 0 <= value <= 1:
+            raise InputError(f"min_score is {value}: scores lie between 0 and 1")
+
+
 def apply_calibration(
     found: Sequence[tuple[Entity, ...]],
     calibration: Mapping[str, Any],

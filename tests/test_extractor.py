@@ -167,9 +167,12 @@ def test_extractor_damaged_files_are_named(tmp_path, tiny_model, file, content, 
         Extractor.from_pretrained(folder, "torch")
 
 
-def test_extractor_min_score_of_an_unknown_label_is_refused(tiny_model):
+def test_extractor_min_score_that_cannot_be_is_refused(tiny_model):
     with pytest.raises(InputError, match=r"min_score: the model has no label 'ACTR'"):
         Extractor.from_pretrained(tiny_model, "torch", min_score={"ACTR": 0.9})
+    for models in (tiny_model, [tiny_model, tiny_model]):
+        with pytest.raises(InputError, match="min_score is 5: scores lie between 0 and 1"):
+            Extractor.from_pretrained(models, "torch", min_score=5)
 
 
 def test_extractor_threads_of_one_do_not_bind_the_next(tiny_model):

@@ -13,6 +13,7 @@ from ie_model.thresholds import (
     FEWEST_SPANS,
     ScoredSpans,
     apply_calibration,
+    check_min_score,
     choose_thresholds,
     review_bands,
 )
@@ -98,6 +99,14 @@ def test_thresholds_of_nothing_and_of_a_bad_wish():
     assert choose_thresholds(empty, LABELS)["ACTOR"]["threshold"] == 0.0
     with pytest.raises(InputError, match="precision"):
         choose_thresholds(empty, LABELS, precision=90)
+
+
+@pytest.mark.parametrize("bad", [90, -0.1, float("nan"), {"DATE": 1.5}])
+def test_thresholds_min_score_lies_between_0_and_1(bad):
+    with pytest.raises(InputError, match="scores lie between 0 and 1"):
+        check_min_score(bad, LABELS)
+    for good in (None, 0, 1.0, {}, {"DATE": 0.5}):
+        check_min_score(good, LABELS)
 
 
 FOUND = [

@@ -42,14 +42,15 @@ class ModelLoader:
         mix engines or batches, and so scores, in one output.
 
         Raises:
-            InputError: not a model directory.
+            InputError: not a model directory, or ``min_score`` outside 0 to 1.
         """
         from ie_model.engines import choose_engine
         from ie_model.model_directory import read_settings
         from ie_model.plan import load_plan
+        from ie_model.thresholds import check_min_score
 
         folder = Path(model_dir).absolute()
-        read_settings(folder)
+        check_min_score(min_score, read_settings(folder).labels)
         plan = load_plan(folder) if engine == precision == "auto" else None
         found = cls(str(folder), engine, precision, min_score=min_score, normalise=normalise)
         if plan is not None and plan.device in ("auto", device):
@@ -83,7 +84,7 @@ class ModelLoader:
         for name in _IDENTITY_FILES:
             if (folder / name).is_file():
                 found[name] = digest((folder / name).read_bytes())
-        if self.precision == "int8":
+        if self.precision == "int8" and self.engine in artifacts.SUFFIXES:
             # The same weights can be quantised in more than one way.
             file = artifacts.locate(folder, self.engine, "int8")
             data = file.with_suffix(".bin") if file and file.suffix == ".xml" else file
