@@ -105,6 +105,9 @@ def score(
     if ray and (workers is not None or threads is not None or device != "auto"):
         raise InputError("--workers, --threads and --device are for one machine: with --ray, "
                          "use --actors, --actor-cpus and --actor-gpus")  # fmt: skip
+    if not ray and (ray_address, actors, actor_cpus, actor_gpus) != (None, None, 1, 0):
+        raise InputError("--ray-address, --actors, --actor-cpus and --actor-gpus are for a "
+                         "cluster: add --ray, or use --workers and --threads")  # fmt: skip
     options: dict[str, Any] = {
         "engine": engine,
         "precision": precision,
@@ -133,8 +136,22 @@ def score(
     speed = f"{summary['run']['documents_per_second']:,.0f} documents/s"
     if summary.get("already_complete"):
         speed = "finished before, nothing to do"
+    where = "standard error" if output == "-" else f"{output.rstrip('/')}.rejected.jsonl"
     typer.echo(
         f"score: {summary['rows']:,} rows in = {summary['documents']:,} documents out + "
-        f"{summary['rejected']:,} rejected; {summary['entities']:,} entities; {speed}",
+        f"{summary['rejected']:,} rejected{_kinds(summary, where)}; "
+        f"{summary['entities']:,} entities; {speed}",
         err=True,
     )
+    if summary["rows"] and not summary["documents"]:
+        anew = "" if output == "-" else " with --overwrite"
+        raise InputError(
+            f"{output}: not one row became a document ({summary['first_rejected']}); correct the "
+            f"options or the input and give the command again{anew}"
+        )
+
+
+def _kinds(summary: dict[str, Any], where: str) -> str:
+    """Why rows were rejected, and where they are: `` (2 json, 1 missing: FILE)``."""
+    counts = [f"{count:,} {kind}" for kind, count in summary["rejected_by_kind"].items()]
+    return f" ({', '.join(counts)}: {where})" if counts else ""

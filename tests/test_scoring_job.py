@@ -166,6 +166,13 @@ def test_score_other_peoples_files_are_not_overwritten(tmp_path):
     assert run(source, tmp_path / "out.jsonl", overwrite=True)["rows"] == 20
 
 
+def test_score_output_that_is_the_input_is_named(tmp_path):
+    source = corpus(tmp_path / "in.jsonl")
+    with pytest.raises(InputError, match="the input is the output itself"):
+        run(source, source, overwrite=True)
+    assert files_beside(source) == ["in.jsonl"]
+
+
 def test_score_never_deletes_what_is_not_its_own(tmp_path):
     source = corpus(tmp_path / "in.jsonl")
     for name, output in (("home/thesis.txt", "home/"), ("out.jsonl.work/notes", "out.jsonl")):

@@ -97,6 +97,38 @@ def test_command_scores_and_says_that_rows_add_up(tmp_path, rows, tiny_model):
     assert (tmp_path / "out.jsonl.gz.rejected.jsonl").read_text().count("\n") == 1
 
 
+def test_command_without_one_document_fails_and_says_what_rows_hold(tmp_path, rows, tiny_model):
+    out = tmp_path / "out.jsonl"
+    arguments = [tiny_model, rows, "-o", out, "--engine", "torch", "--workers", "0"]
+    for _ in range(2):  # the second time it is finished already, and still no success
+        with pytest.raises(
+            InputError, match=r"in\.jsonl line 1: no 'body'; its keys: 'id', 'text'"
+        ):
+            command(*arguments, "--text-column", "body")
+    assert (tmp_path / "out.jsonl.rejected.jsonl").read_text().count("\n") == 7
+    said = command(*arguments, "--overwrite")
+    assert f"1 rejected (1 json: {out}.rejected.jsonl);" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--actors", "2"], "add --ray"),
+        (["--actor-gpus", "1"], "add --ray"),
+        (["--workers", "-1"], "for score also 0"),
+        (["--min-score", "2"], "min_score is 2.0: scores lie between 0 and 1"),
+        (["--precision", "int8"], "no int8"),
+    ],
+)
+def test_command_refuses_options_before_anything_is_written(
+    tmp_path, rows, tiny_model, options, message
+):
+    arguments = [tiny_model, rows, "-o", tmp_path / "out.jsonl", "--engine", "torch"]
+    with pytest.raises(InputError, match=message):
+        command(*arguments, *options)
+    assert not list(tmp_path.glob("out*"))
+
+
 def test_command_scripts_run(tmp_path, rows, tiny_model):
     script = Path(__file__).resolve().parents[1] / "scripts" / "score_corpus.py"
     output = tmp_path / "out.jsonl"

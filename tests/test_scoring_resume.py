@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ie_model.errors import InputError, RunError
 from ie_model.scoring import CutOptions, ReadOptions, WriteOptions
 from ie_model.scoring import runner as runner_module
-from tests.scoring_fakes import FakeFactory
+from ie_model.scoring.manifest import Manifest
+from tests.scoring_fakes import FakeFactory, NoModel
 from tests.scoring_jobs import corpus, files_beside, run, write_rows
 
 
@@ -82,6 +83,17 @@ def test_score_finished_job_is_not_done_again(tmp_path):
     with pytest.raises(InputError, match="the input has changed"):
         run(source, tmp_path / "out.jsonl")
     assert run(source, tmp_path / "out.jsonl", overwrite=True)["rows"] == 21
+
+
+def test_score_that_never_got_to_work_does_not_bind_the_next(tmp_path):
+    source, out = corpus(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    with pytest.raises(InputError, match="no such model"):
+        run(source, out, extractor_factory=NoModel(True))
+    assert files_beside(out) == []
+    work = tmp_path / "out.jsonl.work"  # as a kill leaves it before the first shard is done
+    work.mkdir()
+    Manifest(work, [], {"engine": "onnx"}, {}).close()
+    assert run(source, out)["rows"] == 20
 
 
 def test_score_changed_setting_or_input_is_named_and_nothing_is_mixed(tmp_path, crash_after):

@@ -209,7 +209,7 @@ def test_place_shares_out_whole_cpus():
     assert all(p.threads == 1 for p in placements)
     crowded = place(workers=len(cpus) + 1, device="cpu")
     assert all(p.cpus == () for p in crowded)
-    with pytest.raises(InputError, match="workers is 0"):
+    with pytest.raises(InputError, match="workers is 0: give a number of at least 1"):
         place(workers=0)
 
 

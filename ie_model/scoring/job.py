@@ -115,7 +115,7 @@ class Job:
         if hasattr(self, "manifest"):
             self.manifest.close()
         work = self.target.work
-        if work.exists() and not (work / MANIFEST).exists():
+        if work.exists() and not self._begun():
             self._clear_work()
             (work / "lock").unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # there is somebody else's file in it
@@ -128,8 +128,7 @@ class Job:
         if self._overwrite:
             self._remove(output, self.target.rejected, self.target.summary)
             self._clear_work()
-        begun = (work / MANIFEST).exists()
-        if not begun:
+        if not self._begun():
             self._clear_work()
             # An empty folder is an invitation, not an output.
             there = output.exists() and not (output.is_dir() and not any(output.iterdir()))
@@ -158,6 +157,12 @@ class Job:
         self.resumed_bytes = sum(r.bytes for r in records)
         self._rejected = sum(r.rejected for r in records)
         self._check_rejected()
+
+    def _begun(self) -> bool:
+        """Whether there is anything to go on from; a job that never got to work is none."""
+        work = self.target.work
+        journal = work / JOURNAL
+        return (work / MANIFEST).exists() and journal.exists() and journal.stat().st_size > 0
 
     @staticmethod
     def _check_ours(output: Path, work: Path) -> None:

@@ -37,9 +37,13 @@ def place(
     Raises:
         InputError: a number below 1, or more workers than GPUs.
     """
-    for name, value in (("workers", workers), ("threads", threads)):
-        if value is not None and value < 1:
-            raise InputError(f"{name} is {value}: give a number of at least 1")
+    if workers is not None and workers < 1:
+        raise InputError(
+            f"workers is {workers}: give a number of at least 1 (for score also 0: none besides "
+            "its own process)"
+        )
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}: give a number of at least 1")
     gpus = _gpus(device)
     if gpus:
         count = workers or len(gpus)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import islice
 from typing import Any, NoReturn
 
 from ie_model.documents import Document
@@ -150,10 +151,18 @@ def _csv_fields(text: str, origin: Origin) -> Mapping[str, Any]:
 
 def _table_row(raw: RawRow, fields: Mapping[str, Any], options: ReadOptions) -> Row:
     name = options.text_column
-    if fields.get(name) is None:
-        raise _Bad("missing", f"no {name!r}" if name not in fields else f"{name!r} is null")
+    if name not in fields:
+        raise _Bad("missing", f"no {name!r}; its keys: {_some(fields)}")
+    if fields[name] is None:
+        raise _Bad("missing", f"{name!r} is null")
     text = _check_text(fields[name], name, options)
     return Row(raw, _make_id(raw, fields, options), text, _kept(fields, options.keep))
+
+
+def _some(keys: Iterable[Any]) -> str:
+    """The first few keys of a row, shortened; none can be written out of shape."""
+    shown = [repr(key)[:40] for key in islice(keys, 9)]
+    return ", ".join(shown[:8]) + (", ..." if len(shown) > 8 else "") or "none"
 
 
 def _document_row(raw: RawRow, document: Document, options: ReadOptions) -> Row:

@@ -91,8 +91,13 @@ def find_sources(
     found: dict[Path, None] = {}
     roots = []
     for name in names:
-        root, files = _expand(name, format)
-        files = [f for f in files if ours is None or not ours(f)]
+        root, there = _expand(name, format)
+        files = [f for f in there if ours is None or not ours(f)]
+        if there and not files:
+            raise InputError(
+                f"{name}: the input is the output itself, or a file beside it that this job "
+                "writes; give another output"
+            )
         if not files:
             raise InputError(f"{name}: no readable file there (known: {' '.join(SUFFIXES)})")
         roots.append(_absolute(root))
