@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ie_model.batching import padding_waste, token_budget_batches
 from ie_model.bench_baseline import DryEngine, hugging_face
 from ie_model.cpus import available_cpus, multiplies_bf16
 from ie_model.documents import Document
-from ie_model.engines import artifacts, installed
+from ie_model.engines import ENGINES, PRECISIONS, artifacts, installed
 from ie_model.errors import InputError
 from ie_model.extractor import Extractor
 from ie_model.gate import entity_agreement
@@ -101,7 +102,8 @@ def bench(
         model_dir: a model directory; fp32 conversions are made where they are missing,
             int8 is measured where it was exported.
         texts: what to extract from; by default :func:`sample_texts`.
-        engines: of ``torch``, ``openvino``, ``onnx``; by default those installed.
+        engines: of ``torch``, ``openvino``, ``onnx``; by default those installed. Each that
+            is named, engine or precision, has to be there in one combination at least.
         precisions: of ``fp32``, ``bf16``, ``int8``; by default those that the machine
             multiplies natively.
         budgets: padded tokens a batch, at most.
@@ -118,23 +120,22 @@ def bench(
         peak, ratio to each baseline), ``other_work`` (see there) and ``starts``.
 
     Raises:
-        InputError: no texts, or nothing to measure.
+        InputError: no texts, or an engine or precision was named that is not there.
     """
     folder = Path(model_dir)
     texts = list(texts) if texts is not None else sample_texts()
     threads = threads or available_cpus()
     if not any(t.strip() for t in texts):
         raise InputError("bench: there is no text in the documents given")
+    kinds = _kinds(folder, engines, precisions, device)
     reference = Extractor.from_pretrained(
         folder, "torch", precision="fp32", device="cpu", threads=threads
     )
     expected = reference.predict(texts)
     lengths = [len(w.input_ids) for e in reference.encoder.encode(texts) for w in e.windows]
-    candidates = _ours(folder, engines, precisions, budgets, device, threads)
+    candidates = _ours(folder, kinds, budgets, device, threads)
     if baseline:
         candidates += [Candidate(name, run) for name, run in hugging_face(folder, device, threads)]
-    if not candidates:
-        raise InputError("bench: no engine and precision to measure; leave out the restrictions")
     pieces = _pieces(texts)
     finalists = _warm_up(candidates, texts)
     peaks: list[dict[str, float]] = []
@@ -158,37 +159,69 @@ def bench(
     return report
 
 
+def _kinds(
+    folder: Path, engines: Sequence[str] | None, precisions: Sequence[str] | None, device: str
+) -> list[tuple[str, str]]:
+    """The engines and precisions to measure.
+
+    Raises:
+        InputError: one that was asked for by name is in none of them.
+    """
+    cuda = device.startswith("cuda")
+    native = ("fp32", "bf16") if cuda or multiplies_bf16() else ("fp32",)
+    kinds: list[tuple[str, str]] = []
+    reasons: dict[str, list[str]] = {}
+    for kind in product(engines or ENGINES[1:], precisions or (*native, "int8")):
+        why_not = _why_not(folder, *kind, cuda)
+        if why_not is None:
+            kinds.append(kind)
+        else:
+            for name in kind:
+                reasons.setdefault(name, []).append(why_not)
+    there = {name for kind in kinds for name in kind}
+    for name in (*(engines or ()), *(precisions or ())):
+        if name not in there:
+            why = "; ".join(dict.fromkeys(reasons[name]))
+            raise InputError(f"bench: {name} cannot be measured: {why}")
+    return kinds
+
+
+def _why_not(folder: Path, engine: str, precision: str, cuda: bool) -> str | None:
+    """Why an engine cannot be measured in a precision; None where it can."""
+    package = "onnxruntime" if engine == "onnx" else engine
+    if engine not in ENGINES[1:]:
+        return f"{engine!r} is no engine: use one of {', '.join(ENGINES[1:])}"
+    if precision not in PRECISIONS[1:]:
+        return f"{precision!r} is no precision: use one of {', '.join(PRECISIONS[1:])}"
+    if not installed(package):
+        return f"{package} is not installed"
+    if cuda and engine != "torch":
+        return f"{engine} runs on the CPU only"
+    if (engine, precision) in (("onnx", "bf16"), ("torch", "int8")):
+        return f"{engine} has no {precision}"
+    if precision == "int8" and artifacts.locate(folder, engine, "int8") is None:
+        return f"no int8 there: run 'ie-model export {folder} --engine {engine} --precision int8'"
+    return None
+
+
 def _ours(
     folder: Path,
-    engines: Sequence[str] | None,
-    precisions: Sequence[str] | None,
+    kinds: Sequence[tuple[str, str]],
     budgets: Sequence[int] | None,
     device: str,
     threads: int,
 ) -> list[Candidate]:
-    cuda = device.startswith("cuda")
-    native = ("fp32", "bf16") if cuda or multiplies_bf16() else ("fp32",)
     candidates = []
-    for engine in engines or ("torch", "openvino", "onnx"):
-        package = "onnxruntime" if engine == "onnx" else engine
-        if not installed(package) or (cuda and engine != "torch"):
-            continue
-        for precision in precisions or (*native, "int8"):
-            if precision == "bf16" and engine == "onnx":
-                continue
-            if precision == "int8" and (
-                engine == "torch" or artifacts.locate(folder, engine, "int8") is None
-            ):
-                continue
-            # One extractor each: the batch size is the pipeline's, not the engine's.
-            shared = Extractor.from_pretrained(
-                folder, engine, precision=precision, threads=threads,
-                device=device if engine == "torch" else "auto",
-            )  # fmt: skip
-            for budget in budgets or (CUDA_BUDGETS if cuda else CPU_BUDGETS):
-                plan = Plan(engine, precision, budget, device=device)
-                extractor = shared.with_engine(shared.engine, batch_tokens=budget)
-                candidates.append(Candidate(plan.name, extractor.predict, plan, extractor))
+    for engine, precision in kinds:
+        # One extractor each: the batch size is the pipeline's, not the engine's.
+        shared = Extractor.from_pretrained(
+            folder, engine, precision=precision, threads=threads,
+            device=device if engine == "torch" else "auto",
+        )  # fmt: skip
+        for budget in budgets or (CUDA_BUDGETS if device.startswith("cuda") else CPU_BUDGETS):
+            plan = Plan(engine, precision, budget, device=device)
+            extractor = shared.with_engine(shared.engine, batch_tokens=budget)
+            candidates.append(Candidate(plan.name, extractor.predict, plan, extractor))
     return candidates
 
 
@@ -319,22 +352,9 @@ for _ in range(20):
     started = time.perf_counter()
     extractor.predict(sentence)
     times.append(time.perf_counter() - started)
-from ie_model.bench import peak_memory
+from ie_model.scoring.scorer import peak_memory
 print(first, sorted(times)[10], peak_memory())
 """
-
-
-def peak_memory() -> int:
-    """The largest resident set of this process so far, in bytes; 0 where unknown."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # getrusage() would count what the parent had before this program
-        found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
-        return int(found.group(1)) * 1024 if found else 0
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _start(folder: Path, plan: Plan | None) -> dict[str, Any]:

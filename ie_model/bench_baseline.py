@@ -29,15 +29,18 @@ def hugging_face(
     from transformers import pipeline
     from transformers.utils import logging as transformers_logging
 
+    from ie_model.engines.torch import no_progress_bars
+
     transformers_logging.set_verbosity_error()
     cuda = device.startswith("cuda")
     torch.set_num_threads(threads or available_cpus())
 
     def make(dtype: Any) -> Any:
-        return pipeline(
-            "token-classification", model=str(model_dir), device=device, dtype=dtype,
-            aggregation_strategy="simple",
-        )  # fmt: skip
+        with no_progress_bars():
+            return pipeline(
+                "token-classification", model=str(model_dir), device=device, dtype=dtype,
+                aggregation_strategy="simple",
+            )  # fmt: skip
 
     plain = make(torch.float32)
 

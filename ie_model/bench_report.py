@@ -69,12 +69,23 @@ def _percent(value: float | None, digits: int) -> str:
     return "" if value is None else f"{100 * value:.{digits}f} %"
 
 
+def check_plot(path: str | Path) -> None:
+    """Refuse a name for the plot that says another format.
+
+    Raises:
+        InputError: it does not end in ``.png``.
+    """
+    if Path(path).suffix.lower() != ".png":
+        raise InputError(f"{path}: the plot is a PNG: give a name that ends in .png")
+
+
 def write_plot(report: dict[str, Any], path: str | Path) -> None:
     """A bar chart of tokens per second as PNG, written whole or not at all.
 
     Raises:
-        InputError: matplotlib is not installed.
+        InputError: as :func:`check_plot`, or matplotlib is not installed.
     """
+    check_plot(path)
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

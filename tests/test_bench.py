@@ -3,7 +3,9 @@ import json
 import pytest
 
 from ie_model import InputError
+from ie_model import bench as bench_module
 from ie_model.bench import _pieces, bench, best_plan, sample_texts
+from ie_model.bench_baseline import hugging_face
 from ie_model.bench_report import format_table, write_plot
 from ie_model.peak import model_operations
 
@@ -92,6 +94,44 @@ def test_bench_sample_texts_have_no_marks():
     texts = sample_texts()
     assert len(texts) > 500
     assert not any("[[" in t or "|" in t for t in texts)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"engines": ["foo"]}, "foo cannot be measured: 'foo' is no engine: use one of torch"),
+        ({"precisions": ["fp16"]}, "'fp16' is no precision"),
+        ({"engines": ["torch"], "precisions": ["int8", "fp32"]}, "int8 .*: torch has no int8"),
+        ({"precisions": ["int8"]}, "no int8 there: run 'ie-model export .* --engine openvino"),
+        ({"engines": ["onnx"]}, "onnxruntime is not installed"),
+        ({"engines": ["openvino", "torch"], "device": "cuda"}, "openvino runs on the CPU only"),
+    ],
+)
+def test_bench_what_was_asked_for_by_name_has_to_be_there(tiny_model, monkeypatch, asked, message):
+    monkeypatch.setattr(bench_module, "installed", lambda package: package != "onnxruntime")
+    with pytest.raises(InputError, match=message):
+        bench(tiny_model, TEXTS, **asked)
+
+
+def test_bench_measures_all_that_is_there_when_nothing_is_named(tiny_model, monkeypatch):
+    monkeypatch.setattr(bench_module, "installed", lambda package: package != "openvino")
+    monkeypatch.setattr(bench_module, "multiplies_bf16", lambda: True)
+    found = bench_module._kinds(tiny_model, None, None, "cpu")
+    assert found == [("torch", "fp32"), ("torch", "bf16"), ("onnx", "fp32")]
+
+
+def test_bench_plot_of_another_format_is_refused(report, tmp_path):
+    with pytest.raises(InputError, match=r"b\.xyz: the plot is a PNG"):
+        write_plot(report, tmp_path / "b.xyz")
+
+
+def test_bench_baseline_loads_without_progress_bars(tiny_model, capfd):
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.enable_progress_bar()
+    hugging_face(tiny_model, threads=1)
+    assert "Loading weights" not in capfd.readouterr().err
+    assert transformers_logging.is_progress_bar_enabled()
 
 
 def test_bench_refuses_texts_without_text(tiny_model):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,17 +95,26 @@ class TorchEngine:
 def load_model(model_dir: Path, dtype: torch.dtype = torch.float32) -> Any:
     """The token classifier in ``model_dir``, in evaluation mode; never fetches anything."""
     from transformers import AutoModelForTokenClassification
+
+    try:
+        with no_progress_bars():
+            model = AutoModelForTokenClassification.from_pretrained(
+                model_dir, dtype=dtype, local_files_only=True
+            )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(f"{model_dir} holds no model that can be loaded: {error}") from error
+    return model.eval()
+
+
+@contextlib.contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Loads of weights in this block show no bars; those elsewhere do as before."""
     from transformers.utils import logging as transformers_logging
 
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
-        model = AutoModelForTokenClassification.from_pretrained(
-            model_dir, dtype=dtype, local_files_only=True
-        )
-    except (OSError, ValueError, SafetensorError) as error:
-        raise InputError(f"{model_dir} holds no model that can be loaded: {error}") from error
+        yield
     finally:
         if bars:
             transformers_logging.enable_progress_bar()
-    return model.eval()
