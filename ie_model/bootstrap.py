@@ -114,13 +114,12 @@ def intervals(
     _check(stacked, level)
     drawn = figures_of_draws(stacked, resamples, seed)
     point = _mean(_figures(stacked.sum(axis=1, keepdims=True)))[0]
-    present = stacked.sum(axis=(0, 3)) > 0  # [units, labels]
-    units = [*present.sum(axis=0), present.any(axis=1).sum(), present.any(axis=1).sum()]
+    units = _units(stacked)
     table: dict[str, dict[str, list[float]]] = {}
     for i, name in enumerate((*labels, "micro", "macro")):
         if units[i]:
             table[name] = {
-                figure: _interval(drawn[:, i, k], float(point[i, k]), int(units[i]), level)
+                figure: _interval(drawn[:, i, k], float(point[i, k]), units[i], level)
                 for k, figure in enumerate(FIGURES)
             }
     return {
@@ -170,14 +169,13 @@ def paired_differences(
     f1 = FIGURES.index("f1")
     old, new = (figures_of_draws(x, resamples, seed)[..., f1] for x in (a, b))
     points = [_mean(_figures(x.sum(axis=1, keepdims=True)))[0, :, f1] for x in (a, b)]
-    occurs = ((a.sum(axis=(0, 3)) + b.sum(axis=(0, 3))) > 0).sum(axis=0)
+    units = _units(np.concatenate([a, b]))
     result: dict[str, dict[str, Any]] = {}
     for i, name in enumerate((*labels, "micro", "macro")):
         difference = new[:, i] - old[:, i]
         difference = difference[~np.isnan(difference)]
         was, now = (float(np.nan_to_num(p[i])) for p in points)
-        units = int(occurs[i]) if i < len(labels) else a.shape[1]
-        tails = quantile_tails(units, level)
+        tails = quantile_tails(units[i], level)
         low, high = np.quantile(difference, tails) if len(difference) else (0.0, 0.0)
         worse = (difference < 0).mean() + (difference == 0).mean() / 2 if len(difference) else 0.5
         result[name] = {
@@ -235,6 +233,13 @@ def _check(counts: Counts, level: float) -> None:
         raise InputError(f"level must lie between 0 and 1, found {level}")
     if counts.shape[1] == 0:
         raise InputError("an interval needs at least one document that is not empty")
+
+
+def _units(counts: Counts) -> list[int]:
+    """How many units hold a span of each label; and any span, for micro and for macro."""
+    present = counts.sum(axis=(0, 3)) > 0  # [units, labels]
+    anything = int(present.any(axis=1).sum())
+    return [*present.sum(axis=0).tolist(), anything, anything]
 
 
 def _draws(counts: Counts, resamples: int, seed: int) -> Floats:

@@ -109,6 +109,17 @@ def test_bootstrap_identical_models_do_not_differ():
     assert found["micro"]["worse"] == 0.5
 
 
+def test_bootstrap_difference_and_interval_count_the_same_units():
+    """Units without a span have no say in either: the F1 above a model that finds nothing."""
+    empty = np.zeros((20, 2, 3), dtype=np.int64)
+    counts = np.concatenate([world(np.random.default_rng(5), 12), empty])
+    nothing = counts * np.array([0, 0, 1])
+    alone = intervals(counts, LABELS)
+    found = paired_differences(nothing, counts, LABELS)
+    for name in ("micro", "macro"):
+        assert found[name]["interval"] == alone[name]["f1"]
+
+
 def test_bootstrap_paired_is_narrower_than_two_separate_intervals():
     rng = np.random.default_rng(4)
     before = world(rng, 40)
