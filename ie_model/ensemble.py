@@ -134,6 +134,9 @@ class Ensemble(Extractor):
         self.members: tuple[Extractor, ...] = tuple(members)
         self._pipeline = JointPipeline(self.members, self.label_set)
 
+    def __repr__(self) -> str:
+        return f"Ensemble({list(self.members)!r})"
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the members' weights."""

@@ -146,6 +146,12 @@ class Extractor:
             normalise=normalise,
         )  # fmt: skip
 
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({str(self.model_dir)!r}, engine={self.engine.name!r}, "
+            f"precision={self.engine.precision!r})"
+        )
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels the model predicts."""
@@ -177,7 +183,8 @@ class Extractor:
                 a list, each element a text of its own (a list of words is a list of texts).
 
         Raises:
-            InputError: an item is neither ``str`` nor ``Document``, or not valid Unicode.
+            InputError: ``items`` is no such thing, or an item is neither ``str`` nor
+                ``Document``, or not valid Unicode.
         """
         if isinstance(items, str | Document):
             return next(self.pipe([items]))
@@ -196,8 +203,15 @@ class Extractor:
                 the items before it.
 
         Raises:
-            InputError: see ``on_error``.
+            InputError: ``items`` is not an iterable of texts; or see ``on_error``.
         """
+        # A string would be taken for its letters, a mapping for its keys.
+        one = isinstance(items, str | bytes | Mapping | Document)
+        if one or not isinstance(items, Iterable):
+            raise InputError(
+                f"expected an iterable of str or Document, such as a list, found "
+                f"{type(items).__name__}; predict() also takes one str or Document"
+            )
         if on_error not in ("raise", "yield"):
             raise InputError(f"on_error is {on_error!r}: use 'raise' or 'yield'")
         return self._stream(items, keep_errors=on_error == "yield")

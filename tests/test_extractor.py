@@ -97,6 +97,26 @@ def test_extractor_error_raises_or_is_yielded_in_place(extractor):
         extractor.pipe(["x"], on_error="ignore")
 
 
+@pytest.mark.parametrize("items", [None, 3, {"text": "Hawija"}, b"Hawija"])
+def test_extractor_what_holds_no_texts_is_refused(extractor, items):
+    for call in (extractor.predict, extractor.pipe):
+        with pytest.raises(InputError, match=f"such as a list, found {type(items).__name__};"):
+            call(items)
+
+
+def test_extractor_pipe_does_not_take_a_text_for_its_letters(extractor):
+    for text in ("Hawija", Document("Hawija")):
+        with pytest.raises(InputError, match=f"found {type(text).__name__}; predict"):
+            extractor.pipe(text)
+
+
+def test_extractor_repr_says_which_model_runs_how(extractor, tiny_model):
+    one = f"Extractor({str(tiny_model)!r}, engine='torch', precision='fp32')"
+    assert repr(extractor) == one
+    both = Extractor.from_pretrained([tiny_model, tiny_model], "torch", precision="fp32")
+    assert repr(both) == f"Ensemble([{one}, {one}])"
+
+
 def test_extractor_answers_what_came_before_an_error(extractor):
     def breaks():
         yield from ("Hawija", "Kirkuk", "Syria")
@@ -154,7 +174,8 @@ def test_extractor_damaged_settings_are_named(tmp_path, tiny_model):
         ("model.safetensors", "short", "holds no model that can be loaded"),
     ],
 )
-def test_extractor_damaged_files_are_named(tmp_path, tiny_model, file, content, message):
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_extractor_damaged_files_are_named(tmp_path, tiny_model, engine, file, content, message):
     import shutil
 
     folder = tmp_path / "model"
@@ -164,7 +185,7 @@ def test_extractor_damaged_files_are_named(tmp_path, tiny_model, file, content, 
     else:
         (folder / file).write_text(content)
     with pytest.raises(InputError, match=message):
-        Extractor.from_pretrained(folder, "torch")
+        Extractor.from_pretrained(folder, engine)
 
 
 def test_extractor_min_score_that_cannot_be_is_refused(tiny_model):
