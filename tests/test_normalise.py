@@ -41,7 +41,8 @@ TODAY = date(2018, 12, 5)  # a Wednesday
 WORDS = (
     "early late mid last next past this week month year two half a an of the to and - – / , . : "
     "about over ago friday dec. 3 12 2018 0600 p.m. gmt morning night first hundred dozens "
-    "thousand percent per $ km square in between more than third 1,5 ½ % °c minus İ"
+    "thousand percent per $ km square in between more than third 1,5 ½ % °c minus İ since m b "
+    "euros barrels e5 2m"
 ).split()
 EXPRESSIONS = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join) | st.text(max_size=40)
 
@@ -92,6 +93,10 @@ def test_normalise_table_is_large_enough():
         ("Dec. 28-Jan. 3", "2018-12-28/2019-01-03"),
         ("Oct. 7, 2017 to Nov. 3", "2017-10-07/2017-11-03"),
         ("Feb. 29", "2016-02-29"),
+        ("since Monday", "2018-12-03/.."),
+        ("ever since early 2018", "~2018-01-01/.."),
+        ("since over a year ago", "-"),
+        ("2017/18", "-"),
         ("1992 and 1998", "-"),
         ("next day", "-"),
         ("Feb. 30", "-"),
@@ -118,6 +123,14 @@ def test_normalise_date_regressions(text, expected):
         ("5 units", "5; unit=units"),  # to pint these are micro-nits
         ("40 hands", "40; unit=hands"),
         ("three men and a woman", "-"),
+        ("1.5m euros", "1500000; unit=EUR"),
+        ("between 1m and 2m euros", "1000000..2000000; unit=EUR"),
+        ("€1.5m to 2m", "1500000..2000000; unit=EUR"),
+        ("2m barrels a day", "2000000; unit=barrel; rate=day"),
+        ("1.5b dollars", "1500000000; unit=USD"),
+        ("28 m", "28; unit=meter"),
+        ("10 m a second", "10; unit=meter; rate=second"),
+        ("1e5", "-"),
         ("3rd Battalion", "-"),
         ("3-0", "-"),
         ("2018-12-05", "-"),
@@ -215,6 +228,21 @@ def test_normalise_document_reference_goes_before_the_own_date():
 )
 def test_normalise_document_date(said, expected):
     assert document_date({"date": said}) == expected
+
+
+def test_normalise_takes_the_reference_in_iso_and_nothing_else():
+    for said in (TODAY, "2018-12-05", "2018-12-05T09:30:00+01:00", "2018-12-05 09:30"):
+        assert shown(normalise_date("yesterday", said)) == "2018-12-04"
+    for wrong in ("soon", "", 5):
+        with pytest.raises(InputError, match="give a date, or one in ISO 8601"):
+            normalise_date("yesterday", wrong)
+
+
+@pytest.mark.parametrize("normalise", [normalise_date, normalise_quantity])
+@pytest.mark.parametrize("mention", [None, 5, b"Monday"])
+def test_normalise_what_is_no_text_is_refused(normalise, mention):
+    with pytest.raises(InputError, match="expected the text of a mention, found"):
+        normalise(mention)
 
 
 def test_normalise_without_the_extra_says_what_to_install(monkeypatch):

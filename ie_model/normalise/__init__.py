@@ -27,7 +27,7 @@ __all__ = [
 
 def normalise_document(
     document: Document,
-    reference: date | None = None,
+    reference: date | str | None = None,
     date_label: str = "DATE",
     quantity_label: str = "QUANTITY",
 ) -> Document:
@@ -39,7 +39,7 @@ def normalise_document(
     they are.
 
     Raises:
-        InputError: pint or dateparser is not installed.
+        InputError: ``reference`` is no day, or pint or dateparser is not installed.
     """
     today = reference or document_date(document.meta)
     entities = []

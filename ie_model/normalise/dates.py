@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
@@ -18,7 +18,7 @@ from ie_model.errors import InputError
 from ie_model.normalise import calendar as cal
 from ie_model.normalise.calendar import Interval
 from ie_model.normalise.durations import read_length
-from ie_model.normalise.numbers import fold
+from ie_model.normalise.numbers import fold, require_text
 from ie_model.normalise.readings import MDAY, MONTH, READINGS, YEAR, read_iso
 
 LONGEST = 100
@@ -60,22 +60,24 @@ _ABOUT = re.compile(r"(?:about|around|roughly|approximately|circa|c\.|nearly|alm
 _DEICTIC = re.compile(r"\b(?:today|yesterday|tomorrow|last|this|next|past|ago)\b")
 
 
-def normalise_date(text: str, reference: date | None = None) -> DateValue | None:
+def normalise_date(text: str, reference: date | str | None = None) -> DateValue | None:
     """The value of an expression such as ``Tuesday``, seen from the document's date.
 
-    Without ``reference`` only expressions that name their year, and durations, have one.
-    ``None`` where the value cannot be known (``past several weeks``, ``Day 126``); no input
-    makes it raise. The conventions are in ``docs/normalise.md``.
+    ``reference`` is a day, or a string in ISO 8601. Without it only expressions that name
+    their year, and durations, have a value. ``None`` where the value cannot be known (``past
+    several weeks``, ``Day 126``); no string makes it raise. The conventions are in
+    ``docs/normalise.md``.
 
     Raises:
-        InputError: dateparser is not installed.
+        InputError: ``text`` is no string, ``reference`` no day, or dateparser is not installed.
     """
+    require_text(text)
+    today = _day(reference)
     parse_other = _fallback()
     folded = " ".join(fold(text).replace("’", "'").replace("–", "-").replace("—", "-").split())
     folded = re.sub(r"^(?:(?:on|in|at(?=\s[0-9])|during|the)\s+)+", "", folded.strip(" ,;:"))
     if not folded or len(folded) > LONGEST:
         return None
-    today = reference.date() if isinstance(reference, datetime) else reference
     try:
         found = _interval(folded, today)
         if found:
@@ -89,6 +91,16 @@ def normalise_date(text: str, reference: date | None = None) -> DateValue | None
         return None
     day = parse_other(text)
     return None if day is None else DateValue(day.isoformat(), day.isoformat())
+
+
+def _day(reference: object) -> date | None:
+    try:
+        found = datetime.fromisoformat(reference) if isinstance(reference, str) else reference
+    except ValueError:
+        found = reference
+    if found is None or isinstance(found, date):
+        return found.date() if isinstance(found, datetime) else found
+    raise InputError(f"reference is {reference!r}: give a date, or one in ISO 8601 (2018-12-05)")
 
 
 @lru_cache(maxsize=4096)  # mentions repeat; and no text can make the recursion explode
@@ -216,6 +228,12 @@ def _piece(text: str, today: date | None) -> Interval | None:
     return Interval(start, end) if end <= whole.end else None
 
 
+def _since(text: str, today: date | None) -> Interval | None:
+    match = re.fullmatch(r"(?:ever\s+)?since\s+(.+)", text)
+    found = _interval(match[1], today) if match else None
+    return replace(found, end=None, duration=None) if found and found.start else None
+
+
 def _week_of(text: str, today: date | None) -> Interval | None:
     match = re.fullmatch(r"(week of|week to|week ending|year to|year ending)\s+(.+)", text)
     day = _interval(match[2], today) if match else None
@@ -268,7 +286,7 @@ def _clock(text: str, today: date | None) -> Interval | None:
     return Interval(start, start + timedelta(minutes=1), clock=True, zone=zone)
 
 
-_COMPOSED = (_part_of_day, _part, _piece, _week_of, _clock)
+_COMPOSED = (_since, _part_of_day, _part, _piece, _week_of, _clock)
 
 
 @cache

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ie_model.errors import InputError
+
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
@@ -26,7 +28,7 @@ _SCALES = {
     "dozen": 12,
 }
 _SUFFIXES = {"k": 10**3, "mn": 10**6, "bn": 10**9, "tn": 10**12, "trn": 10**12}
-_MONEY_SUFFIXES = {"m": 10**6, "b": 10**9}  # "28 m" is 28 metres, "£28m" is 28 million
+_SHORT_SUFFIXES = {"m": 10**6, "b": 10**9}  # "28 m" is 28 metres, "£28m" is 28 million
 _VAGUE = {f"{word}s": n for word, n in _SCALES.items()} | {"tens": 10, "scores": 20}
 _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "twentieth": 20, "hundredth": 100}
@@ -56,18 +58,28 @@ class Number:
     loose: bool = False
 
 
+def require_text(text: object) -> None:
+    """Refuse a mention that is no string.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(text, str):
+        raise InputError(f"expected the text of a mention, found {type(text).__name__}")
+
+
 def fold(text: str) -> str:
     """Lower case without changing the length (``İ`` would become two code points)."""
     return "".join(low if len(low := c.lower()) == 1 else c for c in text)
 
 
-def read_number(text: str, pos: int = 0, money: bool = False) -> tuple[Number, int] | None:
+def read_number(text: str, pos: int = 0, millions: bool = False) -> tuple[Number, int] | None:
     """The number that starts at ``pos`` of a folded text, and where it ends.
 
-    ``money`` lets a bare ``m`` or ``b`` after figures mean million and billion. ``None``
+    ``millions`` lets a bare ``m`` or ``b`` after figures mean million and billion. ``None``
     where no number starts; ordinals (``3rd``) and number-like names (``2nd``) are none.
     """
-    return _figures(text, pos, money) or _vague(text, pos) or _words(text, pos)
+    return _figures(text, pos, millions) or _vague(text, pos) or _words(text, pos)
 
 
 def _next_word(text: str, pos: int) -> tuple[str, int]:
@@ -75,7 +87,7 @@ def _next_word(text: str, pos: int) -> tuple[str, int]:
     return (match[1], match.end()) if match else ("", pos)
 
 
-def _figures(text: str, pos: int, money: bool) -> tuple[Number, int] | None:
+def _figures(text: str, pos: int, millions: bool) -> tuple[Number, int] | None:
     match = _FIGURE.match(text, pos)
     if not match or not (match["whole"] or match["glyph"]):
         return None
@@ -93,7 +105,7 @@ def _figures(text: str, pos: int, money: bool) -> tuple[Number, int] | None:
     if half:
         value, end = value + Fraction(1, _PARTS[half[1]]), half.end()
     word, after = _next_word(text, end)
-    suffixes = _SUFFIXES | _MONEY_SUFFIXES if money else _SUFFIXES
+    suffixes = _SUFFIXES | _SHORT_SUFFIXES if millions else _SUFFIXES
     scale = _SCALES.get(word) or suffixes.get(word)
     if scale:
         return Number(value * scale, scale), after

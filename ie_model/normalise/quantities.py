@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from ie_model.normalise.numbers import Number, fold, read_number
+from ie_model.normalise.numbers import Number, fold, read_number, require_text
 from ie_model.normalise.units import (
     SPEEDS,
     SYMBOL,
@@ -91,11 +91,12 @@ def normalise_quantity(text: str) -> QuantityValue | None:
     """The value of an expression such as ``more than 80 percent``, or ``None``.
 
     ``None`` means that it holds no number that can be pinned down (``several``,
-    ``a number of rockets``); no input makes it raise.
+    ``a number of rockets``); no string makes it raise.
 
     Raises:
-        InputError: pint is not installed.
+        InputError: ``text`` is no string, or pint is not installed.
     """
+    require_text(text)
     registry()
     surface = " ".join(text.replace("‑", "-").replace("−", "-").split()).strip(".,;: ")
     surface = re.sub(r"(?<=[a-z])fold$", "-fold", surface)  # "tenfold"
@@ -112,12 +113,12 @@ def normalise_quantity(text: str) -> QuantityValue | None:
     negative = re.compile(r"minus\s+|-(?=[0-9])").match(folded, pos)
     if negative:
         pos = negative.end()
-    found = _read(folded, pos, between)
+    found = _read(folded, pos, between, _says_millions(folded))
     if found is None:
         return None
     rest, folded_rest = surface[found.end :], folded[found.end :]
-    if re.match(r"[0-9]|[-/.,:][0-9]", folded_rest):
-        return None  # a date, a score, a serial number
+    if re.match(r"[0-9]|[-/.,:][0-9]|e[-+]?[0-9]", folded_rest):
+        return None  # a date, a score, a serial number, "1e5"
     for joined in _AND.finditer(folded_rest):
         tail = folded_rest[joined.end() :]
         if tail.startswith(("a ", "an ")) or read_number(tail):
@@ -148,6 +149,13 @@ def _float(value: Fraction | None) -> float | None:
     return None if value is None else float(value)
 
 
+def _says_millions(text: str) -> bool:
+    """Whether ``m`` and ``b`` after figures are no units: another unit or a currency follows."""
+    noun = re.match(r".*[0-9]\s?[mb]\s+(?=[a-z])(.+)", text)
+    name = _RATE.sub("", noun[1]).strip() if noun else ""
+    return bool(currency(name) or physical_unit(name))
+
+
 def _modifiers(text: str) -> tuple[int, set[str]]:
     """Skip the words in front of the number; which kinds were there."""
     pos, flags = 0, set()
@@ -174,9 +182,9 @@ class _Reading:
     noun: str | None = None
 
 
-def _read(text: str, pos: int, between: bool) -> _Reading | None:
+def _read(text: str, pos: int, between: bool, millions: bool) -> _Reading | None:
     """One number, a ratio, or two numbers with ``to`` between."""
-    first = _number(text, pos)
+    first = _number(text, pos, millions)
     if first is None:
         return None
     ratio = _ratio(text, first)
@@ -185,7 +193,7 @@ def _read(text: str, pos: int, between: bool) -> _Reading | None:
     to = _TO.match(text, first.end)
     if not to or ("and" in to[0] and not between):
         return first
-    second = _number(text, to.end())
+    second = _number(text, to.end(), millions or first.money is not None)
     if second is None:
         return first
     low, high = first.low, second.low
@@ -197,10 +205,10 @@ def _read(text: str, pos: int, between: bool) -> _Reading | None:
     return _Reading(low, high, second.end, money, percent)
 
 
-def _number(text: str, pos: int) -> _Reading | None:
+def _number(text: str, pos: int, millions: bool) -> _Reading | None:
     symbol = SYMBOL.match(text, pos)
     start = symbol.end() if symbol else pos
-    found = read_number(text, start, money=symbol is not None)
+    found = read_number(text, start, millions or symbol is not None)
     if found is None:
         one = _ONE.match(text, start)  # "a mile", but "a rocket" has no number
         if not one or physical_unit(one[1]) is None:

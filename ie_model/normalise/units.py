@@ -79,7 +79,7 @@ def physical_unit(noun: str) -> str | None:
     raised = re.match(r"(?:(square|sq)|(cubic|cu))[\s-]+", clean, re.IGNORECASE)
     if raised:
         power, clean = " ** 2" if raised[1] else " ** 3", clean[raised.end() :]
-    elif clean[-1:] in "²³":
+    elif clean.endswith(("²", "³")):
         power, clean = " ** 2" if clean[-1] == "²" else " ** 3", clean[:-1]
     if not re.fullmatch("[A-Za-z]+", clean) or (len(clean) == 1 and clean not in "mgl"):
         return None
