@@ -74,10 +74,10 @@ def read_sources(
             flatten=None if source.flatten == "error" else source.flatten,
             fix=source.fix,
         )
-        count = 0
-        counts: Counter[str] = Counter()
+        count, counts, seen = 0, Counter[str](), set[str]()
         located = corpus.read_located(source.path, source.format, **source.options)
         for where, document in located:
+            seen.update(e.label for e in document.entities)
             document = changes.apply(document, counts)
             document = document.with_entities(document.entities)
             problems = document.check(allowed)
@@ -91,6 +91,8 @@ def read_sources(
             yield source.weight, document
         if count == 0:
             raise InputError(f"{source.path}: no documents in it")
+        for unused in changes.unused(seen):
+            log.warning("%s: %s", source.path, unused)
         if set(counts) - {"kept"}:
             log.info("%s: %s", source.path, ", ".join(f"{v} {k}" for k, v in counts.items()))
 

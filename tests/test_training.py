@@ -328,6 +328,14 @@ def test_training_augmented_copies_train_beside_their_originals(tiny_config):
         assert weight == (3.0 if police in row["input_ids"] else 0.25)
 
 
+def test_training_rule_for_a_label_that_does_not_occur_is_told(tiny_config, caplog):
+    config = tiny_config()
+    source = config.data.train[0].model_copy(update={"labels": {"ACTR": "ACTOR"}})
+    data = config.data.model_copy(update={"train": [source]})
+    prepare(config.model_copy(update={"data": data}))
+    assert "no entity is labelled 'ACTR', which was to be renamed" in caplog.text
+
+
 def test_training_source_options_rename_filter_and_flatten(tiny_config, tmp_path):
     import json
 
