@@ -81,7 +81,8 @@ class OpenVINOQuantizer:
         nncf = self._nncf
         overflow = nncf.OverflowFix.ENABLE if self._reduce else nncf.OverflowFix.DISABLE
         with _calm(), redirect_stdout(sys.stderr):
-            nncf.set_log_level(logging.ERROR)
+            # Not nncf.set_log_level, which turns down handlers that are the caller's.
+            logging.getLogger("nncf").setLevel(logging.ERROR)
             return nncf.quantize(
                 self._core.read_model(self._path),
                 nncf.Dataset(self._feeds),

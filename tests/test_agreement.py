@@ -131,7 +131,7 @@ def annotations(draw: st.DrawFn) -> dict[str, list[Document]]:
     return by_name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(annotations(), st.randoms(use_true_random=False))
 def test_agreement_ignores_every_order(by_name, shuffled: random.Random):
     names = list(by_name)
@@ -153,7 +153,7 @@ def figures(tree: object) -> list[float]:
     return [float("nan") if tree is None else float(tree)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(annotations())
 def test_agreement_with_oneself_is_perfect_and_names_do_not_matter(by_name):
     documents = by_name["ann"]

@@ -121,14 +121,14 @@ def random_documents() -> st.SearchStrategy[Document]:
     return st.lists(entity, max_size=5).map(lambda found: Document(text, tuple(found), "d"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(random_documents())
 def test_annotation_errors_are_just_what_gold_loading_refuses(document):
     report = check_documents([("f", document)], labels=["X", "Y"])
     assert (report.number("error") > 0) == bool(document.check(["X", "Y"]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(random_documents(), st.sampled_from(["longest", "first", "confidence"]))
 def test_annotation_fix_leaves_only_what_needs_judgement(document, rule):
     fixed, done = fix_document(document, rule)
@@ -206,7 +206,7 @@ def overlapping_documents() -> st.SearchStrategy[Document]:
     return entities.map(lambda es: Document("x" * 30, tuple(es), "d"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(overlapping_documents(), st.randoms(use_true_random=False))
 def test_annotation_flatten_keeps_a_maximal_flat_set_whatever_the_order(document, shuffled):
     for rule in ("longest", "first", "confidence"):

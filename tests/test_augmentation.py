@@ -73,7 +73,7 @@ def documents(draw) -> Document:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(documents(), min_size=1, max_size=5), st.integers())
 def test_augmentation_offsets_are_exact_and_labels_kept(corpus, seed):
     labels = {e.label for d in corpus for e in d.entities}
@@ -92,7 +92,7 @@ def plain(document: Document) -> list[str]:
     return [document.text[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(documents(), min_size=1, max_size=5), st.integers())
 def test_augmentation_of_mentions_leaves_the_rest_alone(corpus, seed):
     config = AugmentConfig(copies=1, replace_mentions=1, resample_numbers=1, resample_dates=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ie_model.calibration import (
@@ -20,7 +20,6 @@ from ie_model.errors import InputError
 rows = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 5)), min_size=1, max_size=40)
 
 
-@settings(deadline=None)
 @given(rows)
 def test_calibration_isotonic_equals_sklearn(rows):
     from sklearn.isotonic import IsotonicRegression
@@ -76,7 +75,6 @@ def test_calibration_leaves_calibrated_scores_nearly_alone():
     assert np.abs(fitted - scores).mean() < 0.03
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10), st.booleans()), min_size=1, max_size=60))
 def test_calibration_is_monotone_and_never_certain(spans):
     scores = np.array([s for s, _ in spans]) / 10

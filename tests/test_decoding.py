@@ -32,7 +32,7 @@ def brute_force(logits, heads, labels):
     return best, found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 10_000), st.integers(1, 5), st.sampled_from([BIO, BIOES, APART]))
 def test_decoding_best_path_equals_brute_force(seed, length, labels):
     random = np.random.default_rng(seed)

@@ -234,7 +234,7 @@ def test_align_overlap_and_line_crossing_are_lost_not_silently_dropped(bert_toke
     assert ledger.lost == [("d1", nested), ("d1", crossing)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=st.text(max_size=120), split_lines=st.booleans())
 def test_encoding_units_are_trimmed_sorted_and_inside_any_unicode_text(
     bert_tokenizer, byte_tokenizer, text, split_lines
@@ -249,7 +249,7 @@ def test_encoding_units_are_trimmed_sorted_and_inside_any_unicode_text(
         assert sum(len(w.positions) for w in encoded.windows) == len(encoded.starts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(["Iraq", "U.S.-backed", "Peshmerga", "—", "9,000", "\n", "é"]),
                 min_size=1, max_size=300))  # fmt: skip
 def test_encoding_windows_equal_no_windows(bert_tokenizer, words):

@@ -16,7 +16,7 @@ def plain(encoded):
 
 
 @pytest.mark.parametrize("split_lines", [True, False])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(texts=st.lists(ODD | st.text(max_size=40), max_size=6))
 @example(texts=["1,", "400", "\u0301a", "U.S.", "A.", "Sana'", "a", "", " "])
 def test_encoding_in_one_call_equals_one_by_one(bert_tokenizer, byte_tokenizer, texts, split_lines):

@@ -51,7 +51,7 @@ def test_extractor_one_by_one_equals_list_equals_shuffled(extractor):
     assert [shuffled[order.index(i)] for i in range(len(texts))] == alone
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=80), max_size=6))
 def test_extractor_entities_index_the_callers_own_string(extractor, texts):
     documents = extractor.predict(texts)

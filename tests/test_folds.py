@@ -24,7 +24,7 @@ def test_folds_leave_one_out_for_a_few_documents():
     assert make_folds(documents)[1].train == (0, 2)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(11, 30), st.integers(2, 6))
 def test_folds_test_every_document_once_and_never_train_on_it(size, folds):
     divided = make_folds([doc(i) for i in range(size)], folds=folds)
@@ -67,7 +67,6 @@ def test_folds_fractions_are_nested_and_repeatable():
     assert take_fraction(documents, 1.0, 1) == documents
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["", "  ", "Police in Mosul.", "On Monday Police", "x"]), max_size=9),
     st.sampled_from([0.25, 0.5, 0.75]),

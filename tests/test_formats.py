@@ -53,7 +53,7 @@ def keys(documents: list[Document]) -> list[tuple[str, list[tuple[int, int, str]
         ("conll", "x.conll", {"comments": True}),
     ],
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(document=flat_documents())
 def test_formats_round_trip(format, name, options, document):
     with tempfile.TemporaryDirectory() as folder:

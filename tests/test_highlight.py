@@ -56,7 +56,7 @@ def overlapping(draw: st.DrawFn) -> Document:
     return Document(text, tuple(entities), "d")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(overlapping())
 def test_highlight_segments_cover_the_text_and_every_entity(document):
     pieces = list(segments(document))
@@ -68,7 +68,7 @@ def test_highlight_segments_cover_the_text_and_every_entity(document):
         assert covered == document.text[e.start : e.end]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(overlapping())
 def test_highlight_page_holds_the_very_text(document):
     page = Page(render_page([document]))
@@ -130,7 +130,7 @@ def test_highlight_terminal_leaves_out_what_crosses_and_says_so():
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(overlapping())
 def test_highlight_terminal_brackets_match(document):
     plain = render_terminal(document, colour=False).plain

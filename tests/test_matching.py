@@ -40,7 +40,7 @@ def best_by_search(gold, predicted):
     return best
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(flat_spans(), flat_spans())
 def test_matching_is_as_good_as_the_best_of_all_pairings(gold, predicted):
     pairs = match_spans(gold, predicted)
@@ -55,7 +55,6 @@ def test_matching_is_as_good_as_the_best_of_all_pairings(gold, predicted):
     assert sorted((p for _, p in pairs if p), key=lambda e: e.key) == predicted
 
 
-@settings(deadline=None)
 @given(flat_spans(), flat_spans())
 def test_matching_always_pairs_equal_spans(gold, predicted):
     offsets = {(g.start, g.end) for g in gold} & {(p.start, p.end) for p in predicted}

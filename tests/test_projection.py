@@ -70,7 +70,7 @@ def test_projection_temperature_flattens():
 TEXTS = st.text(st.sampled_from("ab US.1,-’é日 \nİ🇮"), max_size=40)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=TEXTS, seed=st.integers(0, 9))
 def test_projection_between_tokenizers_keeps_probabilities(
     bert_tokenizer, byte_tokenizer, text, seed

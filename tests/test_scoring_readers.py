@@ -196,7 +196,7 @@ def test_tsv_reads_tabs(tmp_path):
     assert texts(read(file)) == ['it is 5" long']
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(
@@ -350,7 +350,7 @@ def test_units_gather_small_files_and_leave_large_ones_alone(tmp_path):
     assert found == [["a.txt", "b.txt"], ["c.txt", "d.txt"]]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=400), st.integers(1, 30))
 def test_lines_are_cut_and_counted_whatever_the_bytes(tmp_path_factory, data, limit):
     file = tmp_path_factory.mktemp("lines") / "a"

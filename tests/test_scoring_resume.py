@@ -254,7 +254,7 @@ _ROWS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows=_ROWS, size=st.integers(1, 7), stop=st.integers(0, 6))
 def test_score_any_rows_any_shards_any_crash(tmp_path_factory, rows, size, stop):
     """Rows in = out + rejected, and a crash after any shard changes nothing."""

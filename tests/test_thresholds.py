@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ie_model.documents import Entity
@@ -31,7 +31,6 @@ def spans(scores, correct, labels=None, gold=(60, 60)):
     )
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 10), st.booleans()),
