@@ -18,7 +18,7 @@ from ie_model.errors import InputError
 from ie_model.extractor import Extractor
 from ie_model.metrics import score_documents
 from ie_model.model_directory import write_text
-from ie_model.training_batches import is_first_process, world_size
+from ie_model.training_batches import is_first_process
 
 if TYPE_CHECKING:
     from ie_model.preparation import Preparation
@@ -111,9 +111,9 @@ class DevEvaluation(TrainerCallback):
     def __init__(self, ready: Preparation, model: Any, work: Path) -> None:
         self._ready, self._model, self._work = ready, model, work
         training = ready.config.training
-        epoch = -(-len(ready.batches) // (world_size() * training.gradient_accumulation))
+        epoch = ready.batches.updates(training.gradient_accumulation)
         self._every = training.evaluate_every or epoch
-        self._patience = ready.config.training.early_stopping
+        self._patience = training.early_stopping
         self._history: list[tuple[int, float]] = []
         self.best_metrics: dict[str, Any] = {}
         pad = ready.tokenizer.pad_token_id or 0

@@ -8,19 +8,15 @@ filtering: Chaudhuri, Ganti and Kaushik 2006, "A primitive operator for similari
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ie_model.documents import Document
+from ie_model.near_duplicates import SIMILAR, word_shingles
 
 Hashes = NDArray[np.int64]
-
-_SHINGLE = 4  # words, and
-_SIMILAR = 0.8  # as in ie_model.near_duplicates
-_WORD = re.compile(r"\w+")
 
 
 def repeated(held_out: Sequence[Document], training: Iterable[Document]) -> set[int]:
@@ -37,16 +33,13 @@ def repeated(held_out: Sequence[Document], training: Iterable[Document]) -> set[
         first, last = (np.searchsorted(keys, theirs, side) for side in ("left", "right"))
         hits = np.flatnonzero(first < last)
         near = {int(i) for hit in hits for i in owners[first[hit] : last[hit]]}
-        found.update(i for i in near - found if _jaccard(wanted[i], theirs) >= _SIMILAR)
+        found.update(i for i in near - found if _jaccard(wanted[i], theirs) >= SIMILAR)
     return found
 
 
 def _shingles(text: str) -> Hashes:
     """The distinct shingles of a text, sorted; a text of fewer words is one shingle."""
-    words = _WORD.findall(text.casefold())
-    if len(words) < _SHINGLE:
-        return np.array([hash(tuple(words))] if words else [], np.int64)
-    grams = zip(*(words[i:] for i in range(_SHINGLE)), strict=False)
+    grams = filter(None, word_shingles(text))  # a text without words has none
     return np.unique(np.fromiter(map(hash, grams), np.int64))
 
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ie_model.documents import Document
+
+SIMILAR = 0.8
+"""Jaccard similarity of their shingles from which two documents are nearly the same."""
 
 _SHINGLE = 4  # words
 _HASHES = 128
@@ -23,7 +26,7 @@ _CHUNK = 4096  # shingles hashed at a time: 4 MB, however long the document
 _WORD = re.compile(r"\w+")
 
 
-def near_duplicate_clusters(documents: Sequence[Document], threshold: float = 0.8) -> list[int]:
+def near_duplicate_clusters(documents: Sequence[Document], threshold: float = SIMILAR) -> list[int]:
     """A cluster number for each document, in order; numbers count from 0 by first appearance.
 
     Two documents share a cluster when the Jaccard similarity of their sets of four-word
@@ -54,15 +57,20 @@ def near_duplicate_clusters(documents: Sequence[Document], threshold: float = 0.
     return [names.setdefault(root(i), len(names)) for i in range(len(documents))]
 
 
+def word_shingles(text: str) -> Iterator[tuple[str, ...]]:
+    """Every four words in a row, case and punctuation aside; of fewer words, all of them."""
+    words = tuple(_WORD.findall(text.casefold()))
+    for i in range(max(1, len(words) - _SHINGLE + 1)):
+        yield words[i : i + _SHINGLE]
+
+
 def _shingles(text: str) -> frozenset[int]:
-    words = _WORD.findall(text.casefold())
-    grams = (words[i : i + _SHINGLE] for i in range(max(1, len(words) - _SHINGLE + 1)))
     # Stable over processes, unlike hash().
     return frozenset(
         int.from_bytes(
             hashlib.blake2b(" ".join(g).encode("utf-8", "replace"), digest_size=7).digest(), "big"
         )
-        for g in grams
+        for g in word_shingles(text)
     )
 
 

@@ -200,19 +200,19 @@ def _planned(
     training: TrainingConfig, windows: TrainingWindows
 ) -> tuple[LengthGroupedBatches, int]:
     """The batches, the same number in every epoch there will be, and the updates in all."""
-    world = world_size()
 
-    def planned(epochs: int) -> tuple[LengthGroupedBatches, int]:
-        batches = LengthGroupedBatches(
+    def planned(epochs: int) -> LengthGroupedBatches:
+        return LengthGroupedBatches(
             windows.lengths, windows.weights, tokens=training.batch_tokens,
-            windows=training.batch_windows, epochs=epochs, seed=training.seed, world=world,
+            windows=training.batch_windows, epochs=epochs, seed=training.seed,
+            world=world_size(),
         )  # fmt: skip
-        return batches, -(-len(batches) // (world * training.gradient_accumulation))
 
-    batches, updates = planned(training.epochs)
+    batches = planned(training.epochs)
+    updates = batches.updates(training.gradient_accumulation)
     steps = training.max_steps or updates * training.epochs
     if steps > updates * training.epochs:
-        batches, _ = planned(-(-steps // updates))
+        batches = planned(-(-steps // updates))
     return batches, steps
 
 

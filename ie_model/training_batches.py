@@ -65,9 +65,14 @@ class LengthGroupedBatches:
             raise InputError("no training window has a weight above 0")
         most = max(len(self._grouped(epoch)[0]) for epoch in range(epochs))
         self._count = -(-most // world) * world
+        self._world = world
 
     def __len__(self) -> int:
         return self._count
+
+    def updates(self, accumulation: int) -> int:
+        """Updates of an epoch, each made of so many batches of every process."""
+        return -(-self._count // (self._world * accumulation))
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration gives."""

@@ -151,6 +151,28 @@ def tiny_config(tmp_path, tiny_backbone):
     return make
 
 
+@pytest.fixture
+def killed(monkeypatch):
+    """Trains until the update of a number begins, then is interrupted."""
+    from ie_model.trainer import SpanTrainer
+    from ie_model.training import train
+
+    original = SpanTrainer.training_step
+
+    def run(config, step):
+        def dies(self, *args):
+            if self.state.global_step == step:
+                raise KeyboardInterrupt
+            return original(self, *args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SpanTrainer, "training_step", dies)
+            with pytest.raises(KeyboardInterrupt):
+                train(config)
+
+    return run
+
+
 def overfit(folder: Path, backbone: Path) -> Path:
     """A model directory whose tiny model has learned the eight sentences."""
     from ie_model.config_files import parse_config

@@ -24,52 +24,20 @@ def with_dev(config, **changes):
     return config.model_copy(update={"data": data})
 
 
-@pytest.fixture
-def killed(monkeypatch):
-    """Trains until the update of a number begins, then is interrupted."""
-    from ie_model.trainer import SpanTrainer
-
-    original = SpanTrainer.training_step
-
-    def run(config, step):
-        def dies(self, *args):
-            if self.state.global_step == step:
-                raise KeyboardInterrupt
-            return original(self, *args)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(SpanTrainer, "training_step", dies)
-            with pytest.raises(KeyboardInterrupt):
-                train(config)
-
-    return run
-
-
-def test_checkpoints_resumed_after_an_interruption_gives_the_same_weights(tiny_config, monkeypatch):
-    from ie_model import trainer as module
-
+def test_checkpoints_resumed_after_an_interruption_gives_the_same_weights(tiny_config, killed):
     settings = {"epochs": 6, "batch_windows": 2, "checkpoint_every": 5}
     undisturbed = weights(train(tiny_config(**settings)).model_dir)
-
-    original = module.SpanTrainer.training_step
-
-    def dies_at_step_13(self, *args):
-        if self.state.global_step == 13:
-            raise KeyboardInterrupt
-        return original(self, *args)
-
     config = tiny_config(**settings)
-    monkeypatch.setattr(module.SpanTrainer, "training_step", dies_at_step_13)
-    with pytest.raises(KeyboardInterrupt):
-        train(config)
-    monkeypatch.setattr(module.SpanTrainer, "training_step", original)
+    killed(config, 13)
     assert (work_dir(config) / "checkpoint-10").is_dir()
     resumed = train(config, resume=True)
     assert same(weights(resumed.model_dir), undisturbed)
     assert not work_dir(config).exists()
 
 
-def test_checkpoints_averaged_weights_are_the_mean_of_the_last_updates(tiny_config, monkeypatch):
+def test_checkpoints_averaged_weights_are_the_mean_of_the_last_updates(
+    tiny_config, killed, monkeypatch
+):
     from ie_model import trainer as module
 
     settings = {"epochs": 4, "batch_windows": 2, "checkpoint_every": 3, "average_last": 0.5}
@@ -88,16 +56,8 @@ def test_checkpoints_averaged_weights_are_the_mean_of_the_last_updates(tiny_conf
     averaged = weights(train(tiny_config(**settings)).model_dir)
     assert np.allclose(averaged["classifier.weight"], mean, atol=1e-6)
     assert not np.allclose(averaged["classifier.weight"], last, atol=1e-6)
-
-    def dies(self, model, *args):
-        if self.state.global_step == 13:
-            raise KeyboardInterrupt
-        return original(self, model, *args)
-
-    monkeypatch.setattr(module.SpanTrainer, "training_step", dies)
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny_config(**settings))
-    monkeypatch.setattr(module.SpanTrainer, "training_step", original)
+    monkeypatch.undo()
+    killed(tiny_config(**settings), 13)
     resumed = weights(train(tiny_config(**settings), resume=True).model_dir)
     assert same(resumed, averaged)
 
@@ -111,22 +71,10 @@ def test_checkpoints_averaged_weights_are_one_more_candidate_on_dev(tiny_config,
     assert result.metrics["dev"]["span"]["micro"]["support"] > 0
 
 
-def test_checkpoints_resume_refuses_another_config_and_nothing_to_resume(tiny_config, monkeypatch):
-    from ie_model import trainer as module
-
+def test_checkpoints_resume_refuses_another_config_and_nothing_to_resume(tiny_config, killed):
     with pytest.raises(InputError, match="no checkpoint to resume from"):
         train(tiny_config(), resume=True)
-
-    original = module.SpanTrainer.training_step
-
-    def dies(self, *args):
-        if self.state.global_step == 3:
-            raise KeyboardInterrupt
-        return original(self, *args)
-
-    monkeypatch.setattr(module.SpanTrainer, "training_step", dies)
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny_config(epochs=3, batch_windows=2, checkpoint_every=2))
+    killed(tiny_config(epochs=3, batch_windows=2, checkpoint_every=2), 3)
     with pytest.raises(InputError, match="another config, other data"):
         train(tiny_config(epochs=4, batch_windows=2, checkpoint_every=2), resume=True)
 

@@ -104,25 +104,13 @@ def test_distillation_loss_without_share_is_that_of_the_annotations(tiny_config,
 
 
 def test_distillation_resumed_after_an_interruption_gives_the_same_weights(
-    tiny_config, tiny_model, texts, monkeypatch
+    tiny_config, tiny_model, texts, killed
 ):
     from safetensors.numpy import load_file
 
-    from ie_model import trainer as module
-
     config = student(tiny_config, epochs=4, batch_windows=2, checkpoint_every=3)
     whole = load_file(distill(config, [tiny_model], [texts]).model_dir / "model.safetensors")
-    original = module.SpanTrainer.training_step
-
-    def dies(self, *args):
-        if self.state.global_step == 8:
-            raise KeyboardInterrupt
-        return original(self, *args)
-
-    monkeypatch.setattr(module.SpanTrainer, "training_step", dies)
-    with pytest.raises(KeyboardInterrupt):
-        distill(config, [tiny_model], [texts])
-    monkeypatch.setattr(module.SpanTrainer, "training_step", original)
+    killed(distillation_config(config, [tiny_model], [texts]), 8)
     folder = distill(config, [tiny_model], [texts], resume=True).model_dir
     resumed = load_file(folder / "model.safetensors")
     assert all(np.array_equal(whole[name], resumed[name]) for name in whole)

@@ -4,8 +4,8 @@ import random
 from itertools import product
 
 from ie_model.documents import Document
-from ie_model.leakage import _SIMILAR, _jaccard, _shingles, repeated
-from ie_model.near_duplicates import near_duplicate_clusters
+from ie_model.leakage import _jaccard, _shingles, repeated
+from ie_model.near_duplicates import SIMILAR, near_duplicate_clusters
 
 WORDS = "police army troops forces strike raid patrol border valley river monday friday".split()
 rng = random.Random(3)
@@ -39,7 +39,7 @@ def test_leakage_finds_exactly_the_pairs_of_the_definition():
     expected = {
         i
         for (i, a), b in product(enumerate(held_out), training)
-        if _jaccard(_shingles(a), _shingles(b)) >= _SIMILAR
+        if _jaccard(_shingles(a), _shingles(b)) >= SIMILAR
     }
     assert 0 < len(expected) < len(held_out)
     assert repeated(docs(*held_out), docs(*training)) == expected
