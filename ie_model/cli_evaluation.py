@@ -164,9 +164,11 @@ def suspects(
     from dataclasses import asdict
 
     from ie_model.consistency import find_contradictions
+    from ie_model.corpus import check_output
     from ie_model.oof import OofRun
     from ie_model.suspects import find_suspects
 
+    check_output(output, run.glob("*.json"))
     opened = OofRun(run)
     found = find_suspects(opened)
     contradictions = find_contradictions(opened.pairs()[0])
@@ -218,6 +220,7 @@ def calibrate(
     Example: ie-model calibrate runs/default-crossval runs/default --precision 0.9
     """
     from ie_model.calibrate_run import calibrate_run, store_calibration, warn_of_other_origin
+    from ie_model.corpus import check_output
     from ie_model.errors import InputError
     from ie_model.oof import OofRun
 
@@ -225,6 +228,7 @@ def calibrate(
         raise InputError(
             "--keep-all sets no thresholds and --precision sets them: give one of the two"
         )
+    check_output(output, [*run.glob("*.json"), *model.glob("*.json")])
     opened = OofRun(run)
     warn_of_other_origin(opened, model)
     fitted = calibrate_run(opened, precision=precision, review_precision=review_precision)

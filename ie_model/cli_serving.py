@@ -104,12 +104,14 @@ def bench(
 
     from ie_model import bench as benchmark
     from ie_model.bench_report import check_plot, format_table, write_plot
-    from ie_model.corpus import read_documents
+    from ie_model.corpus import check_output, read_documents
     from ie_model.model_directory import write_text
     from ie_model.plan import save_plan
 
+    # Now, not after minutes of measuring.
     if plot is not None:
-        check_plot(plot)  # now, not after minutes of measuring
+        check_plot(plot)
+    check_output(json_file, files or [])
     if files:
         documents = itertools.chain.from_iterable(read_documents(file) for file in files)
         texts = [d.text for d in itertools.islice(documents, limit)]

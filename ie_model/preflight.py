@@ -5,7 +5,7 @@ A dry run looks at it as the run itself does.
 
 from __future__ import annotations
 
-import os
+import tempfile
 from pathlib import Path
 
 from ie_model.backbones import BACKBONES
@@ -53,9 +53,12 @@ def check_output(config: Config) -> None:
     target = config.output_dir
     check_destination(target)
     standing = next(folder for folder in target.absolute().parents if folder.exists())
-    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
+    try:
+        # Made and taken away again: permissions alone say too little of mounts and of root.
+        tempfile.TemporaryDirectory(dir=standing, prefix=f".{target.name}.").cleanup()
+    except OSError as error:
         reason = "is not writable" if standing.is_dir() else "is a file"
-        raise InputError(f"output_dir {target}: cannot be made, {standing} {reason}")
+        raise InputError(f"output_dir {target}: cannot be made, {standing} {reason}") from error
     sources = list(config.distillation.teachers)
     if config.model.backbone not in BACKBONES:
         sources.append(Path(config.model.backbone).expanduser())

@@ -94,6 +94,7 @@ def test_cli_outputs_never_replace_what_is_read(invoke, tiny_model, tmp_path):
         ("evaluate", tiny_model, tmp_path, "--json", file),
         ("next", tiny_model, tmp_path / "*.txt", "-o", file),
         ("compare", tiny_model, file, "--gold", tmp_path, "--json", file),
+        ("bench", tiny_model, file, "--json", file),
     ):
         code, _, err = invoke(*arguments)
         assert code == 2

@@ -48,6 +48,16 @@ def test_cli_suspects_are_listed_and_saved(runs, tmp_path):
     assert "contradictions" in saved
 
 
+def test_cli_outputs_never_replace_a_file_of_the_run(runs):
+    target = runs / "a" / "folds.json"
+    before = target.read_bytes()
+    for command in (("suspects", runs / "a"), ("calibrate", runs / "a", runs)):
+        result = call(*command, "--json", target)
+        assert isinstance(result.exception, InputError)
+        assert "is read from and cannot be written to" in str(result.exception)
+    assert target.read_bytes() == before
+
+
 def test_cli_compare_exits_with_1_on_a_regression(runs, tmp_path):
     worse = call("compare", runs / "a", runs / "b", "--max-drop", 2, "--json", tmp_path / "c.json")
     assert worse.exit_code == 1, worse.output
