@@ -133,12 +133,15 @@ def recurring(
 ) -> Interval | None:
     """The instance of something yearly that is meant, seen from ``reference``.
 
-    ``which`` is ``last`` (over by then), ``next`` (yet to begin), ``this`` (in its year),
-    or ``None``: the latest that has begun by ``reference + ahead``.
+    ``which`` is ``last`` (over by then), ``next`` (yet to begin), ``this`` (in its year, or
+    begun in the year before and not over), or ``None``: the latest that has begun by
+    ``reference + ahead``.
     """
     now = datetime.combine(reference, time())
     if which == "this":
-        return instance(reference.year)
+        before = instance(reference.year - 1)  # in January, this winter began in December
+        ongoing = before is not None and before.end is not None and before.end > now
+        return before if ongoing else instance(reference.year)
     # Nine years: 29 February can be eight years away.
     found = [instance(year) for year in range(reference.year - 8, reference.year + 9)]
     known = [(i.start, i.end, i) for i in found if i and i.start and i.end]

@@ -19,7 +19,7 @@ from ie_model.normalise import calendar as cal
 from ie_model.normalise.calendar import Interval
 from ie_model.normalise.durations import read_length
 from ie_model.normalise.numbers import fold, require_text
-from ie_model.normalise.readings import MDAY, MONTH, READINGS, YEAR, read_iso
+from ie_model.normalise.readings import MDAY, MONTH, READINGS, YEAR, one_winter, read_iso
 
 LONGEST = 100
 """Characters; a longer text is not an expression and is left unresolved."""
@@ -56,6 +56,10 @@ _ZONE = (
 )
 _HHMM = r"(?P<hour24>[01][0-9]|2[0-3])(?P<minute24>[0-5][0-9])"
 _MILITARY = rf"{_HHMM}{_ZONE}(?:\s?(?:hours|hrs))?"
+_LINK = re.compile(
+    r"\s*-\s*(?:to[\s-]+)?|\s+(?:to|through|until|till|into|and)\s+"
+    r"|(?<=[0-9])/(?=[0-9]{1,2}\s+[a-z])"  # "12/13 May"
+)
 _ABOUT = re.compile(r"(?:about|around|roughly|approximately|circa|c\.|nearly|almost|some)\s+")
 _DEICTIC = re.compile(r"\b(?:today|yesterday|tomorrow|last|this|next|past|ago)\b")
 
@@ -79,7 +83,7 @@ def normalise_date(text: str, reference: date | str | None = None) -> DateValue 
     if not folded or len(folded) > LONGEST:
         return None
     try:
-        found = _interval(folded, today)
+        found = _interval(one_winter(folded), today)
         if found:
             start, end = found.bounds()
             return DateValue(start, end, found.duration, found.approximate)
@@ -126,10 +130,10 @@ def _interval(text: str, today: date | None) -> Interval | None:
 def _range(text: str, today: date | None) -> Interval | None:
     between = re.match(r"(?:between|from)\s+", text)
     body = text[between.end() :] if between else text
-    for link in re.finditer(r"\s*-\s*|\s+(?:to|through|until|till|and)\s+", body):
+    for link in _LINK.finditer(body):
         left, right = body[: link.start()], body[link.end() :]
         found = _from_to(left, right, today)
-        adjoining = "and" not in link[0] or bool(between)
+        adjoining = link[0].strip() not in ("and", "/") or bool(between)
         if found and (adjoining or _touch(left, right, today)):
             return found
     return None
@@ -137,6 +141,7 @@ def _range(text: str, today: date | None) -> Interval | None:
 
 def _touch(left: str, right: str, today: date | None) -> bool:
     """``Monday and Tuesday`` is an interval; ``1992 and 1998`` is two."""
+    left, right = _share_words(left, right)
     end = _interval(right, today)
     start = _interval(left, end.start.date()) if end and end.start else None
     return bool(start and end and start.end == end.start)
@@ -169,6 +174,9 @@ def _from_to(left: str, right: str, today: date | None) -> Interval | None:
 
 def _share_words(left: str, right: str) -> tuple[str, str]:
     """Complete ``11`` in ``11-13 Dec.``, ``2`` in ``Oct. 1-2``, ``22`` in ``2021-22``."""
+    part = re.match(r"(?:mid|late)[\s-]+(.+)", right)
+    if part and re.fullmatch("early|mid", left):
+        return f"{left} {part[1]}", right  # "mid- to late September"
     later = re.fullmatch(rf"([0-9]{{1,2}})(?:,?\s+{YEAR})?", right)
     month = re.match(rf"{MONTH}\s+", left)
     if re.fullmatch(YEAR, left) and re.fullmatch("[0-9]{2}", right):
@@ -203,6 +211,34 @@ def _part(text: str, today: date | None) -> Interval | None:
     return cal.third(whole, match[1] or names[match[2]]) if whole else None
 
 
+def _before_dawn(text: str, today: date | None) -> Interval | None:
+    """``early Friday morning`` and ``small hours of Friday`` are ``early Friday``."""
+    match = re.fullmatch(
+        r"(?:early|small|wee)\s+(?:morning\s+)?hours\s+(?:of|on)\s+(.+)", text
+    ) or re.fullmatch(r"early\s+(?:on\s+|in\s+the\s+)?(.+\s+morning|morning\s+of\s+.+)", text)
+    if not match:
+        return None
+    day = "today" if match[1] == "this morning" else match[1]
+    found = _interval(re.sub(r"\s+morning$|^morning\s+of\s+", "", day), today)
+    return cal.part_of_day(found, "early") if found and found.is_day() else None
+
+
+def _beside_now(text: str, today: date | None) -> Interval | None:
+    """``earlier this month``, ``later this year``: until the reference day, or from it on."""
+    match = re.fullmatch(r"(earlier|later)\s+(?:on\s+)?(.+)", text)
+    whole = _interval(match[2], today) if match else None
+    if not match or not whole or whole.clock or whole.is_day():
+        return whole  # "earlier Tuesday"
+    if today is None or whole.start is None or whole.end is None:
+        return None
+    now = cal.days(today)
+    assert now.start is not None
+    if not match[2].startswith("this ") or not whole.start <= now.start < whole.end:
+        return None  # "later in 2018" follows something told before
+    start, end = (whole.start, now.end) if match[1] == "earlier" else (now.start, whole.end)
+    return Interval(start, end).roughly()
+
+
 def _piece(text: str, today: date | None) -> Interval | None:
     """``first half of 2025``, ``first ten days of September``, ``second week of June``."""
     match = re.fullmatch(
@@ -221,7 +257,8 @@ def _piece(text: str, today: date | None) -> Interval | None:
         return None
     count, unit = int(length.count), length.unit
     if which == "last":
-        return Interval(cal.shift(whole.end, unit, -count), whole.end)
+        start = cal.shift(whole.end, unit, -count)
+        return Interval(start, whole.end) if whole.start <= start else None
     skip = ("first", "second", "third", "fourth").index(which) * count
     start = cal.shift(whole.start, unit, skip)
     end = cal.shift(start, unit, count)
@@ -235,6 +272,10 @@ def _since(text: str, today: date | None) -> Interval | None:
 
 
 def _week_of(text: str, today: date | None) -> Interval | None:
+    span = re.fullmatch(r"(?:week|weekend) of\s+(.+)", text)
+    found = _range(span[1], today) if span else None
+    if found and not found.clock:
+        return found  # "week of June 5-11"
     match = re.fullmatch(r"(week of|week to|week ending|year to|year ending)\s+(.+)", text)
     day = _interval(match[2], today) if match else None
     if not match or not day or not day.is_day() or day.start is None or day.end is None:
@@ -263,6 +304,17 @@ def _part_of_day(text: str, today: date | None) -> Interval | None:
     return cal.part_of_day(found, part) if found and found.is_day() else None
 
 
+def _night_of(text: str, today: date | None) -> Interval | None:
+    """``night of 14-15 March``, ``overnight Sunday into Monday``; ``and`` may be two nights."""
+    match = re.fullmatch(
+        r"(?:night(?:\s+of)?|overnight)\s+(?:the\s+)?(between .+|(?!.* and ).+)", text
+    )
+    both = _range(match[1], today) if match else None
+    if not both or both.clock or both.start is None or both.end != both.start + 2 * cal.DAY:
+        return None
+    return cal.part_of_day(cal.days(both.start.date()), "night")
+
+
 def _clock(text: str, today: date | None) -> Interval | None:
     """``9 p.m.``, ``21:00 GMT Thursday``, ``Oct. 7, 2023, at 6:30 a.m.``, ``0600Z``."""
     match = (
@@ -286,7 +338,17 @@ def _clock(text: str, today: date | None) -> Interval | None:
     return Interval(start, start + timedelta(minutes=1), clock=True, zone=zone)
 
 
-_COMPOSED = (_since, _part_of_day, _part, _piece, _week_of, _clock)
+_COMPOSED = (
+    _since,
+    _before_dawn,
+    _part_of_day,
+    _night_of,
+    _part,
+    _beside_now,
+    _piece,
+    _week_of,
+    _clock,
+)
 
 
 @cache

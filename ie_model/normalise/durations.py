@@ -31,10 +31,7 @@ class Length:
 
     def iso(self) -> str | None:
         """ISO 8601: 7/2 hours is ``PT3H30M``; ``None`` where there is no exact form."""
-        count, unit = self.count, self.unit
-        if unit in _COMPOUND:
-            factor, unit = _COMPOUND[unit]
-            count *= factor
+        count, unit = self._plain()
         whole, rest = divmod(count, 1)
         parts = [(whole, unit)] if whole or not rest else []
         if rest:
@@ -45,6 +42,20 @@ class Length:
         days = "".join(f"{n}{u[0].upper()}" for n, u in parts if u not in _CLOCK)
         clock = "".join(f"{n}{u[0].upper()}" for n, u in parts if u in _CLOCK)
         return f"P{days}T{clock}" if clock else f"P{days}"
+
+    def _plain(self) -> tuple[Fraction, str]:
+        factor, unit = _COMPOUND.get(self.unit, (1, self.unit))
+        return self.count * factor, unit
+
+    def whole(self) -> tuple[int, str] | None:
+        """A whole number of some unit: 3/2 years is 18 months; ``None`` where there is none."""
+        count, unit = self.count, self.unit
+        if count.denominator != 1:
+            count, unit = self._plain()
+        if count.denominator != 1:
+            factor, unit = _SMALLER.get(unit, (0, ""))
+            count *= factor
+        return (int(count), unit) if unit and count.denominator == 1 else None
 
 
 _COMPOUND = {"decade": (10, "year"), "century": (100, "year"), "fortnight": (2, "week")}
@@ -71,7 +82,8 @@ def read_length(text: str) -> Length | None:
     single = re.compile(rf"an?\s+{UNIT}(?:\s+and\s+a\s+(half))?").fullmatch(text, pos)
     if single:
         return Length(Fraction(3, 2) if single[2] else Fraction(1), unit_of(single[1]), approximate)
-    adjective = re.compile(rf"{UNIT}[\s-]long").fullmatch(text, pos)
+    # "month-long", but "months-long" has no number
+    adjective = re.compile(rf"{UNIT}(?<!s)[\s-]long").fullmatch(text, pos)
     if adjective:
         return Length(Fraction(1), unit_of(adjective[1]), approximate)
     found = read_number(text, pos)

@@ -37,6 +37,9 @@ _NAMED_DAYS = {
     "halloween": (10, 31),
     "all saints' day": (11, 1),
     "all souls' day": (11, 2),
+    "armistice day": (11, 11),
+    "veterans day": (11, 11),
+    "fourth of july": (7, 4),
 }
 _AROUND_EASTER = {"palm sunday": -7, "good friday": -2, "easter": 0, "easter sunday": 0}
 _AROUND_EASTER |= {"ash wednesday": -46, "easter monday": 1}
@@ -51,6 +54,14 @@ def read_iso(text: str) -> Interval | None:
     if month and int(month[2]) <= int(month[1][2:]):  # "2011-12" may be two years
         return cal.months(int(month[1]), int(month[2]))
     return None
+
+
+def one_winter(text: str) -> str:
+    """``winter of 2022-23`` as ``winter of 2022``: it is named after its December."""
+    match = re.search(rf"\bwinter\s+(?:of\s+)?{YEAR}[-/](?:20|19)?([0-9]{{2}})$", text)
+    if match and int(match[2]) == (int(match[1]) + 1) % 100:
+        return text[: match.end(1)]
+    return text
 
 
 def _numeric(text: str, today: date | None) -> Interval | None:
@@ -115,7 +126,7 @@ def _side(which: str | None) -> str | None:
 
 
 def _month_or_season(text: str, today: date | None) -> Interval | None:
-    match = re.fullmatch(rf"{_WHICH}{MONTH}{_OF_YEAR}", text)
+    match = re.fullmatch(rf"(?:month of\s+)?{_WHICH}{MONTH}{_OF_YEAR}", text)
     if match:
         which, name, year, word = match.groups()
         month = cal.MONTHS.index(name[:3]) + 1
@@ -131,11 +142,14 @@ def _month_or_season(text: str, today: date | None) -> Interval | None:
 
 
 def _quarter(text: str, today: date | None) -> Interval | None:
-    match = re.fullmatch(rf"(?:(first|second|third|fourth)\s+quarter|q([1-4])){_OF_YEAR}", text)
+    last = r"(?:last|final)(?=\s+quarter\s+of\s)"  # "last quarter" alone is the one before
+    match = re.fullmatch(
+        rf"(?:(first|second|third|fourth|{last})\s+quarter|q([1-4])){_OF_YEAR}", text
+    )
     if not match:
         return None
     name, digit, year, word = match.groups()
-    n = int(digit) if digit else ("first", "second", "third", "fourth").index(name) + 1
+    n = int(digit) if digit else {"first": 1, "second": 2, "third": 3}.get(name, 4)
     nothing = timedelta(0)
     return _in_year(lambda y: cal.months(y, 3 * n - 2, 3), year, word, None, today, nothing)
 
@@ -227,11 +241,13 @@ def _anchored(text: str, today: date | None) -> Interval | None:
     match = re.fullmatch(r"(past|last|next|coming)\s+(.+)", text)
     if not match or today is None:
         return None
-    bare = match[1] == "past" and re.fullmatch(UNIT, match[2])
-    length = read_length(f"one {match[2]}" if bare else match[2])
-    if length is None or length.count.denominator != 1:
+    bare = re.fullmatch(rf"{UNIT}(\s+and\s+a\s+half)?", match[2])
+    article = "a " if bare and (match[1] == "past" or bare[2]) else ""
+    length = read_length(article + match[2])
+    whole = length.whole() if length else None
+    if length is None or whole is None:
         return None
-    count, unit = int(length.count), length.unit
+    count, unit = whole
     now = cal.days(today)
     assert now.start is not None
     assert now.end is not None
