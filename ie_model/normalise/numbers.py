@@ -37,7 +37,9 @@ _GLYPHS = {"½": (1, 2), "¼": (1, 4), "¾": (3, 4), "⅓": (1, 3), "⅔": (2, 3
 
 _WORD = re.compile(r"[\s-]*([a-z]+)(?![a-z0-9])")
 _FIGURE = re.compile(
-    r"(?P<whole>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?)?"
+    r"(?P<whole>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])"
+    r"|[0-9]{1,3}(?: [0-9]{3}){2,}(?![0-9a-z-])|[0-9]{1,3} 000(?![0-9])"  # "12 000"
+    r"|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)?"
     rf"(?:(?<=[0-9])/(?P<over>[0-9]{{1,3}})(?![0-9/])|\s?(?P<glyph>[{''.join(_GLYPHS)}]))?"
 )
 _HALF = re.compile(r"[\s-]+and[\s-]+(?:a[\s-]+|one[\s-]+)?(half|quarter)(?![a-z])")
@@ -91,7 +93,9 @@ def _figures(text: str, pos: int, millions: bool) -> tuple[Number, int] | None:
     match = _FIGURE.match(text, pos)
     if not match or not (match["whole"] or match["glyph"]):
         return None
-    value = Fraction((match["whole"] or "0").replace(",", ""))
+    if (match["whole"] or "").endswith(".000"):
+        return None  # in much of Europe twelve thousand is 12.000
+    value = Fraction(re.sub("[, ]", "", match["whole"] or "0"))
     if match["over"]:
         if int(match["over"]) == 0:
             return None
@@ -164,11 +168,13 @@ def _words(text: str, pos: int) -> tuple[Number, int] | None:
     if used == pos or word in _SCALES:  # "a thousand million": not how anyone writes
         return None
     value = Fraction(total + group)
-    if word in _PARTS and word != "half" and 0 < value < 20:
+    halves = word == "half" and (value > 1 or not re.compile(r"$|\s+of\b").match(text, end))
+    if word in _PARTS and not halves and 0 < value < 20:
         return Number(value / _PARTS[word]), end  # "two thirds"
     half = _HALF.match(text, used)
     if half:
-        value, used = value + Fraction(1, _PARTS[half[1]]), half.end()
+        size = scale if scale >= 1000 else 1  # "a million and a half"
+        value, used = value + Fraction(size, _PARTS[half[1]]), half.end()
         word, end = _next_word(text, used)
         if word in _SCALES:  # "two and a half million"
             return Number(value * _SCALES[word], _SCALES[word]), end

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from ie_model.normalise.durations import UNIT
 from ie_model.normalise.numbers import Number, fold, read_number, require_text
 from ie_model.normalise.units import (
     SPEEDS,
@@ -52,13 +53,16 @@ class QuantityValue:
 
 _LOWER = "more than|over|above|at least|no fewer than|not fewer than|no less than|not less than"
 _LOWER += "|upwards of|upward of|in excess of|a minimum of|greater than|exceeding|>="
+_LOWER += "|as few as|as little as"
 _UPPER = "up to|as many as|as much as|at most|no more than|not more than|fewer than|less than"
 _UPPER += "|under|below|a maximum of|<="
 _ABOUT = "about|around|approximately|approx|roughly|some|nearly|almost|close to|near|barely"
 _ABOUT += "|perhaps|closer to|an estimated|estimated|est|circa|~"
-_ABOUT += "|just over|just under|a little over|a little under"
+_ABOUT += "|(?:just|slightly|a little|a bit) (?:over|under|above|below|more than|less than"
+_ABOUT += "|fewer than|shy of|short of)|shy of"
 _PLAIN = "an additional|additional|another|a further|further|a total of|total of|an average of"
 _PLAIN += "|only|just|exactly|all|the|a record|well|far|even|fully|extra|from"
+_PLAIN += r"|remaining|anywhere|somewhere|an?(?=\s[$€£]?[0-9])"  # "a 40 percent"
 
 
 def _words(alternatives: str) -> re.Pattern[str]:
@@ -71,19 +75,28 @@ _MODIFIERS = {
     "about": _words(_ABOUT),
     "plain": _words(_PLAIN),
 }
-_TO = re.compile(r"\s*(?:-|–|—)\s*|\s+(?:to|or|and)\s+(?:as many as\s+|perhaps\s+|about\s+)?")
-_OUT_OF = re.compile(r"\s+(?P<how>in|of|out of)\s+(?:every\s+|the\s+|all\s+)?(?=[a-z0-9])")
+_TO = re.compile(  # "10- to 15-kilometer", "ten-to-twelve"
+    r"-?\s+(?:to|or|and)\s+(?:as many as\s+|perhaps\s+|about\s+)?|-to-|\s*(?:-|–|—)\s*"
+)
+_OUT_OF = re.compile(
+    r"\s+(?P<how>in(?!\s(?:1[89]|20)[0-9]{2}\b)|of|out of)\s+"
+    r"(?P<every>every\s+)?(?:the\s+|all\s+)?(?=[a-z0-9])"
+)
 _NOUN_OUT_OF = re.compile(r"\s+(?P<noun>[a-z ]+?)\s+(?P<how>in|out of)\s+(?:every\s+)?(?=[a-z0-9])")
+_TIME = re.compile(rf"[\s-]{UNIT}\b")
 _ONE = re.compile(r"an?\s+((?:square\s|cubic\s|nautical\s)?[a-z]+)")
 _PERCENT = re.compile(r"\s*-?(?:%|(?:percent|per cent|per-cent|pct)\b)")
 _RATE = re.compile(
     r"(?:^|\s)per\s+(?P<per>\S.*)$"
     r"|(?<!\band)(?<!\bor)(?<!\bof)(?<!\bwith)(?:^|\s)(?:an?|every)\s+(?P<a>[a-z]+)$"
+    r"|(?:^|\s)every\s+(?P<span>[0-9a-z].*)$"
     r"|\s(?P<each>each|apiece)$"
 )
-_AND = re.compile(r"\sand\s+")
+_JOINT = re.compile(r"\s(?:and|in|within|over)\s+")
 _TIMES = re.compile(r"\s+times(?:\s+(?:as|more|less|the|its|their|higher|over)\b.*)?|\s?-?fold")
 _SHAPE = re.compile(r"-(?:strong|odd|plus)\b|\+|\s+plus\b(?!\s+[0-9])")
+_OR = re.compile(r"\s+or\s+(so|more|fewer|less)(?![a-z])")
+_DIMENSION = re.compile(r"[\s-](?:old|long|wide|deep|high|tall|thick)$")
 _MORE = re.compile(r"\s+(?:more|fewer|less|additional|further|extra)\b")
 
 
@@ -98,10 +111,12 @@ def normalise_quantity(text: str) -> QuantityValue | None:
     """
     require_text(text)
     registry()
-    surface = " ".join(text.replace("‑", "-").replace("−", "-").split()).strip(".,;: ")
-    surface = re.sub(r"(?<=[a-z])fold$", "-fold", surface)  # "tenfold"
+    surface = " ".join(text.replace("‑", "-").replace("−", "-").split()).rstrip(".,;: ")
     if not surface or len(surface) > LONGEST:
         return None
+    surface = re.sub(r"^(?:[,;: ]|\.(?![0-9]))+", "", surface)  # ".5 percent" keeps its point
+    surface = re.sub(r"(?<=[a-z])fold$", "-fold", surface)  # "tenfold"
+    surface = re.sub(r"(?<=\S) \([^()]*\)$", "", surface)  # a conversion
     folded = fold(surface)
     pos, flags = _modifiers(folded)
     between = folded.startswith("between ", pos)
@@ -117,9 +132,12 @@ def normalise_quantity(text: str) -> QuantityValue | None:
     if found is None:
         return None
     rest, folded_rest = surface[found.end :], folded[found.end :]
-    if re.match(r"[0-9]|[-/.,:][0-9]|e[-+]?[0-9]", folded_rest):
-        return None  # a date, a score, a serial number, "1e5"
-    for joined in _AND.finditer(folded_rest):
+    if re.match(r"[^\sa-z+°€$£₽₴-]|-(?![a-z])|x[0-9]|e[-+]?[0-9]| \(", folded_rest):
+        return None  # a date, a score, a serial number, "4x4", "1e5", a list
+    figures = folded[found.end - 1].isdigit()
+    if figures and re.match(r" 000| [0-9]{3}(?![0-9a-z,-])", folded_rest):
+        return None  # "12 500 troops" or "12 155 mm shells"
+    for joined in _JOINT.finditer(folded_rest):
         tail = folded_rest[joined.end() :]
         if tail.startswith(("a ", "an ")) or read_number(tail):
             return None  # "three men and a woman" is two quantities
@@ -134,11 +152,19 @@ def normalise_quantity(text: str) -> QuantityValue | None:
         rest, folded_rest = rest[shape.end() :], folded_rest[shape.end() :]
         approximate = approximate or shape[0] == "-odd"
     at_least = shape is not None and ("plus" in shape[0] or "+" in shape[0])
+    either = _OR.search(folded_rest)
+    if either:  # "a dozen or so rockets", "50 km or more"
+        rest = rest[: either.start()] + rest[either.end() :]
+        folded_rest = folded_rest[: either.start()] + folded_rest[either.end() :]
+        approximate = approximate or either[1] == "so"
+        flags |= {"more": {"low"}, "so": set()}.get(either[1], {"high"})
     if "low" in flags or found.high.vague or at_least:
         top = None
     elif "high" in flags:
         bottom = None
     unit, rate = _noun(rest, folded_rest)
+    if figures and unit and re.match("[mb] ", unit, re.IGNORECASE):
+        return None  # "2.5m people" or "5m walls"
     unit = found.money or found.noun or noun_first or unit
     return QuantityValue(
         _float(bottom), _float(top), unit, approximate, rate, percent=found.percent
@@ -226,10 +252,13 @@ def _ratio(text: str, part: _Reading) -> _Reading | None:
     whole = read_number(text, said.end()) if said else None
     if not said or not whole or part.low.vague or whole[0].value < max(part.low.value, Fraction(1)):
         return None
-    if said["how"] == "of":
+    noun = said.groupdict().get("noun")
+    if _TIME.match(text, whole[1]) or (noun and whole[1] < len(text)):
+        return None  # "two attacks in three days", "9 homes in 10 villages"
+    if said["how"] == "of" and not said["every"]:
         return _Reading(part.low, part.high, whole[1], part.money)
     share = Number(part.low.value / whole[0].value)
-    return _Reading(share, share, whole[1], noun=said.groupdict().get("noun"))
+    return _Reading(share, share, whole[1], noun=noun)
 
 
 def _noun(rest: str, folded: str) -> tuple[str | None, str | None]:
@@ -244,15 +273,15 @@ def _noun(rest: str, folded: str) -> tuple[str | None, str | None]:
         rest, folded = rest[: found.start()], folded[: found.start()]
     if _TIMES.fullmatch(folded):
         return "times", rate
-    skip = re.match(r"-(?=[a-z])|\s*(?:of\s+)?(?:(?:an?|the)\s+)?", folded)
-    noun = rest[skip.end() if skip else 0 :].strip()
-    if re.search(r"-(?:old|long|wide|deep|high|tall|thick)$", noun):
-        noun = noun.rpartition("-")[0]
-    if not noun:
-        return None, rate
-    if noun.lower() in SPEEDS:
-        return SPEEDS[noun.lower()]
-    money, unit = currency(noun), physical_unit(noun)
-    if unit and rate:
-        rate = physical_unit(rate) or rate
-    return money or unit or noun, rate
+    skip = re.match(r"-(?=[a-z])|\s*(?:of(?:\s+|$))?(?:(?:an?|the)\s+)?", folded)
+    noun = _DIMENSION.sub("", rest[skip.end() if skip else 0 :].strip())
+    # "500-pound bomb", "155mm shells", but "10 barrel bombs"; "300 tons of ammunition"
+    behind = r"\s(?:of|in)\s" if folded.startswith(" ") else r"\s(?:of|in)\s|(?<=\w\w)\s"
+    measure = _DIMENSION.sub("", re.split(behind, noun)[0])
+    for name in dict.fromkeys((noun, measure)):
+        if name.lower() in SPEEDS:
+            return SPEEDS[name.lower()]
+        money, unit = currency(name), physical_unit(name)
+        if money or unit:
+            return money or unit, (physical_unit(rate) or rate) if unit and rate else rate
+    return noun or None, rate

@@ -65,22 +65,24 @@ _PREFIXES = frozenset(["", "kilo", "mega", "giga", "tera", "centi", "milli", "mi
 
 
 def currency(noun: str) -> str | None:
-    """The ISO 4217 code of a currency written in words, where only one can be meant."""
+    """The ISO 4217 code of a currency in words or by its sign, where only one can be meant."""
     folded = noun.lower()
-    return next((code for code, names in _MONEY if re.fullmatch(names, folded)), None)
+    named = (code for code, names in _MONEY if re.fullmatch(names, folded))
+    return SYMBOLS.get(folded) or next(named, None)
 
 
 def physical_unit(noun: str) -> str | None:
     """The canonical name of a physical unit, ``None`` for any other noun."""
     clean = noun.replace(".", "").strip()
-    if clean.lower() in _NAMES:
-        return _NAMES[clean.lower()]
+    known = _NAMES.get(clean.lower().replace("-", " "))
+    if known:
+        return known
     power = ""
     raised = re.match(r"(?:(square|sq)|(cubic|cu))[\s-]+", clean, re.IGNORECASE)
     if raised:
         power, clean = " ** 2" if raised[1] else " ** 3", clean[raised.end() :]
-    elif clean.endswith(("²", "³")):
-        power, clean = " ** 2" if clean[-1] == "²" else " ** 3", clean[:-1]
+    elif clean.endswith(("²", "³", "2", "3")):  # "km2"
+        power, clean = " ** 2" if clean[-1] in "²2" else " ** 3", clean[:-1]
     if not re.fullmatch("[A-Za-z]+", clean) or (len(clean) == 1 and clean not in "mgl"):
         return None
     for spelling in (clean, clean.lower()):
