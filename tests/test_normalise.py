@@ -42,7 +42,8 @@ WORDS = (
     "early late mid last next past this week month year two half a an of the to and - – / , . : "
     "about over ago friday dec. 3 12 2018 0600 p.m. gmt morning night first hundred dozens "
     "thousand percent per $ km square in between more than third 1,5 ½ % °c minus İ since m b "
-    "euros barrels e5 2m"
+    "euros barrels e5 2m into overnight earlier winter 2022-23 12/13 may hours 000 .5 so every "
+    "( ) × deep all quarter"
 ).split()
 EXPRESSIONS = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join) | st.text(max_size=40)
 
