@@ -125,6 +125,7 @@ class DevEvaluation(TrainerCallback):
             stored = json.loads(file.read_text(encoding="utf-8"))
             self._history = [(s, f) for s, f in stored["history"] if s <= state.global_step]
             self.best_metrics = stored["metrics"]
+            self._stop_when_over(control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         # Not at the end of an epoch: the checkpoint of its last step comes before that.
@@ -140,7 +141,10 @@ class DevEvaluation(TrainerCallback):
 
         (f1,) = broadcast_object_list([f1])
         self._history.append((state.global_step, f1))
-        best_at = max(range(len(self._history)), key=lambda i: self._history[i][1])
+        self._stop_when_over(control)
+
+    def _stop_when_over(self, control: Any) -> None:
+        best_at = max(range(len(self._history)), key=lambda i: self._history[i][1], default=0)
         if self._patience and len(self._history) - 1 - best_at >= self._patience:
             control.should_training_stop = True
 
@@ -157,10 +161,9 @@ class DevEvaluation(TrainerCallback):
             partial = self._work / f"{self.BEST}.partial"
             save_file(weights, partial)
             partial.replace(self._work / self.BEST)
-        stored = {
-            "history": [*self._history, (state.global_step, f1)],
-            "metrics": self.best_metrics,
-        }
+        # An average is no moment of the run, so early stopping must not count it.
+        entry = [(state.global_step, f1)] if at_least is None else []
+        stored = {"history": [*self._history, *entry], "metrics": self.best_metrics}
         write_text(self._work / self.HISTORY, json.dumps(stored))
         log.info("step %d: dev F1 %.1f", state.global_step, 100 * f1)
         return f1

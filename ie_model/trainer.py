@@ -131,6 +131,13 @@ class SpanTrainer(Trainer):
         finally:
             torch.set_flush_denormal(False)
 
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        """The Trainer's, unless a resumed run has no update left: it would make one more."""
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+        if not self.control.should_training_stop:
+            super()._run_epoch(*args, **kwargs)
+
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW over :func:`parameter_groups`."""
         if self.optimizer is None:

@@ -6,7 +6,7 @@ from safetensors.numpy import load_file
 
 from ie_model import evaluate, train
 from ie_model.documents import Document, Entity
-from ie_model.errors import InputError
+from ie_model.errors import InputError, RunError
 from ie_model.preparation import prepare, work_dir
 
 
@@ -153,6 +153,38 @@ def test_checkpoints_of_other_versions_or_processes_or_dev_documents_are_refused
         with pytest.raises(InputError, match="number of processes"):
             train(config, resume=True)
     assert train(config, resume=True).steps > 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_steps": 6},  # in the middle of an epoch
+        {"max_steps": 6, "average_last": 0.5, "evaluate_every": 2},
+        {"early_stopping": 1, "evaluate_every": 2, "learning_rate": 1e-6},
+        {"early_stopping": 1, "evaluate_every": 2, "learning_rate": 1e-6, "average_last": 1.0},
+    ],
+)
+def test_checkpoints_a_run_that_could_not_be_saved_is_resumed_at_its_end(
+    tiny_config, monkeypatch, settings
+):
+    # A disk that was full at the very end: resuming trained on, past the last update.
+    from ie_model import training
+
+    def full(*args):
+        raise RunError("the disk is full")
+
+    config = tiny_config(epochs=10, batch_windows=2, checkpoint_every=2, **settings)
+    config = with_dev(config) if "evaluate_every" in settings else config
+    undisturbed = train(config)
+    expected = weights(undisturbed.model_dir)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_finish", full)
+        with pytest.raises(RunError):
+            train(config)
+    resumed = train(config, resume=True)
+    assert resumed.steps == undisturbed.steps < 10 * 4
+    assert resumed.metrics.get("dev") == undisturbed.metrics.get("dev")
+    assert same(weights(resumed.model_dir), expected)
 
 
 def test_checkpoints_average_that_never_began_is_no_candidate(tiny_config, caplog):
