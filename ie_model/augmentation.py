@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 
 from ie_model.config import AugmentConfig
 from ie_model.documents import Document, Entity
@@ -43,15 +44,17 @@ def numbered_copies(
         if problems:
             raise InputError(f"document {document.id or number}: {problems[0].message}")
     mentions = _mention_bank(documents)
-    sentences = [s for d in documents for s in _sentences(d)] if config.exchange_sentences else []
+    parts = [_sentences(d) for d in documents] if config.exchange_sentences else []
+    sentences, edges = list(chain(*parts)), list(accumulate(map(len, parts), initial=0))
     for copy in range(1, config.copies + 1):
         for number, document in enumerate(documents):
             rng = random.Random(f"{seed}/{copy}/{number}")
             made = document
             if config.exchange_sentences:
-                made = _exchange_sentences(made, sentences, config.exchange_sentences, rng)
-            if rng.random() < config.join_documents:
-                made = _join([made, rng.choice(documents)], "\n")
+                own = range(edges[number], edges[number + 1])
+                made = _exchange_sentences(made, sentences, own, config.exchange_sentences, rng)
+            if rng.random() < config.join_documents and len(documents) > 1:
+                made = _join([made, _another(documents, range(number, number + 1), rng)], "\n")
             made = _replace_mentions(made, mentions, config, rng)
             made = _resample(made, config, rng)
             made = _abbreviate(made, config, rng)
@@ -59,6 +62,12 @@ def numbered_copies(
             if made.text != document.text:
                 meta = {**document.meta, "augmented_from": document.id}
                 yield number, replace(made, id=f"{document.id}+{copy}", meta=meta)
+
+
+def _another(bank: Sequence[Document], own: range, rng: random.Random) -> Document:
+    """One of ``bank`` that does not stand in the places ``own``."""
+    at = rng.randrange(len(bank) - len(own))
+    return bank[at if at < own.start else at + len(own)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +280,12 @@ def _cut(document: Document) -> list[tuple[Document, str]]:
 
 
 def _exchange_sentences(
-    document: Document, bank: Sequence[Document], probability: float, rng: random.Random
+    document: Document, bank: Sequence[Document], own: range, probability: float, rng: random.Random
 ) -> Document:
+    """Sentences exchanged for others of ``bank``, in which ``own`` are the document's."""
+    others = len(bank) > len(own)
     pieces: list[_Piece] = []
     for sentence, space in _cut(document):
-        swap = bool(sentence.text and bank) and rng.random() < probability
-        pieces += [*_pieces(rng.choice(bank) if swap else sentence), _Piece(space)]
+        swap = bool(sentence.text) and others and rng.random() < probability
+        pieces += [*_pieces(_another(bank, own, rng) if swap else sentence), _Piece(space)]
     return _assemble(pieces, document)

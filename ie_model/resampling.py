@@ -22,13 +22,17 @@ _DATE_WORDS = (
     "spring summer autumn winter".split(),
     "morning afternoon evening".split(),
 )
-_NUMBER = re.compile(r"(?<![\w.,])(?<![A-Za-z]-)[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?![\w,.]*[0-9])")
-_DATE_NUMBER = re.compile(r"(?<![\w./:-])[0-9]{1,4}(?![\w/:.]*[0-9])(?!-[0-9]{2}-)")
+_NUMBER = re.compile(
+    r"(?<![\w.,])(?<![A-Za-z]-)[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?![\w,.]*[0-9])(?!st|nd|rd|th)"
+)
+_DATE_NUMBER = re.compile(
+    r"(?<![\w./:-])[0-9]{1,4}(?![\w/:.]*[0-9])(?!-[0-9]{2}-)(?!st|nd|rd|th|s\b)"
+)
 _FRACTION = re.compile(r"\b(?:half|thirds?|quarters?|fourths?|fifths?|sixths?|tenths?)\b", re.I)
 
 
 def other_quantity(text: str, rng: random.Random) -> str:
-    """A quantity with other figures and number words; fractions are left alone."""
+    """A quantity with other figures and number words; fractions and ordinals are left alone."""
     if _FRACTION.search(text):
         return text
     return _other_words(_other_numbers(text, rng), _NUMBER_WORDS, rng)
@@ -37,7 +41,8 @@ def other_quantity(text: str, rng: random.Random) -> str:
 def other_date(text: str, rng: random.Random) -> str:
     """A date or duration with another day, month, weekday, year or number.
 
-    Dates all in figures (``2018-12-03``) and clock times with minutes are left alone.
+    Dates all in figures (``2018-12-03``), clock times with minutes, and figures whose ending
+    would no longer fit (``3rd``, ``1990s``) are left alone.
     """
     text = _DATE_NUMBER.sub(lambda m: _other_date_number(m[0], rng), text)
     return _other_words(text, (*_DATE_WORDS, *_NUMBER_WORDS[:2]), rng)

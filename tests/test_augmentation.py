@@ -192,6 +192,17 @@ def test_augmentation_joins_documents():
         before = next(d for d in ARTICLES if d.id == first)
         assert second.startswith(before.text + "\n")
         assert len(document.entities) > len(before.entities)
+        assert second[len(before.text) + 1 :] in {d.text for d in ARTICLES if d.id != first}
+
+
+def test_augmentation_sentences_and_documents_come_from_others():
+    # They were drawn from all documents, so that an article could follow itself.
+    sentences = {d.id: set(re.split(r"(?<=[a-z]\.) |\n", d.text)) for d in ARTICLES}
+    for made in augment(ARTICLES, AugmentConfig(copies=5, exchange_sentences=1), 0):
+        own = sentences[made.meta["augmented_from"]]
+        assert not own & set(re.split(r"(?<=[a-z]\.) |\n", made.text))
+    alone = AugmentConfig(copies=5, exchange_sentences=1, join_documents=1)
+    assert list(augment(ARTICLES[:1], alone, 0)) == []
 
 
 def test_augmentation_refuses_broken_entities():
@@ -217,6 +228,7 @@ def test_augmentation_config_is_strict():
         ("1 soldier", "1 soldier"),
         ("one soldier", "one soldier"),
         ("two-thirds", "two-thirds"),
+        ("5th of 12", r"5th of [1-9][1-9]"),
         ("dozens of M113s", "(dozens|hundreds|thousands) of M113s"),
     ],
 )
@@ -243,6 +255,8 @@ def test_resampling_ranges_keep_rising():
         ("2018-12-03", "2018-12-03"),
         ("21:30 GMT", "21:30 GMT"),
         ("0600", "0600"),
+        ("December 3rd", "[A-Z][a-z]+ 3rd"),
+        ("the 1990s", "the 1990s"),
         ("yesterday", "yesterday"),
     ],
 )
