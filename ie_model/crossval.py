@@ -30,7 +30,7 @@ from ie_model.extractor import Extractor
 from ie_model.folds import Fold, make_folds, take_fraction
 from ie_model.labels import LabelSet
 from ie_model.metrics import Metrics, document_counts, score_documents, span_scores
-from ie_model.model_directory import write_text
+from ie_model.model_directory import weights_fingerprint, write_text
 from ie_model.oof import (
     PROTOCOL_FILE,
     OofRun,
@@ -41,7 +41,7 @@ from ie_model.oof import (
     write_part,
     write_protocol,
 )
-from ie_model.preflight import check_settings
+from ie_model.preflight import check_cross_validation, trained_backbone
 from ie_model.thresholds import apply_calibration
 from ie_model.training import TrainResult, train
 
@@ -91,16 +91,11 @@ def cross_validate(
         What ``RUN/metrics.json`` holds: see :func:`summarise`.
 
     Raises:
-        InputError: too few documents, a bad argument, or a run folder of something else.
+        InputError: too few documents, a bad argument, teachers, several processes, or a run
+            folder of something else.
         RunError: training failed, or a part could not be written.
     """
-    if config.distillation.teachers:
-        raise InputError(
-            "cross-validation: a teacher may have learned from the documents that are tested; "
-            "cross-validate the config without distillation.teachers, and measure a distilled "
-            "model on documents that neither has seen"
-        )
-    check_settings(config)
+    check_cross_validation(config)
     target = Path(run_dir)
     data = read_data(config, folds)
     if config.touching is None:  # one answer for every fold, so that they can be pooled
@@ -232,7 +227,7 @@ def _protocol(
         values,
         {
             "fingerprint": fingerprint([d for _, d in (*data.testable, *data.train_only)]),
-            **_dev_fingerprint(config),
+            **_other_fingerprints(config),
             "documents": len(documents),
             "characters": sum(len(d.text) for d in documents),
             "entities": {
@@ -246,9 +241,14 @@ def _protocol(
     )
 
 
-def _dev_fingerprint(config: Config) -> dict[str, str]:
-    dev = [d for _, d in read_sources(config.data.dev, config.labels)]
-    return {"dev_fingerprint": fingerprint(dev)} if dev else {}
+def _other_fingerprints(config: Config) -> dict[str, str]:
+    """Of dev documents, and of a backbone that may be trained anew in the same place."""
+    found = {}
+    if dev := [d for _, d in read_sources(config.data.dev, config.labels)]:
+        found["dev_fingerprint"] = fingerprint(dev)
+    if backbone := trained_backbone(config):
+        found["backbone_fingerprint"] = weights_fingerprint(backbone)
+    return found
 
 
 def _begin(target: Path, protocol: Protocol) -> None:

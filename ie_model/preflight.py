@@ -5,13 +5,17 @@ A dry run looks at it as the run itself does.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 
 from ie_model.backbones import BACKBONES
 from ie_model.config import Config
 from ie_model.errors import InputError
-from ie_model.model_directory import check_destination
+from ie_model.model_directory import SETTINGS_FILE, check_destination
+from ie_model.training_batches import world_size
+
+log = logging.getLogger(__name__)
 
 
 def check_settings(config: Config) -> None:
@@ -41,6 +45,38 @@ def check_settings(config: Config) -> None:
                 f"training.loggers: {name} is not installed; run: pip install {name}, or leave "
                 "it out"
             )
+
+
+def check_cross_validation(config: Config) -> None:
+    """:func:`check_settings`, and what would make out-of-fold scores untrue; warns of a backbone
+    that may have learned from the documents.
+
+    Raises:
+        InputError: also for teachers, and in one of several processes.
+    """
+    if config.distillation.teachers:
+        raise InputError(
+            "cross-validation: a teacher may have learned from the documents that are tested; "
+            "cross-validate the config without distillation.teachers, and measure a distilled "
+            "model on documents that neither has seen"
+        )
+    if world_size() > 1:
+        raise InputError(
+            "cross-validation: runs in one process; start it without torchrun or accelerate launch"
+        )
+    check_settings(config)
+    if backbone := trained_backbone(config):
+        log.warning(
+            "model.backbone: %s is a trained model; if it learned from documents that are tested "
+            "here, the scores are too good", backbone,
+        )  # fmt: skip
+
+
+def trained_backbone(config: Config) -> Path | None:
+    """The backbone's folder where it is a model directory, trained by this package."""
+    folder = Path(config.model.backbone).expanduser()
+    named = config.model.backbone in BACKBONES
+    return folder if not named and (folder / SETTINGS_FILE).is_file() else None
 
 
 def check_output(config: Config) -> None:

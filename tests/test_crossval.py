@@ -218,6 +218,37 @@ def test_crossval_refuses_teachers_who_may_know_the_test_documents(config, tmp_p
         cross_validate(config.model_copy(update={"distillation": section}), tmp_path / "run")
 
 
+def test_crossval_refuses_several_processes(config, tmp_path, monkeypatch):
+    # Each trained in a folder of its own, and all but the first found no model in theirs.
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="runs in one process; start it without torchrun"):
+        cross_validate(config, tmp_path / "run")
+
+
+def test_crossval_from_a_trained_model_warns_and_knows_which(
+    config, tiny_model, tmp_path, monkeypatch, caplog
+):
+    import shutil
+
+    from ie_model import crossval
+
+    def stops(*_, **__):
+        raise KeyboardInterrupt
+
+    backbone = tmp_path / "trained"
+    shutil.copytree(tiny_model, backbone)
+    model = config.model.model_copy(update={"backbone": str(backbone)})
+    warm = config.model_copy(update={"model": model})
+    monkeypatch.setattr(crossval, "train", stops)
+    for _ in range(2):  # the second goes on with the first
+        with pytest.raises(KeyboardInterrupt):
+            cross_validate(warm, tmp_path / "run")
+    assert "trained is a trained model; if it learned from documents that" in caplog.text
+    (backbone / "model.safetensors").write_bytes(b"another model in the same place")
+    with pytest.raises(InputError, match=r"data\.backbone_fingerprint was"):
+        cross_validate(warm, tmp_path / "run")
+
+
 def test_crossval_bad_arguments_are_refused_before_training(config, tmp_path):
     with pytest.raises(InputError, match="fractions lie between"):
         cross_validate(config, tmp_path / "r", fractions=[25, 100])
