@@ -184,7 +184,7 @@ class TrainingConfig(_Section):
     threads: int | None = Field(None, ge=1)
     """CPU threads; null is what the process may use."""
     seed: int = Field(0, ge=0, lt=1 << 32)
-    """Seeds the new head, dropout, the order of windows and augmentation."""
+    """Seeds the new head, dropout, the order of windows, augmentation and a `dev_fraction`."""
     evaluate_every: int | None = Field(None, ge=1)
     """Updates between evaluations on dev; null is once an epoch."""
     early_stopping: int | None = Field(None, ge=1)

@@ -82,8 +82,8 @@ def cross_validate(
         seeds: seeds of training. The folds are the same for all.
         folds: see :func:`ie_model.folds.make_folds`; by default one article is left out at
             a time.
-        fractions: shares of the training documents to train with, for the learning curve;
-            1.0 is always among them.
+        fractions: shares of the training documents to train with, beside all of the
+            ``train_only`` ones, for the learning curve; 1.0 is always among them.
         keep_models: keep each part's model directory under ``RUN/models``.
         progress: called with (parts done, parts in all, what comes next).
 
