@@ -266,8 +266,10 @@ def _soft_targets(config: Config, labels: LabelSet, cache: Path) -> SoftTargets 
         return None
     from ie_model.teachers import Teachers
 
-    device = config.training.device
-    teachers = Teachers(settings.teachers, labels, settings.temperature, cache, device)
+    training = config.training
+    teachers = Teachers(
+        settings.teachers, labels, settings.temperature, cache, training.device, training.threads
+    )
     return SoftTargets(teachers, settings.weight, read_texts(settings.unlabelled))
 
 

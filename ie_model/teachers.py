@@ -27,6 +27,7 @@ from ie_model.extractor import Extractor
 from ie_model.labels import LabelSet
 from ie_model.model_directory import read_settings, weights_fingerprint
 from ie_model.projection import Answers, mean_on_units, require_same_labels
+from ie_model.units import RULES
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +39,15 @@ _SECONDS_BETWEEN_REPORTS = 10
 class _Teacher:
     """One trained model with a folder of its answers; loaded when it is first needed."""
 
-    def __init__(self, model_dir: Path, cache_dir: Path, device: str) -> None:
-        self.model_dir, self._device = model_dir, device
+    def __init__(self, model_dir: Path, cache_dir: Path, device: str, threads: int | None) -> None:
+        self.model_dir, self._device, self._threads = model_dir, device, threads
         settings = read_settings(model_dir)
         self.label_set = settings.label_set
         # Always this engine, never a measured plan: the same run has the same targets.
         self._precision = native_precision(resolve_device(device))
         encoding = [
             settings.window, settings.overlap, settings.split_lines, settings.whole_words,
-            settings.tags,
+            settings.tags, RULES,
         ]  # fmt: skip
         tokenizer = hashlib.sha256((model_dir / "tokenizer.json").read_bytes()).hexdigest()
         told = json.dumps([weights_fingerprint(model_dir), tokenizer, self._precision, *encoding])
@@ -56,8 +57,9 @@ class _Teacher:
     @cached_property
     def _extractor(self) -> Extractor:
         return Extractor.from_pretrained(
-            self.model_dir, "torch", precision=self._precision, device=self._device
-        )
+            self.model_dir, "torch", precision=self._precision, device=self._device,
+            threads=self._threads,
+        )  # fmt: skip
 
     def logits(self, texts: Sequence[str]) -> list[tuple[EncodedText, Floats]]:
         """Each text's units and logits, float32 ``[units, tags]``, from disk where they are."""
@@ -112,6 +114,7 @@ class Teachers:
             2015, "Distilling the Knowledge in a Neural Network").
         cache_dir: where logits are kept.
         device: where the teachers run.
+        threads: CPU threads they may use; by default those of the process.
 
     Raises:
         InputError: not a model directory, one with other labels, or a student not in BIO.
@@ -124,6 +127,7 @@ class Teachers:
         temperature: float,
         cache_dir: Path,
         device: str = "auto",
+        threads: int | None = None,
     ) -> None:
         if labels.scheme != "BIO":
             raise InputError(
@@ -131,7 +135,7 @@ class Teachers:
                 "scheme: BIO in its config"
             )
         self._labels, self._temperature = labels, temperature
-        self._teachers = [_Teacher(Path(d), cache_dir, device) for d in model_dirs]
+        self._teachers = [_Teacher(Path(d), cache_dir, device, threads) for d in model_dirs]
         for teacher in self._teachers:
             require_same_labels(str(teacher.model_dir), teacher.label_set.labels, labels.labels)
         self.keys = [teacher.key for teacher in self._teachers]

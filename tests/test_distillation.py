@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from ie_model import Extractor, distill, evaluate
 from ie_model.distillation import STUDENT, distillation_config, read_student
@@ -93,6 +94,33 @@ def test_distillation_teachers_are_asked_once(tiny_config, tiny_model, texts, mo
     assert again.windows.fingerprint == first.windows.fingerprint
     for a, b in zip(again.windows.table, first.windows.table, strict=True):
         assert np.array_equal(a["soft"], b["soft"])
+
+
+def test_distillation_teachers_keep_to_the_threads_of_the_training(
+    tiny_config, tiny_model, monkeypatch
+):
+    # They took every CPU of the process, whatever training.threads said.
+    monkeypatch.setattr("ie_model.engines.torch.THREADS", 2)
+    monkeypatch.setattr("ie_model.engines.torch.available_cpus", lambda: 2)
+    original, seen = Extractor.logits, []
+
+    def counted(self, items):
+        seen.append(torch.get_num_threads())
+        return original(self, items)
+
+    monkeypatch.setattr(Extractor, "logits", counted)
+    prepare(distillation_config(tiny_config(threads=1), [tiny_model]))
+    assert set(seen) == {1}
+
+
+def test_distillation_teachers_are_asked_anew_when_units_are_cut_otherwise(
+    tiny_config, tiny_model, monkeypatch
+):
+    config = distillation_config(tiny_config(), [tiny_model])
+    before = prepare(config).windows.fingerprint
+    assert prepare(config).windows.fingerprint == before
+    monkeypatch.setattr("ie_model.teachers.RULES", 99)
+    assert prepare(config).windows.fingerprint != before
 
 
 def test_distillation_loss_without_share_is_that_of_the_annotations(tiny_config, tiny_model):
