@@ -32,6 +32,7 @@ from ie_model.config import Config
 from ie_model.corpus import load_gold, source_files
 from ie_model.cpus import available_cpus
 from ie_model.documents import Document
+from ie_model.preflight import trained_backbone
 from ie_model.scoring.placement import place
 from ie_model.scoring.worker import pin
 
@@ -40,13 +41,15 @@ Run = tuple[Config, str, list[Document], Path, bool]
 
 
 def key(config: Config, gold: Path) -> str:
-    """What an answer depends on: the settings, the training files, the gold documents."""
+    """What an answer depends on: the settings, all that is learned from, the gold documents."""
     digest = hashlib.sha256(config.to_yaml().encode())
-    for source in config.data.train:
-        text_dir = source.options.get("text_dir")
-        for file in source_files(source.path, source.format, text_dir):
-            digest.update(file.read_bytes())
-    digest.update(gold.read_bytes())
+    files = []
+    for source in (*config.data.train, *config.data.dev, *config.distillation.unlabelled):
+        files += source_files(source.path, source.format, source.options.get("text_dir"))
+    for model in (*config.distillation.teachers, trained_backbone(config)):
+        files += sorted(model.glob("*.safetensors")) if model else []
+    for file in (*files, *source_files(gold)):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -106,6 +109,8 @@ def main() -> None:
         parser.error(f"{options.file} has no arm {unknown[0]!r}; it has {', '.join(arms)}")
     if not 1 <= options.workers <= available_cpus():
         parser.error(f"--workers: from 1 to {available_cpus()}, the CPUs there are")
+    if options.seeds < 1:
+        parser.error("--seeds: at least 1")
     gold = load_gold(options.gold)
     runs: dict[tuple[str, int], Run] = {}
     for name in options.arms:
