@@ -10,6 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,8 @@ def _check_held_out(
     if not given or not readable or not is_first_process():
         return
     pairs = read_texts(config.data.train) if documents is None else documents
-    found = repeated([d for _, d in given], (d for _, d in pairs))
+    plain = read_texts(config.distillation.unlabelled)
+    found = repeated([d for _, d in given], (d for _, d in chain(pairs, plain)))
     for name, count in Counter(given[i][0] for i in found).items():
         log.warning(
             "%s: %d of %d documents are (nearly) the same as training documents; scores on them "

@@ -96,6 +96,18 @@ def test_distillation_teachers_are_asked_once(tiny_config, tiny_model, texts, mo
         assert np.array_equal(a["soft"], b["soft"])
 
 
+def test_distillation_warns_of_text_that_the_result_is_measured_on(
+    tiny_config, tiny_model, texts, caplog
+):
+    # The eight sentences are the test file, and the teacher marks them for the student.
+    config = student(tiny_config)
+    data = config.data.model_copy(update={"test": tiny_config().data.train})
+    prepare(distillation_config(config.model_copy(update={"data": data}), [tiny_model]))
+    assert "too good" not in caplog.text
+    prepare(distillation_config(config.model_copy(update={"data": data}), [tiny_model], [texts]))
+    assert "data.test: 8 of 8 documents are (nearly) the same as training" in caplog.text
+
+
 def test_distillation_teachers_keep_to_the_threads_of_the_training(
     tiny_config, tiny_model, monkeypatch
 ):
