@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from ie_model.backbones import BACKBONES
-from ie_model.config import Config
+from ie_model.config import Config, DistillationConfig
 from ie_model.errors import InputError
 from ie_model.model_directory import SETTINGS_FILE, check_destination
 from ie_model.training_batches import world_size
@@ -77,6 +77,29 @@ def trained_backbone(config: Config) -> Path | None:
     folder = Path(config.model.backbone).expanduser()
     named = config.model.backbone in BACKBONES
     return folder if not named and (folder / SETTINGS_FILE).is_file() else None
+
+
+def warn_of_idle(config: Config) -> None:
+    """Say which settings of augmentation and distillation do nothing, and why."""
+    section, augment = config.distillation, config.data.augment
+    if not section.teachers and section != DistillationConfig():
+        log.warning("distillation: no teacher is named, so its settings have no effect")
+    steps = [name for name, chance in augment if isinstance(chance, float) and chance > 0]
+    if steps and not augment.copies:
+        log.warning("data.augment: copies is 0, so %s has no effect", ", ".join(steps))
+        return
+    if augment.copies and not steps:
+        log.warning("data.augment: every probability is 0, so there is no copy that differs")
+    for name, needed in (
+        ("resample_numbers", augment.number_labels),
+        ("resample_dates", augment.date_labels),
+        ("add_abbreviations", augment.organisation_labels),
+    ):
+        if name in steps and not set(needed) & set(config.labels):
+            log.warning(
+                "data.augment.%s: of the labels it is for (%s) none is declared; it has no effect",
+                name, ", ".join(needed),
+            )  # fmt: skip
 
 
 def check_output(config: Config) -> None:

@@ -34,7 +34,7 @@ from ie_model.evaluation import check_annotated
 from ie_model.labels import LabelSet
 from ie_model.leakage import repeated
 from ie_model.model_directory import ModelSettings
-from ie_model.preflight import check_output, check_settings
+from ie_model.preflight import check_output, check_settings, warn_of_idle
 from ie_model.training_batches import LengthGroupedBatches, is_first_process, world_size
 
 log = logging.getLogger(__name__)
@@ -107,6 +107,8 @@ def prepare(
 
     check_settings(config)
     check_output(config)
+    if is_first_process():
+        warn_of_idle(config)
     labels = LabelSet.declare(config.labels, config.scheme)
     chosen = config.model
     backbone = str(

@@ -1,11 +1,12 @@
 """Settings that cannot work are refused by a dry run and a run alike."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
-from ie_model import cli
+from ie_model import cli, load_config
 from ie_model.errors import InputError
 from ie_model.preflight import check_output
 from ie_model.preparation import prepare
@@ -75,3 +76,27 @@ def test_preflight_a_dry_run_refuses_as_the_run_does(tiny_config, tmp_path, monk
         cli.main()
     assert stopped.value.code == 2
     assert "fp16 needs a CUDA GPU" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("data.augment", {"replace_mentions": 0.5}, "copies is 0, so replace_mentions has no"),
+        ("data.augment", {"copies": 1}, "every probability is 0, so there is no copy"),
+        (
+            "data.augment",
+            {"copies": 1, "resample_dates": 1, "date_labels": ["WHEN"]},
+            r"resample_dates: of the labels it is for \(WHEN\) none is",
+        ),
+        ("distillation", {"weight": 0.9}, "no teacher is named, so its settings have no effect"),
+    ],
+)
+def test_preflight_settings_without_effect_are_told(
+    tiny_config, tmp_path, caplog, key, value, message
+):
+    file = tmp_path / "c.yaml"
+    file.write_text(tiny_config().to_yaml())
+    prepare(load_config(file))
+    assert "effect" not in caplog.text
+    prepare(load_config(file, {key: value}))
+    assert re.search(message, caplog.text)
