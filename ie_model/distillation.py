@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,8 +72,11 @@ def distillation_config(
     """The student's config with more teachers and texts.
 
     Raises:
-        InputError: there is no teacher then.
+        InputError: there is no teacher then, or one name is given where a list is wanted.
     """
+    for name, value in (("teachers", teachers), ("unlabelled", unlabelled)):
+        if isinstance(value, str | os.PathLike):  # a string would be taken for its letters
+            raise InputError(f"distillation: {name} must be a list, such as [{str(value)!r}]")
     given = student.distillation
     section = given.model_copy(
         update={

@@ -174,6 +174,10 @@ def test_distillation_student_of_the_command(tiny_config, tiny_model, tmp_path, 
 def test_distillation_mistakes_are_named(tiny_config, tiny_model, texts, tmp_path):
     with pytest.raises(InputError, match="at least one teacher"):
         distill(tiny_config(), [], [texts])
+    with pytest.raises(InputError, match=r"teachers must be a list, such as \['runs/accurate'\]"):
+        distill(tiny_config(), "runs/accurate")
+    with pytest.raises(InputError, match=r"unlabelled must be a list, such as \['"):
+        distill(tiny_config(), [tiny_model], texts)
     with pytest.raises(InputError, match="no such model directory"):
         distill(tiny_config(), [tmp_path / "nothing"], [texts])
     with pytest.raises(InputError, match="no such file"):
