@@ -34,7 +34,7 @@ def last_checkpoint(work: Path, run_key: str, resume: bool) -> Path | None:
 
     Raises:
         InputError: ``resume`` was asked for and there is no complete checkpoint of the same
-            config, data, versions and number of processes.
+            config, data, backbone, versions and number of processes.
     """
     key_file = work / "run.key"
     if resume:
@@ -47,9 +47,9 @@ def last_checkpoint(work: Path, run_key: str, resume: bool) -> Path | None:
             )
         if key_file.read_text(encoding="utf-8") != run_key:
             raise InputError(
-                f"{work}: the checkpoint belongs to another config, other data, other versions of "
-                "the packages or another number of processes; restore them, or start the run "
-                "without --resume"
+                f"{work}: the checkpoint belongs to another config, other data, another backbone, "
+                "other versions of the packages or another number of processes; restore them, or "
+                "start the run without --resume"
             )
         return max(whole, key=lambda folder: int(folder.name.partition("-")[2]))
     if is_first_process():

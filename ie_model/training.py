@@ -30,6 +30,7 @@ from ie_model.model_directory import (
     write_settings,
     write_text,
 )
+from ie_model.preflight import trained_backbone
 from ie_model.preparation import Preparation, new_model, prepare, remove_scratch, work_dir
 from ie_model.training_batches import world_size
 
@@ -157,6 +158,9 @@ def _run_key(ready: Preparation) -> str:
     """What must be equal for a checkpoint to be resumed."""
     values = ready.config.model_dump(mode="json", exclude={"output_dir"})
     data = [ready.windows.fingerprint, fingerprint(ready.dev)]
+    # A model directory may be trained anew in its place, and not all of it is in a checkpoint.
+    if backbone := trained_backbone(ready.config):
+        data.append(weights_fingerprint(backbone))
     told = [values, data, versions(), world_size()]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 

@@ -1,7 +1,11 @@
+import shutil
+
 import numpy as np
-from safetensors.numpy import load_file
+import pytest
+from safetensors.numpy import load_file, save_file
 
 from ie_model import Extractor
+from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.preparation import new_model, prepare
 from ie_model.training import train
@@ -74,3 +78,24 @@ def test_transfer_same_labels_go_on_as_they_are(tiny_config, tiny_model):
     settings = config.model.model_copy(update={"backbone": str(tiny_model)})
     model = new_model(prepare(config.model_copy(update={"model": settings})))
     assert all(np.array_equal(a, b) for a, b in zip(head(model), head(tiny_model), strict=True))
+
+
+def test_transfer_is_not_resumed_from_another_model_in_the_same_place(
+    tiny_config, tiny_model, tmp_path, killed
+):
+    # Rows of the embedding table that no token uses came from the new model.
+    backbone = tmp_path / "backbone"
+    shutil.copytree(tiny_model, backbone)
+    config = tiny_config(batch_windows=2, checkpoint_every=1)
+    settings = config.model.model_copy(update={"backbone": str(backbone)})
+    config = config.model_copy(update={"model": settings})
+    killed(config, 2)
+    weights = load_file(backbone / "model.safetensors")
+    name = next(name for name in weights if "word_embeddings" in name)
+    save_file(
+        {**weights, name: weights[name] + 1}, backbone / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(InputError, match="another backbone"):
+        train(config, resume=True)
+    shutil.copy(tiny_model / "model.safetensors", backbone)
+    assert train(config, resume=True).steps > 2
