@@ -21,7 +21,7 @@ class WeightAverage(TrainerCallback):
 
     def __init__(self, model: Any, share: float, steps: int) -> None:
         self._model = model
-        self._first = steps - round(share * steps)  # the last update that does not count
+        self._first = steps - max(1, round(share * steps))  # the last update that does not count
         self._count = 0
         self._mean: dict[str, torch.Tensor] = {}
 

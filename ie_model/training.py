@@ -134,6 +134,8 @@ def train(
         ready.discard()
     seconds = time.monotonic() - began
     averaged = average is not None and average.apply()
+    if average and not averaged and trainer.is_world_process_zero():
+        log.warning("training.average_last: the run stopped before its last updates came")
     if evaluation:
         if averaged:
             evaluation.consider_average(trainer.state)

@@ -195,6 +195,7 @@ def test_checkpoints_average_that_never_began_is_no_candidate(tiny_config, caplo
         result = train(config)
     assert result.steps < 30
     assert "averaged" not in caplog.text
+    assert "average_last: the run stopped before" in caplog.text
 
 
 def test_checkpoints_early_stopping_needs_dev_documents(tiny_config):
