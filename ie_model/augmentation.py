@@ -152,10 +152,14 @@ def _replace_mentions(
     chosen: dict[tuple[str, str], str] = {}
     pieces = _pieces(document)
     for i, piece in enumerate(pieces):
+        if piece.entity is None:
+            continue
+        # "Iran-backed", and names whose abbreviation follows, stay in all of the document.
+        if pieces[i - 1].text.endswith("-") or re.match(r"-|\s?\(", pieces[i + 1].text):
+            chosen[piece.entity.label, piece.text] = piece.text
+    for i, piece in enumerate(pieces):
         if piece.entity is None or piece.entity.label in kept:
             continue
-        if pieces[i - 1].text[-1:] == "-" or pieces[i + 1].text[:1] in ("-", "("):
-            continue  # "Iran-backed", and names whose abbreviation follows
         key = (piece.entity.label, piece.text)
         if key not in chosen:
             same_form = bank.get((piece.entity.label, _form(piece.text)), [piece.text])

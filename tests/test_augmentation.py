@@ -144,6 +144,19 @@ def test_augmentation_keeps_articles_and_hyphens_right():
     assert not any("Forces-backed" in t for t in texts)
 
 
+def test_augmentation_a_name_that_must_stay_stays_in_all_of_the_document():
+    # The later mention was replaced and the first was not; with a blank before the bracket
+    # the first was, too, and had the abbreviation of another.
+    article = marked(
+        "[[ACTOR|Kenya Defence Forces]] (KDF) left. [[ACTOR|Kenya Defence Forces]] won. "
+        "An [[ACTOR|Iran]]-backed militia and [[ACTOR|Iran]] met [[ACTOR|Iraq]]."
+    )
+    config = AugmentConfig(copies=20, replace_mentions=1)
+    found = {tuple(e.text for e in d.entities[:4]) for d in augment([article, *ARTICLES], config, 0)
+             if d.id.startswith("d")}  # fmt: skip
+    assert found == {("Kenya Defence Forces", "Kenya Defence Forces", "Iran", "Iran")}
+
+
 def test_augmentation_abbreviates_at_the_first_mention():
     made = list(augment(ARTICLES[:1], AugmentConfig(copies=10, add_abbreviations=1), 0))
     assert {d.text.split("took")[0] for d in made} == {"The Syrian Democratic Forces (SDF) "}
