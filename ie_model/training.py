@@ -21,7 +21,7 @@ from ie_model.config import Config
 from ie_model.corpus import fingerprint
 from ie_model.dataset import WeightedDocuments
 from ie_model.documents import Document
-from ie_model.errors import RunError
+from ie_model.errors import InputError, RunError
 from ie_model.model_directory import (
     ModelSettings,
     new_directory,
@@ -103,7 +103,11 @@ def train(
     if device == "cuda":
         torch.cuda.empty_cache()  # what teachers held
     run_key = _run_key(ready)
-    checkpoint = last_checkpoint(work, run_key, resume)
+    try:
+        checkpoint = last_checkpoint(work, run_key, resume)
+    except InputError:
+        ready.discard()
+        raise
     args = training_arguments(config.training, work, device, precision, ready.steps)
     transformers.set_seed(config.training.seed)
     model = new_model(ready)

@@ -72,8 +72,10 @@ def test_checkpoints_averaged_weights_are_one_more_candidate_on_dev(tiny_config,
 
 
 def test_checkpoints_resume_refuses_another_config_and_nothing_to_resume(tiny_config, killed):
+    split = with_dev(tiny_config(), dev=[], dev_fraction=0.2)
     with pytest.raises(InputError, match="no checkpoint to resume from"):
-        train(tiny_config(), resume=True)
+        train(split, resume=True)
+    assert not work_dir(split).exists()  # its windows stayed behind
     killed(tiny_config(epochs=3, batch_windows=2, checkpoint_every=2), 3)
     with pytest.raises(InputError, match="another config, other data"):
         train(tiny_config(epochs=4, batch_windows=2, checkpoint_every=2), resume=True)
