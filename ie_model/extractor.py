@@ -20,7 +20,12 @@ from ie_model.encoding import EncodedText, Encoder
 from ie_model.engines import Engine, load_engine
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
-from ie_model.model_directory import ModelSettings, read_settings, weights_fingerprint
+from ie_model.model_directory import (
+    ModelSettings,
+    read_settings,
+    tokenizer_file,
+    weights_fingerprint,
+)
 from ie_model.pipeline import Job, Pipeline
 from ie_model.plan import load_plan
 from ie_model.thresholds import apply_calibration, check_min_score
@@ -314,12 +319,7 @@ def _read_tokenizer(folder: Path, tags: int) -> tuple[Tokenizer, int]:
     """
     from tokenizers import Tokenizer
 
-    file = folder / "tokenizer.json"
-    if not file.is_file():
-        raise InputError(
-            f"{folder}: no tokenizer.json in it; save a fast tokenizer there "
-            "(AutoTokenizer.from_pretrained(...).save_pretrained(...))"
-        )
+    file = tokenizer_file(folder)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -23,6 +23,7 @@ from ie_model.labels import LabelSet
 
 SETTINGS_FILE = "ie_model.json"
 WEIGHTS_FILE = "model.safetensors"
+TOKENIZER_FILE = "tokenizer.json"
 FORMAT_VERSION = 1
 
 
@@ -81,6 +82,21 @@ def read_settings(model_dir: str | os.PathLike[str]) -> ModelSettings:
     if not (folder / WEIGHTS_FILE).is_file() and not list(folder.glob("model-*.safetensors")):
         raise InputError(f"{folder}: no {WEIGHTS_FILE} in it; the model directory is incomplete")
     return settings
+
+
+def tokenizer_file(model_dir: str | os.PathLike[str]) -> Path:
+    """The fast tokenizer of a model directory.
+
+    Raises:
+        InputError: there is none.
+    """
+    file = Path(model_dir) / TOKENIZER_FILE
+    if not file.is_file():
+        raise InputError(
+            f"{model_dir}: no {TOKENIZER_FILE} in it; save a fast tokenizer there "
+            "(AutoTokenizer.from_pretrained(...).save_pretrained(...))"
+        )
+    return file
 
 
 def write_settings(model_dir: str | os.PathLike[str], settings: ModelSettings) -> None:

@@ -25,7 +25,7 @@ from ie_model.encoding import EncodedText
 from ie_model.errors import InputError
 from ie_model.extractor import Extractor
 from ie_model.labels import LabelSet
-from ie_model.model_directory import read_settings, weights_fingerprint
+from ie_model.model_directory import read_settings, tokenizer_file, weights_fingerprint
 from ie_model.projection import Answers, mean_on_units, require_same_labels
 from ie_model.units import RULES
 
@@ -49,7 +49,7 @@ class _Teacher:
             settings.window, settings.overlap, settings.split_lines, settings.whole_words,
             settings.tags, RULES,
         ]  # fmt: skip
-        tokenizer = hashlib.sha256((model_dir / "tokenizer.json").read_bytes()).hexdigest()
+        tokenizer = hashlib.sha256(tokenizer_file(model_dir).read_bytes()).hexdigest()
         told = json.dumps([weights_fingerprint(model_dir), tokenizer, self._precision, *encoding])
         self.key = hashlib.sha256(told.encode()).hexdigest()
         self._folder = cache_dir / "teachers" / self.key[:32]

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -94,6 +95,14 @@ def test_distillation_teachers_are_asked_once(tiny_config, tiny_model, texts, mo
     assert again.windows.fingerprint == first.windows.fingerprint
     for a, b in zip(again.windows.table, first.windows.table, strict=True):
         assert np.array_equal(a["soft"], b["soft"])
+
+
+def test_distillation_teacher_without_a_tokenizer_is_refused(tiny_config, tiny_model, tmp_path):
+    folder = tmp_path / "teacher"
+    shutil.copytree(tiny_model, folder)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(InputError, match=r"teacher: no tokenizer\.json in it"):
+        prepare(distillation_config(student(tiny_config), [folder]))
 
 
 def test_distillation_warns_of_text_that_the_result_is_measured_on(

@@ -171,6 +171,7 @@ def test_extractor_damaged_settings_are_named(tmp_path, tiny_model):
         ("config.json", None, r"config\.json: cannot be read"),
         ("config.json", '{"id2label": {"0": "O"}}', "names 11 tags, config.json 1"),
         ("tokenizer.json", "{", r"tokenizer\.json: damaged"),
+        ("tokenizer.json", None, r"no tokenizer\.json in it; save a fast tokenizer there"),
         ("model.safetensors", "short", "holds no model that can be loaded"),
     ],
 )
