@@ -42,9 +42,11 @@ def other_date(text: str, rng: random.Random) -> str:
     """A date or duration with another day, month, weekday, year or number.
 
     Dates all in figures (``2018-12-03``), clock times with minutes, and figures whose ending
-    would no longer fit (``3rd``, ``1990s``) are left alone.
+    would no longer fit (``3rd``, ``1990s``) are left alone; a rising range keeps rising.
     """
-    text = _DATE_NUMBER.sub(lambda m: _other_date_number(m[0], rng), text)
+    found = _DATE_NUMBER.findall(text)
+    made = iter(_rising(found, [_other_date_number(figure, rng) for figure in found]))
+    text = _DATE_NUMBER.sub(lambda _: next(made), text)
     return _other_words(text, (*_DATE_WORDS, *_NUMBER_WORDS[:2]), rng)
 
 
@@ -61,15 +63,15 @@ def _other_numbers(text: str, rng: random.Random) -> str:
         return re.sub("[1-9]", lambda _: str(rng.randint(least, 9)), match[0])
 
     found = _NUMBER.findall(text)
-    made = [other(m) for m in _NUMBER.finditer(text)]
-    if (
-        len(found) == 2
-        and _value(found[0]) < _value(found[1])
-        and _value(made[0]) > _value(made[1])
-    ):
-        made.reverse()
-    rest = iter(made)
-    return _NUMBER.sub(lambda _: next(rest), text)
+    made = iter(_rising(found, [other(m) for m in _NUMBER.finditer(text)]))
+    return _NUMBER.sub(lambda _: next(made), text)
+
+
+def _rising(found: list[str], made: list[str]) -> list[str]:
+    """What was made of the two ends of a rising range, in rising order too."""
+    if len(found) != 2 or not _value(found[0]) < _value(found[1]):
+        return made
+    return sorted(made, key=_value)
 
 
 def _value(figure: str) -> float:

@@ -251,9 +251,12 @@ def test_resampling_quantities_keep_their_form(text, form):
     assert len(made) > 1 or form == text
 
 
-def test_resampling_ranges_keep_rising():
+@pytest.mark.parametrize(
+    ("other", "text"), [(other_quantity, "20 to 30 men"), (other_date, "13 to 15 December")]
+)
+def test_resampling_ranges_keep_rising(other, text):
     for n in range(200):
-        low, high = re.findall("[0-9]+", other_quantity("20 to 30 men", random.Random(n)))
+        low, high = re.findall("[0-9]+", other(text, random.Random(n)))
         assert int(low) <= int(high)
 
 
