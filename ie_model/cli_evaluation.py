@@ -33,7 +33,9 @@ def crossval(
             min=2, help="Folds [default: leave one article out up to 10 articles, else 5]."
         ),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="How many seeds, or which: 5, or 3,7,11.")] = "1",
+    seeds: Annotated[
+        str, typer.Option(help="How many seeds, or which: 5, or 3,7,11, or '7,' alone.")
+    ] = "1",
     fractions: Annotated[
         str,
         typer.Option(help="Percents of the training data for the learning curve: 25,50,75."),
