@@ -32,6 +32,7 @@ from ie_model.config import Config
 from ie_model.corpus import load_gold, source_files
 from ie_model.cpus import available_cpus
 from ie_model.documents import Document
+from ie_model.model_directory import weights_fingerprint
 from ie_model.preflight import trained_backbone
 from ie_model.scoring.placement import place
 from ie_model.scoring.worker import pin
@@ -46,10 +47,10 @@ def key(config: Config, gold: Path) -> str:
     files = []
     for source in (*config.data.train, *config.data.dev, *config.distillation.unlabelled):
         files += source_files(source.path, source.format, source.options.get("text_dir"))
-    for model in (*config.distillation.teachers, trained_backbone(config)):
-        files += sorted(model.glob("*.safetensors")) if model else []
     for file in (*files, *source_files(gold)):
         digest.update(file.read_bytes())
+    for model in (*config.distillation.teachers, trained_backbone(config)):
+        digest.update(weights_fingerprint(model).encode() if model else b"")
     return digest.hexdigest()
 
 
