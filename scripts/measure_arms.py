@@ -40,6 +40,9 @@ from ie_model.scoring.worker import pin
 Run = tuple[Config, str, list[Document], Path, bool]
 """What :func:`measure` is called with."""
 
+Counts = np.ndarray[Any, Any]
+"""Of every seed and document, as :mod:`ie_model.bootstrap` resamples them."""
+
 
 def key(config: Config, gold: Path) -> str:
     """What an answer depends on: the settings, all that is learned from, the gold documents."""
@@ -92,6 +95,19 @@ def take_place(places: Any) -> None:
     pin(places.get())
 
 
+def difference(first: Counts, other: Counts, labels: list[str]) -> dict[str, Any]:
+    """Points of F1 that an arm gains over the first one, with their paired interval."""
+    pair = paired_differences(first, other, labels)["micro"]
+    interval = [100 * x for x in pair["interval"]]
+    return {"difference": 100 * pair["difference"], "difference_interval": interval}
+
+
+def difference_in_words(row: dict[str, Any]) -> str:
+    """The end of an arm's line: what :func:`difference` found."""
+    low, high = row["difference_interval"]
+    return f"  difference {row['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("gold", type=Path)
@@ -122,7 +138,7 @@ def main() -> None:
             runs[name, seed] = (config, told, gold, folder, options.keep_models)
     if options.workers > 1:
         measure_side_by_side(list(runs.values()), options.workers)
-    first: np.ndarray[Any, Any] | None = None
+    first: Counts | None = None
     report = {}
     for name in options.arms:
         counts, seconds, labels = [], [], []
@@ -152,11 +168,8 @@ def main() -> None:
         if first is None:
             first = stacked
         else:
-            pair = paired_differences(first, stacked, labels)["micro"]
-            row["difference"] = 100 * pair["difference"]
-            row["difference_interval"] = [100 * x for x in pair["interval"]]
-            low, high = row["difference_interval"]
-            line += f"  difference {row['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
+            row |= difference(first, stacked, labels)
+            line += difference_in_words(row)
         print(line, flush=True)
         print(" " * 17 + "  ".join(f"{k} {v:.1f}" for k, v in by_label.items()), flush=True)
         report[name] = row

@@ -23,12 +23,12 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from measure_arms import configured
+from measure_arms import Counts, configured, difference, difference_in_words
 from numpy.typing import NDArray
 from torch import nn
 
 from ie_model import Extractor, load_config, read_documents, train, write_documents
-from ie_model.bootstrap import paired_differences, seed_spread, unit_counts
+from ie_model.bootstrap import seed_spread, unit_counts
 from ie_model.corpus import load_gold
 from ie_model.decoding import best_path
 from ie_model.documents import Document
@@ -167,7 +167,7 @@ def main() -> None:
 
     gold = load_gold(options.gold)
     labels = load_config("configs/default.yaml").labels
-    first: NDArray[Any] | None = None
+    first: Counts | None = None
     for name, reading in (
         ("path", best_path), ("lenient", lenient), ("strict", strict), ("crf", None),
     ):  # fmt: skip
@@ -188,9 +188,7 @@ def main() -> None:
         if first is None:
             first = stacked
         else:
-            pair = paired_differences(first, stacked, labels)["micro"]
-            low, high = (100 * x for x in pair["interval"])
-            line += f"  difference {100 * pair['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
+            line += difference_in_words(difference(first, stacked, labels))
         print(line, flush=True)
 
 
