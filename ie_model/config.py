@@ -21,7 +21,8 @@ SOURCES = (("data", "train"), ("data", "dev"), ("data", "test"), ("distillation"
 class _Section(BaseModel):
     # Attribute docstrings become field descriptions, which docs/training.md must repeat.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True,
+        protected_namespaces=(),
     )
 
 
@@ -145,8 +146,8 @@ class EncodingConfig(_Section):
 class TrainingConfig(_Section):
     """How the weights are found."""
 
-    epochs: int = Field(10, ge=1)
-    """Passes over the training windows."""
+    epochs: float = Field(10.0, gt=0)
+    """Passes over the training windows; the last one may be a part, as in 1.5."""
     max_steps: int | None = Field(None, ge=1)
     """Stops after this many updates, whatever the epochs say."""
     learning_rate: float = Field(1e-4, gt=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import platform
 import shutil
@@ -212,10 +213,11 @@ def _planned(
             world=world_size(),
         )  # fmt: skip
 
-    batches = planned(training.epochs)
+    epochs = math.ceil(training.epochs)
+    batches = planned(epochs)
     updates = batches.updates(training.gradient_accumulation)
-    steps = training.max_steps or updates * training.epochs
-    if steps > updates * training.epochs:
+    steps = training.max_steps or math.ceil(updates * training.epochs)
+    if steps > updates * epochs:
         batches = planned(-(-steps // updates))
     return batches, steps
 

@@ -161,6 +161,7 @@ def test_checkpoints_of_other_versions_or_processes_or_dev_documents_are_refused
     "settings",
     [
         {"max_steps": 6},  # in the middle of an epoch
+        {"epochs": 1.5},
         {"max_steps": 6, "average_last": 0.5, "evaluate_every": 2},
         {"early_stopping": 1, "evaluate_every": 2, "learning_rate": 1e-6},
         {"early_stopping": 1, "evaluate_every": 2, "learning_rate": 1e-6, "average_last": 1.0},
@@ -175,7 +176,7 @@ def test_checkpoints_a_run_that_could_not_be_saved_is_resumed_at_its_end(
     def full(*args):
         raise RunError("the disk is full")
 
-    config = tiny_config(epochs=10, batch_windows=2, checkpoint_every=2, **settings)
+    config = tiny_config(**{"epochs": 10, "batch_windows": 2, "checkpoint_every": 2} | settings)
     config = with_dev(config) if "evaluate_every" in settings else config
     undisturbed = train(config)
     expected = weights(undisturbed.model_dir)

@@ -45,6 +45,13 @@ def test_training_same_seed_same_weights_and_another_seed_others(tiny_config):
     assert not same(first, other)
 
 
+def test_training_half_an_epoch_is_half_of_its_updates(tiny_config):
+    half = train(tiny_config(epochs=1.5, batch_windows=2))
+    cut = train(tiny_config(epochs=2, batch_windows=2, max_steps=half.steps))
+    assert half.steps == cut.steps == 6  # four batches of two windows are an epoch
+    assert same(weights(half.model_dir), weights(cut.model_dir))
+
+
 def test_training_model_directory_is_an_ordinary_one(tiny_model):
     from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
