@@ -1,12 +1,12 @@
 """What the order of tags is worth: plain readings, the constrained path, a linear-chain CRF.
 
-    python scripts/measure_arms.py gold.jsonl --arms default --seeds 5 --keep-models
+    python scripts/measure_arms.py gold.jsonl --arms plain --seeds 5 --keep-models
     python scripts/measure_sequences.py gold.jsonl --seeds 5
 
 Reads the models that the first command kept in three ways: every unit's best tag, where an
 inside tag after another label either opens a span of its own (`lenient`, as seqeval reads
 tags) or counts as outside (`strict`), and the best well-formed path, as this package does
-(`path`). Then trains the default with the loss of a linear-chain CRF over the units (Lafferty,
+(`path`). Then trains the same with the loss of a linear-chain CRF over the units (Lafferty,
 McCallum and Pereira 2001), whose transitions between tags are learned beside the model, and
 reads it with the best path under them (`crf`). Prints each arm's F1 with every span, its range
 over the seeds, and its paired difference from `path`. A CRF's answers are kept under --out.
@@ -36,6 +36,8 @@ from ie_model.encoding import IGNORED
 from ie_model.labels import LabelSet
 from ie_model.loss import SpanLoss
 from ie_model.trainer import parameter_groups
+
+RECIPE = "scripts/plain.yaml"
 
 Reading = Callable[[NDArray[Any], NDArray[np.bool_], LabelSet], NDArray[np.int64]]
 
@@ -129,11 +131,11 @@ class Chain(nn.Module):
 
 
 def train_chain(seed: int, gold: list[Document], folder: Path) -> None:
-    """Train the default config with a chain's loss; leave its answers in a folder."""
+    """Train the plain recipe with a chain's loss; leave its answers in a folder."""
     file = folder / "predicted.jsonl"
     if file.is_file():
         return
-    config = configured({"config": "configs/default.yaml"}, seed, folder)
+    config = configured({"config": RECIPE}, seed, folder)
     chain = Chain(LabelSet.declare(config.labels, config.scheme))
 
     class ChainLoss(SpanLoss):
@@ -166,7 +168,7 @@ def main() -> None:
     options = parser.parse_args()
 
     gold = load_gold(options.gold)
-    labels = load_config("configs/default.yaml").labels
+    labels = load_config(RECIPE).labels
     first: Counts | None = None
     for name, reading in (
         ("path", best_path), ("lenient", lenient), ("strict", strict), ("crf", None),
@@ -178,7 +180,7 @@ def main() -> None:
                 train_chain(seed, gold, folder)
                 predicted = list(read_documents(folder / "predicted.jsonl", "jsonl"))
             else:
-                model = options.out / "default" / str(seed) / "model"
+                model = options.out / "plain" / str(seed) / "model"
                 predicted = read_with(reading, model, gold)
             counts.append(unit_counts(gold, predicted, labels)[0])
         stacked = np.stack(counts)
