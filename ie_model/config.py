@@ -21,7 +21,10 @@ SOURCES = (("data", "train"), ("data", "dev"), ("data", "test"), ("distillation"
 class _Section(BaseModel):
     # Attribute docstrings become field descriptions, which docs/training.md must repeat.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
         protected_namespaces=(),
     )
 

@@ -41,7 +41,7 @@ def test_config_unknown_key_in_a_list_of_sources(tmp_path):
     ("text", "message"),
     [
         (BASE + "training: {epochs: ten}", "training.epochs"),
-        (BASE + "training: {epochs: 0}", "greater than or equal to 1"),
+        (BASE + "training: {epochs: 0}", "greater than 0"),
         (BASE + "labels: [A, A]", "declared twice"),
         ("training: {epochs: 1}", "data: required and not given"),
         ("- a\n- b", "must be a YAML mapping"),
