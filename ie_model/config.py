@@ -276,13 +276,14 @@ def tell(found: Sequence[tuple[str, str, str]], most: int = 5) -> str:
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, str]:
-    """Nested config values as ``{"training.epochs": "3"}``."""
+    """Nested config values as ``{"training.epochs": "3"}``; 3 and 3.0 are the same."""
     if isinstance(values, Mapping) and values:
         items = [(str(k), v) for k, v in values.items()]
     elif isinstance(values, list | tuple) and values:
         items = [(str(i), v) for i, v in enumerate(values)]
     else:
-        return {prefix: str(values)}
+        whole = isinstance(values, float) and values.is_integer()
+        return {prefix: str(int(values) if whole else values)}
     flat: dict[str, str] = {}
     for key, value in items:
         flat.update(_flat(value, f"{prefix}.{key}" if prefix else key))

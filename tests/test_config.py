@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from ie_model.config import differences
 from ie_model.config_files import load_config
 from ie_model.errors import InputError
 
@@ -14,6 +15,14 @@ def write(folder, name, text):
 
 
 BASE = "data: {train: [{path: gold.jsonl}]}\n"
+
+
+def test_config_differences_take_a_whole_number_for_itself():
+    # An older model's config says 3 where a field is a float now.
+    before, now = ({"training": {"epochs": n, "warmup": 0.1}} for n in (3, 3.0))
+    assert differences(before, now) == []
+    now["training"]["epochs"] = 1.5
+    assert differences(before, now) == [("training.epochs", "3", "1.5")]
 
 
 def test_config_scientific_notation_without_a_dot_is_a_number(tmp_path):
