@@ -51,6 +51,10 @@ def test_config_unknown_key_in_a_list_of_sources(tmp_path):
     [
         (BASE + "training: {epochs: ten}", "training.epochs"),
         (BASE + "training: {epochs: 0}", "greater than 0"),
+        (
+            BASE + "training: {learning_rate: .inf}",
+            "training.learning_rate: input should be a finite",
+        ),
         (BASE + "labels: [A, A]", "declared twice"),
         ("training: {epochs: 1}", "data: required and not given"),
         ("- a\n- b", "must be a YAML mapping"),
