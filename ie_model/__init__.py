@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Config": "config",
+    "Config": "config.schema",
     "Document": "documents",
     "Entity": "documents",
-    "Extractor": "extractor",
+    "Extractor": "inference.extractor",
     "IEModelError": "errors",
     "InputError": "errors",
     "LabelSet": "labels",
     "RunError": "errors",
-    "TrainResult": "training",
-    "distill": "distillation",
-    "evaluate": "evaluation",
-    "load_config": "config_files",
-    "read_documents": "corpus",
-    "score_documents": "metrics",
-    "train": "training",
-    "write_documents": "corpus",
+    "TrainResult": "training.run",
+    "distill": "training.distillation",
+    "evaluate": "inference.gold",
+    "load_config": "config.loading",
+    "read_documents": "corpus.reading",
+    "score_documents": "metrics.spans",
+    "train": "training.run",
+    "write_documents": "corpus.reading",
 }
 
 __all__ = [
@@ -50,17 +50,17 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from ie_model.config import Config
-    from ie_model.config_files import load_config
-    from ie_model.corpus import read_documents, write_documents
-    from ie_model.distillation import distill
+    from ie_model.config.loading import load_config
+    from ie_model.config.schema import Config
+    from ie_model.corpus.reading import read_documents, write_documents
     from ie_model.documents import Document, Entity
     from ie_model.errors import IEModelError, InputError, RunError
-    from ie_model.evaluation import evaluate
-    from ie_model.extractor import Extractor
+    from ie_model.inference.extractor import Extractor
+    from ie_model.inference.gold import evaluate
     from ie_model.labels import LabelSet
-    from ie_model.metrics import score_documents
-    from ie_model.training import TrainResult, train
+    from ie_model.metrics.spans import score_documents
+    from ie_model.training.distillation import distill
+    from ie_model.training.run import TrainResult, train
 
 
 def __getattr__(name: str) -> Any:

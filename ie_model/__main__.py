@@ -1,6 +1,6 @@
 """`python -m ie_model` is `ie-model`."""
 
-from ie_model.cli import main
+from ie_model.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -14,12 +14,12 @@ import logging
 from pathlib import Path
 
 from ie_model import Extractor, read_documents
-from ie_model.bench import bench, best_plan, sample_texts
-from ie_model.bench_report import format_table, write_plot
-from ie_model.engines import artifacts, installed
 from ie_model.errors import RunError
-from ie_model.export import export
-from ie_model.plan import save_plan
+from ie_model.export.benchmark.measuring import bench, best_plan, sample_texts
+from ie_model.export.benchmark.report import format_table, write_plot
+from ie_model.export.exporting import export
+from ie_model.inference.engines import artifacts, installed
+from ie_model.models.plan import save_plan
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ def write_corpus(path: Path, documents: int, bad_every: int = 0) -> Path:
 
 def pipe_alone(model: str, documents: int, threads: int | None, queue: Any) -> None:
     """``Extractor.pipe`` over the same texts, nothing read and nothing written."""
-    from ie_model.extractor import Extractor
+    from ie_model.inference.extractor import Extractor
 
     extractor = Extractor.from_pretrained(model, threads=threads)
     rng = random.Random(documents)
@@ -131,7 +131,7 @@ class Bench:
 
     def workers(self) -> dict[str, Any]:
         """How to share out the CPUs: the measurement behind the default."""
-        from ie_model.cpus import available_cpus
+        from ie_model.models.hardware import available_cpus
 
         cpus = available_cpus()
         counts = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= cpus]

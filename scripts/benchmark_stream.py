@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ie_model import Extractor
-from ie_model.bench import sample_texts
+from ie_model.export.benchmark.measuring import sample_texts
 
 EARLY = 2_000
 SHORT, LONG = 1_000, 100_000

@@ -24,9 +24,9 @@ from typing import Any
 import torch
 
 from ie_model import evaluate, train
-from ie_model.backbones import resolve
-from ie_model.config_files import parse_config
-from ie_model.cpus import available_cpus
+from ie_model.config.loading import parse_config
+from ie_model.models.backbones import resolve
+from ie_model.models.hardware import available_cpus
 
 LABELS = ["corporation", "creative-work", "group", "location", "person", "product"]
 EPOCHS, BATCH, RATE = 3, 8, 5e-5

@@ -27,21 +27,21 @@ import numpy as np
 import yaml
 
 from ie_model import Extractor, load_config, read_documents, train, write_documents
-from ie_model.bootstrap import intervals, paired_differences, seed_spread, unit_counts
-from ie_model.config import Config
-from ie_model.corpus import load_gold, source_files
-from ie_model.cpus import available_cpus
+from ie_model.config.schema import Config
+from ie_model.corpus.reading import load_gold, source_files
 from ie_model.documents import Document
-from ie_model.model_directory import weights_fingerprint
-from ie_model.preflight import trained_backbone
+from ie_model.metrics.bootstrap import intervals, paired_differences, seed_spread, unit_counts
+from ie_model.models.directory import weights_fingerprint
+from ie_model.models.hardware import available_cpus
 from ie_model.scoring.placement import place
 from ie_model.scoring.worker import pin
+from ie_model.training.refusals import trained_backbone
 
 Run = tuple[Config, str, list[Document], Path, bool]
 """What :func:`measure` is called with."""
 
 Counts = np.ndarray[Any, Any]
-"""Of every seed and document, as :mod:`ie_model.bootstrap` resamples them."""
+"""Of every seed and document, as :mod:`ie_model.metrics.bootstrap` resamples them."""
 
 
 def key(config: Config, gold: Path) -> str:

@@ -28,14 +28,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ie_model import Extractor, load_config, read_documents, train, write_documents
-from ie_model.bootstrap import seed_spread, unit_counts
-from ie_model.corpus import load_gold
-from ie_model.decoding import best_path
+from ie_model.corpus.reading import load_gold
 from ie_model.documents import Document
-from ie_model.encoding import IGNORED
+from ie_model.encoding.windows import IGNORED
+from ie_model.inference.decoding import best_path
 from ie_model.labels import LabelSet
-from ie_model.loss import SpanLoss
-from ie_model.trainer import parameter_groups
+from ie_model.metrics.bootstrap import seed_spread, unit_counts
+from ie_model.training.loss import SpanLoss
+from ie_model.training.trainer import parameter_groups
 
 RECIPE = "scripts/plain.yaml"
 
@@ -147,8 +147,8 @@ def train_chain(seed: int, gold: list[Document], folder: Path) -> None:
         return [*parameter_groups(*args), own]
 
     with (
-        patch("ie_model.trainer.SpanLoss", ChainLoss),
-        patch("ie_model.trainer.parameter_groups", groups),
+        patch("ie_model.training.trainer.SpanLoss", ChainLoss),
+        patch("ie_model.training.trainer.parameter_groups", groups),
     ):
         model = train(config).model_dir
     write_documents(read_with(chain.reading(), model, gold), file, "jsonl")
@@ -156,7 +156,7 @@ def train_chain(seed: int, gold: list[Document], folder: Path) -> None:
 
 def read_with(reading: Reading, model: Path, gold: list[Document]) -> list[Document]:
     """A model's documents, every span kept, its logits read in another way."""
-    with patch("ie_model.decoding.best_path", reading):
+    with patch("ie_model.inference.decoding.best_path", reading):
         return Extractor.from_pretrained(model, "torch", min_score=0).predict(gold)
 
 

@@ -128,7 +128,7 @@ SENTENCES = [
 @pytest.fixture
 def tiny_config(tmp_path, tiny_backbone):
     """A configuration that trains the tiny encoder on eight sentences in a second."""
-    from ie_model.config_files import parse_config
+    from ie_model.config.loading import parse_config
 
     data = tmp_path / "sentences.txt"
     data.write_text("\n".join(SENTENCES) + "\n", encoding="utf-8")
@@ -154,8 +154,8 @@ def tiny_config(tmp_path, tiny_backbone):
 @pytest.fixture
 def killed(monkeypatch):
     """Trains until the update of a number begins, then is interrupted."""
-    from ie_model.trainer import SpanTrainer
-    from ie_model.training import train
+    from ie_model.training.run import train
+    from ie_model.training.trainer import SpanTrainer
 
     original = SpanTrainer.training_step
 
@@ -175,8 +175,8 @@ def killed(monkeypatch):
 
 def overfit(folder: Path, backbone: Path) -> Path:
     """A model directory whose tiny model has learned the eight sentences."""
-    from ie_model.config_files import parse_config
-    from ie_model.training import train
+    from ie_model.config.loading import parse_config
+    from ie_model.training.run import train
 
     data = folder / "sentences.txt"
     data.write_text("\n".join(SENTENCES) + "\n", encoding="utf-8")

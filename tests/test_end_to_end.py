@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ie_model import Extractor, evaluate, load_config, read_documents, train
-from ie_model.backbones import folder_of
+from ie_model.models.backbones import folder_of
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ie_model.batching import first_occurrences
+from ie_model.inference.batching import first_occurrences
 from ie_model.scoring.local import model_or_factory
 from ie_model.scoring.options import ReadOptions
 from ie_model.scoring.parts import entity_struct, entity_type

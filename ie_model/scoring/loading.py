@@ -44,10 +44,10 @@ class ModelLoader:
         Raises:
             InputError: not a model directory, or ``min_score`` outside 0 to 1.
         """
-        from ie_model.engines import choose_engine
-        from ie_model.model_directory import read_settings
-        from ie_model.plan import load_plan
-        from ie_model.thresholds import check_min_score
+        from ie_model.inference.engines import choose_engine
+        from ie_model.inference.thresholds import check_min_score
+        from ie_model.models.directory import read_settings
+        from ie_model.models.plan import load_plan
 
         folder = Path(model_dir).absolute()
         check_min_score(min_score, read_settings(folder).labels)
@@ -62,7 +62,7 @@ class ModelLoader:
 
     def __call__(self, threads: int | None, device: str) -> Pipe:
         """The extractor, on ``device`` with ``threads`` compute threads."""
-        from ie_model.extractor import Extractor
+        from ie_model.inference.extractor import Extractor
 
         return Extractor.from_pretrained(
             self.model_dir, self.engine, precision=self.precision, threads=threads,
@@ -76,8 +76,8 @@ class ModelLoader:
         Where the model lies is no part of it; which precision ``auto`` stood for is noted
         when the first worker has loaded it.
         """
-        from ie_model.engines import artifacts
-        from ie_model.model_directory import weights_fingerprint
+        from ie_model.inference.engines import artifacts
+        from ie_model.models.directory import weights_fingerprint
 
         folder = Path(self.model_dir)
         found: dict[str, Any] = {"weights": weights_fingerprint(folder)}

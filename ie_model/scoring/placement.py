@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ie_model.cpus import available_cpus
 from ie_model.errors import InputError
+from ie_model.models.hardware import available_cpus
 from ie_model.scoring.options import CutOptions
 from ie_model.scoring.worker import Placement
 
@@ -90,7 +90,7 @@ def default_cut(device: str, input_bytes: int) -> CutOptions:
 
 
 def _gpus(device: str) -> list[str]:
-    from ie_model.engines import has_nvidia_driver
+    from ie_model.inference.engines import has_nvidia_driver
 
     if device.startswith("cuda:"):
         return [device]

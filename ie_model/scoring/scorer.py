@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ie_model.batching import first_occurrences
 from ie_model.documents import Document
 from ie_model.errors import RunError
+from ie_model.inference.batching import first_occurrences
 from ie_model.scoring.files import digest, write_whole
 from ie_model.scoring.options import ReadOptions, WriteOptions
 from ie_model.scoring.parts import Scored, encode_part

@@ -1,0 +1,383 @@
+"""``ie-model annotations``: check, describe, convert, compare and show annotated documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+app = typer.Typer(
+    help="Annotated documents in every tool's format: check, describe, convert, compare, show.",
+    no_args_is_help=True,
+)
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="Format read: jsonl, brat, conll, markup, doccano, labelstudio, prodigy, docbin, "
+        "webanno, datasets or text; by content if not given.",
+    ),
+]
+TextDir = Annotated[Path | None, typer.Option(help="Where the .txt files of brat annotations are.")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", help="Option of the format read, as NAME=VALUE (tag_column=3)."),
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write here, not to standard output.")
+]
+Every = Annotated[bool, typer.Option("--all", help="Print every finding, not the first ten.")]
+Flatten = Annotated[
+    str | None,
+    typer.Option(help="Keep one of overlapping entities: the longest, first or by confidence."),
+]
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="A file, a folder, or a quoted glob.")],
+    labels: Annotated[
+        str | None, typer.Option(help="Declared labels, by comma; any if not given.")
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Also find spans that cut its tokens (minilm, a folder).")
+    ] = None,
+    format: Annotated[str, typer.Option(help="table, json or html.")] = "table",
+    output: Output = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(help="Write the mended documents here; what is left is then reported."),
+    ] = None,
+    flatten: Flatten = None,
+    to: Annotated[
+        str | None, typer.Option(help="Format of --fix; by its ending if not given.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    every: Every = False,
+    from_: From = None,
+    text_dir: TextDir = None,
+    option: Options = None,
+) -> None:
+    """Find what is wrong with annotations; the exit code is 1 when there are errors.
+
+    Example: ie-model annotations check gold.jsonl --labels ACTOR,DATE --format html -o check.html
+    """
+    from ie_model.annotation.checks import backbone_units, check_documents
+    from ie_model.annotation.tables import check_page, check_table, conversion_lines
+    from ie_model.corpus.reading import check_output, read_located
+    from ie_model.errors import InputError
+
+    _refuse_other(format, "table", "json", "html")
+    if fix is None and (flatten or to):
+        raise InputError("--flatten and --to say how --fix writes; give --fix NEW as well")
+    check_output(output, [path], from_, text_dir)
+    _refuse_same(output, fix)
+    options = _options(option, text_dir)
+    declared = None
+    if labels is not None:
+        declared = [label.strip() for label in labels.split(",") if label.strip()]
+        if not declared:
+            raise InputError(f"--labels {labels!r}: names no label; give them by comma")
+    units = None if backbone is None else backbone_units(backbone)
+    if fix is not None:
+        from ie_model.annotation.conversion import convert
+        from ie_model.corpus.changes import Changes
+
+        changes = Changes(flatten=_rule(flatten), fix=True)
+        mended = convert(path, fix, from_, to, changes, options)
+        for line in conversion_lines(mended):
+            typer.echo(line, err=True)
+        path, from_, options = fix, mended.format, {}
+    report = check_documents(read_located(path, from_, **options), declared, units)
+    if format == "json":
+        _write(_json(report.to_dict()), output)
+    elif format == "html":
+        _write(check_page(report, f"Check of {path}"), output)
+    else:
+        _print(lambda console: check_table(report, console, every), output)
+    if report.number("error") or (strict and report.number("warning")):
+        raise typer.Exit(1)
+
+
+@app.command()
+def stats(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Corpora; later ones are compared with the first.")
+    ],
+    format: Annotated[str, typer.Option(help="table or json.")] = "table",
+    output: Output = None,
+    from_: From = None,
+    text_dir: TextDir = None,
+    option: Options = None,
+) -> None:
+    """Count labels, lengths, surfaces and repetition, and what corpora share.
+
+    Example: ie-model annotations stats train.jsonl dev.jsonl
+    """
+    from ie_model.annotation.statistics import corpus_stats
+    from ie_model.annotation.tables import stats_table
+    from ie_model.corpus.reading import check_output, read_documents
+
+    _refuse_other(format, "table", "json")
+    check_output(output, paths, from_, text_dir)
+    options = _options(option, text_dir)
+    result = corpus_stats(
+        {
+            name: list(read_documents(path, from_, **options))
+            for name, path in zip(_names(paths), paths, strict=True)
+        }
+    )
+    if format == "json":
+        _write(_json(result), output)
+    else:
+        _print(lambda console: stats_table(result, console), output)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="A file, a folder, or a quoted glob.")],
+    target: Annotated[Path, typer.Argument(help="A file, or a new folder for brat and others.")],
+    from_: From = None,
+    to: Annotated[
+        str | None, typer.Option(help="Format written; by the ending of the target if not given.")
+    ] = None,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", help="Rename a label, OLD=NEW; repeatable.")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Leave out a label; repeatable.")] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Leave out all labels but this; repeatable.")
+    ] = None,
+    min_confidence: Annotated[
+        float, typer.Option(help="Leave out entities whose score or confidence is lower.")
+    ] = 0.0,
+    flatten: Flatten = None,
+    fix: Annotated[bool, typer.Option("--fix", help="First mend what needs no judgement.")] = False,
+    text_dir: TextDir = None,
+    option: Options = None,
+    write_option: Annotated[
+        list[str] | None,
+        typer.Option(help="Option of the format written, as NAME=VALUE (comments=true)."),
+    ] = None,
+) -> None:
+    """Turn one annotation format into another, streaming, and say what was lost.
+
+    Example: ie-model annotations convert export.json gold.jsonl --map Organisation=ACTOR
+    """
+    from ie_model.annotation import conversion as converting
+    from ie_model.annotation.tables import conversion_lines
+    from ie_model.corpus.changes import Changes, parse_mapping
+
+    changes = Changes(
+        parse_mapping(map_ or [], drop or [], keep or []),
+        frozenset(keep or []),
+        min_confidence,
+        _rule(flatten),
+        fix,
+    )
+    result = converting.convert(
+        source, target, from_, to, changes, _options(option, text_dir), _options(write_option)
+    )
+    for line in conversion_lines(result):
+        typer.echo(line, err=True)
+
+
+@app.command()
+def split(
+    source: Annotated[Path, typer.Argument(help="A file, a folder, or a quoted glob.")],
+    train: Annotated[Path, typer.Argument(help="Where the larger part goes.")],
+    test: Annotated[Path, typer.Argument(help="Where the smaller part goes.")],
+    fraction: Annotated[float, typer.Option(help="Share of the documents held out.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
+    from_: From = None,
+    to: Annotated[
+        str | None, typer.Option(help="Format written; by the ending of the targets if not given.")
+    ] = None,
+    text_dir: TextDir = None,
+    option: Options = None,
+) -> None:
+    """Split a corpus by document at random; near-duplicates stay together.
+
+    Example: ie-model annotations split all.jsonl train.jsonl test.jsonl --fraction 0.2 --seed 1
+    """
+    from ie_model.corpus.reading import (
+        check_output,
+        format_for_writing,
+        read_documents,
+        split_documents,
+        write_documents,
+    )
+    from ie_model.display.excerpts import counted
+
+    _refuse_same(train, test)
+    for target in (train, test):
+        check_output(target, [source], from_, text_dir)
+    formats = [to or format_for_writing(target) for target in (train, test)]
+    documents = list(read_documents(source, from_, **_options(option, text_dir)))
+    parts = split_documents(documents, fraction, seed)
+    for part, target, name in zip(parts, (train, test), formats, strict=True):
+        write_documents(part, target, name)
+        typer.echo(f"{counted(len(part), 'document')} written to {target}", err=True)
+
+
+@app.command()
+def agree(
+    paths: Annotated[list[Path], typer.Argument(help="The same documents by two or more people.")],
+    format: Annotated[str, typer.Option(help="table, json or html.")] = "table",
+    output: Output = None,
+    every: Every = False,
+    from_: From = None,
+    text_dir: TextDir = None,
+    option: Options = None,
+) -> None:
+    """Measure agreement between annotators and list where they differ.
+
+    Example: ie-model annotations agree ann.jsonl ben.jsonl --format html -o agreement.html
+    """
+    from ie_model.annotation.agreement import agreement
+    from ie_model.annotation.tables import agreement_page, agreement_table
+    from ie_model.corpus.reading import check_output, read_documents
+
+    _refuse_other(format, "table", "json", "html")
+    check_output(output, paths, from_, text_dir)
+    options = _options(option, text_dir)
+    result = agreement(
+        {
+            name: read_documents(path, from_, **options)
+            for name, path in zip(_names(paths), paths, strict=True)
+        }
+    )
+    if format == "json":
+        _write(_json(result), output)
+    elif format == "html":
+        _write(agreement_page(result, "Agreement between annotators"), output)
+    else:
+        _print(lambda console: agreement_table(result, console, every), output)
+
+
+@app.command()
+def show(
+    path: Annotated[Path, typer.Argument(help="A file, a folder, or a quoted glob.")],
+    id_: Annotated[
+        list[str] | None, typer.Option("--id", help="Only the document of this id; repeatable.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Only entities of this label; repeatable.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many documents; 0 is all.")] = 10,
+    format: Annotated[str, typer.Option(help="text or html.")] = "text",
+    output: Output = None,
+    from_: From = None,
+    text_dir: TextDir = None,
+    option: Options = None,
+) -> None:
+    """Show documents with their entities marked, in the terminal or as a page.
+
+    Example: ie-model annotations show annotations/seeds --text-dir seeds --format html -o s.html
+    """
+    import itertools
+
+    from ie_model.annotation.tables import documents_text
+    from ie_model.corpus.changes import Changes
+    from ie_model.corpus.reading import check_output, read_documents
+    from ie_model.display.highlight import render_page
+    from ie_model.errors import InputError
+
+    _refuse_other(format, "text", "html")
+    check_output(output, [path], from_, text_dir)
+    changes = Changes(keep=frozenset(label or []))
+    documents = (
+        document
+        for document in read_documents(path, from_, **_options(option, text_dir))
+        if not id_ or document.id in id_
+    )
+    found = list(itertools.islice(documents, limit or None))
+    if not found:
+        raise InputError(f"{path}: no document to show" + (" under this id" if id_ else ""))
+    for warning in changes.unused(e.label for document in found for e in document.entities):
+        typer.echo(f"warning: {warning}", err=True)
+    shown = [changes.apply(document) for document in found]
+    if format == "html":
+        _write(render_page(shown, title=path.name or str(path)), output)
+    else:
+        _print(lambda console: documents_text(shown, console), output)
+
+
+def _options(pairs: list[str] | None, text_dir: Path | None = None) -> dict[str, Any]:
+    from ie_model.errors import InputError
+
+    options: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise InputError(f"option {pair!r}: expected NAME=VALUE")
+        if value.lower() in ("true", "false"):
+            options[name] = value.lower() == "true"
+        else:
+            options[name] = int(value) if value.lstrip("-").isdecimal() else value
+    if text_dir is not None:
+        options["text_dir"] = text_dir
+    return options
+
+
+def _rule(name: str | None) -> Any:
+    _refuse_other(name or "longest", "longest", "first", "confidence")
+    return name
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """Short names where they differ, else the paths."""
+    names = [path.stem or str(path) for path in paths]
+    return names if len(set(names)) == len(names) else [str(path) for path in paths]
+
+
+def _refuse_other(value: str, *allowed: str) -> None:
+    from ie_model.errors import InputError
+
+    if value not in allowed:
+        raise InputError(f"{value!r}: use {', '.join(allowed[:-1])} or {allowed[-1]}")
+
+
+def _refuse_same(first: Path | None, second: Path | None) -> None:
+    from ie_model.errors import InputError
+
+    if first and second and first.resolve() == second.resolve():
+        raise InputError(f"{first}: named for two outputs; the second would replace the first")
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _print(draw: Callable[[Console], None], output: Path | None) -> None:
+    from rich.console import Console
+
+    from ie_model.annotation.tables import to_text
+
+    if output is not None:
+        _write(to_text(draw), output)
+        return
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:  # a pipe has no width of its own; tables need room
+        console.width = 120
+    draw(console)
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        typer.echo(text)
+        return
+    from ie_model.corpus.formats.files import write_whole
+
+    with write_whole(output) as file:
+        file.write(text.rstrip("\n") + "\n")
+    typer.echo(f"written to {output}", err=True)

@@ -1,0 +1,131 @@
+"""``ie-model export`` and ``ie-model bench``: faster forms of a model, and how fast they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    engine: Annotated[str, typer.Option(help="openvino or onnx.")] = "openvino",
+    precision: Annotated[str, typer.Option(help="fp32, bf16 (openvino) or int8.")] = "int8",
+    documents: Annotated[
+        Path | None,
+        typer.Option(
+            help="Annotated documents to judge the export by [default: the config's dev documents, "
+            "or a part of its training documents]."
+        ),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            help="Documents to calibrate int8 on [default: the config's training documents]."
+        ),
+    ] = None,
+    agreement: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the fp32 entities that int8 aims at; more is slower."
+        ),
+    ] = 0.99,
+    reduce_range: Annotated[
+        bool,
+        typer.Option("--reduce-range", help="7-bit weights, right on CPUs without VNNI as well."),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Keep an export that fails the quality gate.")
+    ] = False,
+) -> None:
+    """Convert a model for another engine, or to int8, if it still gives the same answers.
+
+    The export is refused when span F1 falls by more than 0.5 points, or when less than 98.5 %
+    of the entities are those of fp32. Its figures go into the model card.
+
+    Example: ie-model export runs/default --engine openvino --precision int8
+    """
+    from ie_model.corpus.reading import load_gold, read_documents
+    from ie_model.export import exporting
+
+    result = exporting.export(
+        model,
+        engine,
+        precision,
+        calibration=None if calibration is None else list(read_documents(calibration)),
+        gate=None if documents is None else load_gold(documents),
+        target=agreement,
+        reduce_range=reduce_range or None,
+        force=force,
+    )
+    typer.echo(f"{result.path}: {result.verdict or 'gives the logits of torch'}")
+
+
+def bench(
+    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Your own texts or documents [default: the authored sample]."),
+    ] = None,
+    engine: Annotated[
+        list[str] | None, typer.Option(help="torch, openvino, onnx; may be repeated.")
+    ] = None,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="fp32, bf16, int8; may be repeated.")
+    ] = None,
+    batch_tokens: Annotated[
+        list[int] | None, typer.Option(min=16, help="Padded tokens a batch; may be repeated.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads [default: those it may use].")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each is measured.")] = 3,
+    limit: Annotated[int, typer.Option(min=1, help="Use at most so many documents.")] = 600,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Save the fastest that keeps 99.5 % of the fp32 entities."),
+    ] = False,
+    no_baseline: Annotated[
+        bool, typer.Option("--no-baseline", help="Leave out the Hugging Face pipeline.")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every figure here.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a bar chart (PNG) here.")] = None,
+) -> None:
+    """Measure engines, precisions and batch sizes on this machine, beside the HF pipeline.
+
+    Example: ie-model bench runs/default --plan --json bench.json --plot bench.png
+    """
+    import itertools
+    import json
+
+    from ie_model.corpus.reading import check_output, read_documents
+    from ie_model.export.benchmark import measuring as benchmark
+    from ie_model.export.benchmark.report import check_plot, format_table, write_plot
+    from ie_model.models.directory import write_text
+    from ie_model.models.plan import save_plan
+
+    # Now, not after minutes of measuring.
+    if plot is not None:
+        check_plot(plot)
+    check_output(json_file, files or [])
+    if files:
+        documents = itertools.chain.from_iterable(read_documents(file) for file in files)
+        texts = [d.text for d in itertools.islice(documents, limit)]
+    else:
+        texts = benchmark.sample_texts()[:limit]
+    report = benchmark.bench(
+        model, texts, engines=engine, precisions=precision, budgets=batch_tokens,
+        device=device, threads=threads, rounds=rounds, baseline=not no_baseline,
+    )  # fmt: skip
+    typer.echo(format_table(report))
+    if json_file is not None:
+        write_text(json_file, json.dumps(report, indent=2) + "\n")
+    if plot is not None:
+        write_plot(report, plot)
+    if plan:
+        best, measured = benchmark.best_plan(report)
+        typer.echo(f"plan {best.name} saved in {save_plan(model, best, measured)}")

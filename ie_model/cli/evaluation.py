@@ -1,0 +1,383 @@
+"""The commands made from out-of-fold predictions: crossval, compare, report, suspects,
+calibrate and next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ie_model.cli.annotations import From
+
+if TYPE_CHECKING:
+    from ie_model.documents import Document
+    from ie_model.evaluation.compare import Comparison
+
+Run = Annotated[Path, typer.Argument(help="Run folder of ie-model crossval.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the result here, too.")]
+
+
+def crossval(
+    config: Annotated[Path, typer.Argument(help="YAML configuration.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", "-o", help="Run folder [default: the config's output_dir-crossval]."),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="Folds [default: leave one article out up to 10 articles, else 5]."
+        ),
+    ] = None,
+    seeds: Annotated[
+        str, typer.Option(help="How many seeds, or which: 5, or 3,7,11, or '7,' alone.")
+    ] = "1",
+    fractions: Annotated[
+        str,
+        typer.Option(help="Percents of the training data for the learning curve: 25,50,75."),
+    ] = "",
+    keep_models: Annotated[
+        bool, typer.Option("--keep-models", help="Keep every trained model in RUN/models.")
+    ] = False,
+) -> None:
+    """Train on some articles and test on the others, until each was tested once a seed.
+
+    An interrupted run goes on where it stopped when the same command is given again.
+
+    Example: ie-model crossval configs/default.yaml --seeds 5 --run runs/loo
+    """
+    from ie_model.config.loading import load_config
+    from ie_model.evaluation.crossval import cross_validate
+    from ie_model.metrics.spans import format_table
+
+    settings = load_config(config, overrides or [])
+    target = run or settings.output_dir.with_name(f"{settings.output_dir.name}-crossval")
+    metrics = cross_validate(
+        settings,
+        target,
+        seeds=_seeds(seeds),
+        folds=folds,
+        fractions=_fractions(fractions),
+        keep_models=keep_models,
+        progress=_progress,
+    )
+    typer.echo(format_table(metrics))
+    bounds = metrics["intervals"]
+    typer.echo(f"95 % intervals: {bounds['resamples']} resamples of {bounds['units']} "
+               f"{bounds['unit']}s")  # fmt: skip
+    if bounds["unit"] == "paragraph":
+        typer.echo("fewer than 10 documents: the uncertainty about another article is larger")
+    for name in ("seen", "unseen"):
+        scores = metrics[name]["micro"]
+        typer.echo(f"{name} surfaces: F1 {100 * scores['f1']:.1f} on {scores['support']:g} spans")
+    typer.echo(f"{target}: complete; see ie-model report {target}")
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="Run folder, predictions (JSONL), or model directory.")],
+    b: Annotated[Path, typer.Argument(help="The same, of the model that is to replace A.")],
+    gold: Annotated[
+        Path | None, typer.Option(help="Annotated documents; needed unless A and B are runs.")
+    ] = None,
+    format: Annotated[str | None, typer.Option(help="Format of --gold; else by content.")] = None,
+    text_dir: Annotated[
+        Path | None, typer.Option(help="Where the .txt files of brat annotations are.")
+    ] = None,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Exit with 1 if the F1 of a label falls by more points than this."
+        ),
+    ] = None,
+    most: Annotated[int, typer.Option(min=0, help="Changes shown of each kind.")] = 20,
+    output: Json = None,
+) -> None:
+    """Show what changed from one model to another, and whether it is chance.
+
+    Example: ie-model compare runs/old runs/new --gold annotations/demo --max-drop 2
+    """
+    from ie_model.corpus.reading import check_output
+    from ie_model.errors import InputError
+    from ie_model.evaluation.compare import compare as compare_documents
+    from ie_model.evaluation.compare import compare_runs, format_comparison
+    from ie_model.evaluation.out_of_fold import PROTOCOL_FILE, OofRun
+
+    drop = None if max_drop is None else max_drop / 100
+    if gold is None:
+        check_output(output, [])
+        for path in (a, b):
+            if not (path / PROTOCOL_FILE).is_file():
+                raise InputError(
+                    f"{path}: not a cross-validation run; give --gold to compare models or "
+                    "prediction files on annotated documents"
+                )
+        found = compare_runs(OofRun(a), OofRun(b), max_drop=drop)
+    else:
+        from ie_model.corpus.reading import load_gold
+
+        check_output(output, [gold], format, text_dir)
+        check_output(output, [path for path in (a, b) if path.is_file()])
+        documents = load_gold(gold, format, text_dir=text_dir)
+        sides = [_predictions(path, documents) for path in (a, b)]
+        labels = sorted({e.label for side in (documents, *sides) for d in side for e in d.entities})
+        found = compare_documents(
+            documents, [sides[0]], [sides[1]], labels, max_drop=drop, names=(str(a), str(b))
+        )
+    typer.echo(format_comparison(found, most))
+    if output is not None:
+        _write_json(output, _comparison(found))
+    if found.regressions:
+        raise typer.Exit(1)
+
+
+def report(
+    run: Run,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="HTML file [default: RUN/report.html].")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Another run: show what differs in config and scores.")
+    ] = None,
+) -> None:
+    """Write one HTML page about a cross-validation, readable without a network.
+
+    Example: ie-model report runs/default-crossval --against runs/seeds_only-crossval
+    """
+    from ie_model.evaluation.report import write_report
+
+    target = output or run / "report.html"
+    write_report(run, target, against)
+    typer.echo(f"report written to {target}")
+
+
+def suspects(
+    run: Run,
+    most: Annotated[int, typer.Option(min=0, help="How many to show of each list.")] = 30,
+    output: Json = None,
+) -> None:
+    """List annotations to look at again: models disagree, or the gold contradicts itself.
+
+    Example: ie-model suspects runs/default-crossval --most 50
+    """
+    from dataclasses import asdict
+
+    from ie_model.corpus.reading import check_output
+    from ie_model.evaluation.contradictions import find_contradictions
+    from ie_model.evaluation.out_of_fold import OofRun
+    from ie_model.evaluation.suspects import find_suspects
+
+    check_output(output, run.glob("*.json"))
+    opened = OofRun(run)
+    found = find_suspects(opened)
+    contradictions = find_contradictions(opened.pairs()[0])
+    typer.echo(f"{len(found)} disagreements, likeliest slips first (! doubted)")
+    for s in found[:most]:
+        entities = [(e.label if e else "-") for e in (s.gold, s.predicted)]
+        start = min(e.start for e in (s.gold, s.predicted) if e)
+        typer.echo(
+            f"{'!' if s.doubted else ' '} {s.confidence:.2f} {s.kind.replace('_', ' ')}: gold "
+            f"{entities[0]}, models {entities[1]}  {s.document} {start}: "
+            f"{s.excerpt.before}[{s.excerpt.mention}]{s.excerpt.after}"
+        )
+    typer.echo(f"\n{len(contradictions)} surfaces annotated in more than one way")
+    for c in contradictions[:most]:
+        counts = ", ".join(f"{says} {n}" for says, n in c.counts.items())
+        typer.echo(f"{c.surface}: {counts}")
+        for p in c.places[:3]:
+            typer.echo(
+                f"    {p.says}  {p.document} {p.start}: "
+                f"{p.excerpt.before}[{p.excerpt.mention}]{p.excerpt.after}"
+            )
+    if output is not None:
+        rows = {
+            "suspects": [asdict(s) for s in found],
+            "contradictions": [asdict(c) for c in contradictions],
+        }
+        _write_json(output, rows)
+
+
+def calibrate(
+    run: Run,
+    model: Annotated[Path, typer.Argument(help="Model directory that gets the calibration.")],
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Thresholds for this precision (0 to 1) instead of the best F1."
+        ),
+    ] = None,
+    review_precision: Annotated[
+        float, typer.Option(min=0, max=1, help="Spans this precise need no review (0 to 1).")
+    ] = 0.95,
+    keep_all: Annotated[
+        bool, typer.Option("--keep-all", help="Calibrate the scores but set no thresholds.")
+    ] = False,
+    output: Json = None,
+) -> None:
+    """Make a model's scores probabilities, and set the lowest score to keep of each label.
+
+    Example: ie-model calibrate runs/default-crossval runs/default --precision 0.9
+    """
+    from ie_model.corpus.reading import check_output
+    from ie_model.errors import InputError
+    from ie_model.evaluation.calibrate import calibrate_run, store_calibration, warn_of_other_origin
+    from ie_model.evaluation.out_of_fold import OofRun
+
+    if keep_all and precision is not None:
+        raise InputError(
+            "--keep-all sets no thresholds and --precision sets them: give one of the two"
+        )
+    check_output(output, [*run.glob("*.json"), *model.glob("*.json")])
+    opened = OofRun(run)
+    warn_of_other_origin(opened, model)
+    fitted = calibrate_run(opened, precision=precision, review_precision=review_precision)
+    store_calibration(model, fitted, keep_all=keep_all)
+    before, after = fitted["before"], fitted["after"]
+    typer.echo(
+        f"{fitted['spans']} out-of-fold spans, temperature {fitted['temperature']:.2f}\n"
+        f"expected calibration error {before['ece']:.3f} before, {after['ece']:.3f} after "
+        f"(perfect scores would show {after['floor']:.3f} by chance)\n"
+        f"Brier score {before['brier']:.3f} before, {after['brier']:.3f} after"
+    )
+    for label, row in fitted["thresholds"].items():
+        if label in fitted["review"]:
+            notes = "" if row["own"] else "  (few spans: threshold of all labels)"
+            notes += "" if row["reached"] else "  (this precision is not reached)"
+            kept = (
+                f"keep from {row['threshold']:.2f}: precision {100 * row['precision']:.1f}, "
+                f"recall {100 * row['recall']:.1f}, "
+            )
+            review = f"review below {fitted['review'][label][1]:.2f}"
+            typer.echo(f"{label:12} {review}" if keep_all else f"{label:12} {kept}{review}{notes}")
+    if output is not None:
+        _write_json(output, fitted)
+    typer.echo(f"{model}: calibrated" + (", all spans kept" if keep_all else ""))
+
+
+def next_(
+    model: Annotated[Path, typer.Argument(help="Model directory, best a calibrated one.")],
+    documents: Annotated[Path, typer.Argument(help="Unlabelled documents: file, folder or glob.")],
+    count: Annotated[int, typer.Option("--count", "-n", help="How many to choose.")] = 10,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Task file (JSONL) or folder (brat).")
+    ] = Path("annotate_next.jsonl"),
+    annotated: Annotated[
+        Path | None, typer.Option(help="Documents annotated already, not to be repeated.")
+    ] = None,
+    from_: From = None,
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
+) -> None:
+    """Choose the unlabelled documents that would teach the model most, pre-annotated.
+
+    Example: ie-model next runs/default news/ -n 20 --annotated annotations/demo -o tasks.jsonl
+    """
+    from ie_model.corpus.reading import check_output, read_documents, write_documents
+    from ie_model.display.excerpts import counted
+    from ie_model.evaluation.next_documents import as_task, rank_documents
+    from ie_model.inference.extractor import Extractor
+
+    check_output(output, [documents], from_)
+    check_output(output, [annotated] if annotated else [])
+    known = list(read_documents(annotated)) if annotated else []
+    # The doubtful spans are what is looked for, so no threshold leaves them out.
+    extractor = Extractor.from_pretrained(model, engine, min_score=0)
+    predicted = extractor.pipe(read_documents(documents, from_), on_error="yield")
+    chosen = rank_documents(predicted, count, known)
+    for rank, c in enumerate(chosen, 1):
+        typer.echo(
+            f"{rank:3} {c.document.id}: {c.uncertainty:.2f} doubtful spans in 100 words, "
+            f"novelty {c.novelty:.2f}"
+        )
+    write_documents([as_task(c, rank) for rank, c in enumerate(chosen, 1)], output)
+    typer.echo(f"{counted(len(chosen), 'document')} written to {output}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the main command."""
+    for command in (crossval, compare, report, suspects, calibrate):
+        app.command()(command)
+    app.command("next")(next_)
+
+
+def _seeds(given: str) -> list[int]:
+    from ie_model.errors import InputError
+
+    numbers = _numbers(given, "--seeds")
+    if any(number < 0 or number % 1 for number in numbers):
+        raise InputError(f"--seeds {given!r}: expected whole numbers from 0, such as 5 or 3,7,11")
+    if len(numbers) == 1 and "," not in given:
+        return list(range(int(numbers[0])))
+    return [int(n) for n in numbers]
+
+
+def _fractions(given: str) -> list[float]:
+    from ie_model.errors import InputError
+
+    percents = _numbers(given, "--fractions")
+    if any(not 1 <= percent <= 100 for percent in percents):
+        raise InputError(
+            f"--fractions {given!r}: expected percents from 1 to 100, such as 25,50,75"
+        )
+    return [percent / 100 for percent in percents] or [1.0]
+
+
+def _numbers(given: str, option: str) -> list[float]:
+    from ie_model.errors import InputError
+
+    try:
+        return [float(part) for part in given.split(",") if part.strip()]
+    except ValueError:
+        raise InputError(f"{option} {given!r}: expected numbers separated by commas") from None
+
+
+def _progress(done: int, total: int, part: str) -> None:
+    if part:
+        typer.echo(f"[{done + 1}/{total}] {part}", err=True)
+
+
+def _predictions(path: Path, gold: list[Document]) -> list[Document]:
+    """Predictions for the gold documents: a model's, or those of a file, matched by id."""
+    from ie_model.corpus.reading import read_documents
+    from ie_model.errors import InputError
+    from ie_model.evaluation.out_of_fold import PROTOCOL_FILE
+    from ie_model.models.directory import SETTINGS_FILE
+
+    if (path / PROTOCOL_FILE).is_file():
+        raise InputError(
+            f"{path}: a cross-validation run; --gold is for a model directory (such as those that "
+            "crossval --keep-models leaves in RUN/models) or a file of predictions. Two runs are "
+            "compared without --gold"
+        )
+    if (path / SETTINGS_FILE).is_file():
+        from ie_model.inference.extractor import Extractor
+
+        return Extractor.from_pretrained(path).predict(gold)
+    by_id = {d.id: d for d in read_documents(path)}
+    absent = [d.id for d in gold if d.id not in by_id]
+    if absent:
+        raise InputError(
+            f"{path}: no prediction for {len(absent)} gold documents, the first is {absent[0]!r}"
+        )
+    return [by_id[d.id] for d in gold]
+
+
+def _comparison(found: Comparison) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {
+        "differences": found.differences,
+        "regressions": found.regressions,
+        "changes": [asdict(c) for c in found.changes],
+    }
+
+
+def _write_json(file: Path, values: object) -> None:
+    import json
+
+    from ie_model.models.directory import write_text
+
+    write_text(file, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    typer.echo(f"written to {file}")

@@ -1,0 +1,201 @@
+"""Configs from YAML files with ``extends:`` and dotted overrides, and errors that name the key.
+
+Paths to data are relative to the file that states them; models (``output_dir``, teachers, a
+backbone's folder) and overrides are relative to the working directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ie_model.config.schema import SOURCES, Config
+from ie_model.errors import InputError
+
+
+class _DoubleKeyError(yaml.MarkedYAMLError):
+    """A key that stands twice in one mapping."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once: of two, the last would win in silence."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else None
+            if name is not None and name in seen:
+                problem = f"the key {name!r} is given twice"
+                raise _DoubleKeyError(problem=problem, problem_mark=key.start_mark)
+            seen.add(name)
+        return node
+
+
+def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, object] = ()) -> Config:
+    """Read a YAML file, what it extends, and apply overrides.
+
+    Args:
+        path: the file. Its ``extends:`` names another, relative to it, whose values it
+            replaces key by key; lists are replaced whole.
+        overrides: ``["training.epochs=3"]`` (values are read as YAML) or a mapping of
+            dotted keys to values.
+
+    Raises:
+        InputError: a missing file, YAML that is not a mapping, a key that stands twice, a
+            circle of ``extends``, an unknown key or a wrong type, each in one line with the
+            file and the key.
+    """
+    path = Path(path)
+    values = _read(path, ())
+    for key, value in _overrides(overrides):
+        _assign(values, key, value)
+    return parse_config(values, str(path))
+
+
+def parse_config(values: Mapping[str, Any], source: str = "config") -> Config:
+    """Validate plain values; ``source`` leads the error message. See :func:`load_config`."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise InputError(_explain(error, source)) from None
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        chain = " -> ".join(str(p) for p in (*seen, path.resolve()))
+        raise InputError(f"{path}: 'extends' goes in a circle: {chain}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such config file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read the config: {error}") from None
+    try:
+        values = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise InputError(
+            f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}"
+        ) from None
+    if not isinstance(values, dict):
+        found = "nothing" if values is None else f"a {type(values).__name__}"
+        raise InputError(f"{path}: the config must be a YAML mapping (key: value), found {found}")
+    _anchor_paths(values, path.parent)
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    if not isinstance(base, str):
+        raise InputError(f"{path}: 'extends' must be one file name, found {base!r}")
+    return _merge(_read(path.parent / base, (*seen, path.resolve())), values)
+
+
+def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
+    """Make the data paths of one file independent of the working directory."""
+    for section, part in SOURCES:
+        inside = values.get(section)
+        given = inside.get(part) if isinstance(inside, dict) else None
+        sources = given if isinstance(given, list) else []
+        for i, source in enumerate(sources):
+            if isinstance(source, str):
+                sources[i] = str(folder / source)
+            elif isinstance(source, dict):
+                _anchor(source, "path", folder)
+                options = source.get("options")
+                if isinstance(options, dict):
+                    _anchor(options, "text_dir", folder)
+
+
+def _anchor(values: dict[str, Any], key: str, folder: Path) -> None:
+    if isinstance(values.get(key), str):
+        values[key] = str(folder / values[key])
+
+
+def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        # An empty mapping clears what the base has; there is no other way to say so.
+        if isinstance(value, Mapping) and value and isinstance(merged.get(key), dict):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _overrides(overrides: Sequence[str] | Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    if isinstance(overrides, Mapping):
+        yield from overrides.items()
+        return
+    if isinstance(overrides, str):
+        raise InputError(f"overrides must be a list, such as [{overrides!r}]")
+    for item in overrides:
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise InputError(f"override {item!r}: expected KEY=VALUE, as in training.epochs=3")
+        try:
+            yield key, yaml.load(value, _Loader)
+        except _DoubleKeyError as error:
+            raise InputError(f"override {key}: {error.problem}") from None
+        except yaml.YAMLError:
+            yield key, value
+
+
+def _assign(values: dict[str, Any], key: str, value: object) -> None:
+    *parents, last = key.split(".")
+    at: Any = values
+    for parent in parents:
+        at = _element(at, parent, key) if isinstance(at, list) else at.setdefault(parent, {})
+        if not isinstance(at, dict | list):
+            raise InputError(f"override {key}: {parent!r} is a value, not a section")
+    if isinstance(at, list):
+        _element(at, last, key)
+        at[int(last)] = value
+    else:
+        at[last] = value
+
+
+def _element(items: list[Any], index: str, key: str) -> Any:
+    if not index.isdecimal() or int(index) >= len(items):
+        raise InputError(f"override {key}: {index!r} is not an index into {len(items)} entries")
+    return items[int(index)]
+
+
+def _explain(error: ValidationError, source: str) -> str:
+    """The first problem in one line: where, what, and the nearest valid key."""
+    errors = error.errors()
+    # An unknown key is the likelier cause of whatever else is reported with it.
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        valid = _keys_beside(first["loc"])
+        near = difflib.get_close_matches(str(first["loc"][-1]), valid, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(valid)}"
+        message = f"{source}: {key}: unknown key; {hint}"
+    elif first["type"] == "missing":
+        message = f"{source}: {key}: required and not given"
+    else:
+        text = first["msg"].removeprefix("Value error, ")
+        message = f"{source}: {key}: {text[0].lower()}{text[1:]}, found {first['input']!r}"
+        if first["type"] == "string_type" and isinstance(first["input"], bool | int | float | date):
+            message += "; quote it, YAML reads NO, ON, 12 or 2018-12-03 as no text"
+    more = len(errors) - 1
+    return message + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    """The valid keys of the section that holds the key at ``location``."""
+    section: type[BaseModel] = Config
+    for part in location[:-1]:
+        if isinstance(part, str) and part in section.model_fields:
+            annotation = section.model_fields[part].annotation
+            inner = getattr(annotation, "__args__", (annotation,))[0]
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                section = inner
+    return list(section.model_fields)

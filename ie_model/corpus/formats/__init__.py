@@ -1,0 +1,67 @@
+"""Annotation formats: one small module each, and a table of what each can hold.
+
+Every module has ``read(path, ...)``, which yields ``(where, document)`` pairs, ``where``
+being the file and, where documents stand on lines, the line; and
+``write(documents, path, ...)``. Most people want :func:`ie_model.corpus.reading.read_documents`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+
+from ie_model.errors import InputError
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a format can hold; ``convert`` reports what a target would lose.
+
+    ``suffixes`` are the file names looked for in a folder, the first one used for writing;
+    ``folder`` says that a corpus in this format is a folder.
+    """
+
+    module: str
+    suffixes: tuple[str, ...]
+    folder: bool = False
+    ids: bool = True
+    overlaps: bool = True
+    scores: bool = True
+    meta: bool = True
+    spacing: bool = True
+
+
+FORMATS: dict[str, Format] = {
+    "jsonl": Format("jsonl", (".jsonl", ".ndjson")),
+    "brat": Format("brat", (".ann",), folder=True, meta=False),
+    "conll": Format(
+        "conll",
+        (".conll", ".iob", ".iob2", ".bio", ".bioes", ".tsv", ".txt"),
+        ids=False,
+        overlaps=False,
+        scores=False,
+        meta=False,
+        spacing=False,
+    ),
+    "markup": Format("markup", (".txt",), ids=False, overlaps=False, scores=False, meta=False),
+    "doccano": Format("doccano", (".jsonl",), scores=False),
+    "labelstudio": Format("labelstudio", (".json",)),
+    "prodigy": Format("prodigy", (".jsonl",)),
+    "docbin": Format("docbin", (".spacy",)),
+    "webanno": Format("webanno", (".tsv",), folder=True, scores=False, meta=False),
+    "datasets": Format("hf_dataset", (), folder=True),
+    "text": Format("text", (".txt",), overlaps=False, scores=False, meta=False),
+}
+"""Every format by the name that the config and the command line use."""
+
+
+def format_module(name: str) -> ModuleType:
+    """The module of a format.
+
+    Raises:
+        InputError: no such format.
+    """
+    if name not in FORMATS:
+        raise InputError(f"unknown format {name!r}; one of: {', '.join(FORMATS)}")
+    return importlib.import_module(f"ie_model.corpus.formats.{FORMATS[name].module}")

@@ -1,0 +1,193 @@
+"""brat standoff: ``NAME.txt`` with ``NAME.ann`` beside it (or in a folder of its own).
+
+Only contiguous text-bound annotations (``T`` lines) become entities. Discontinuous ones,
+relations, events, attributes and notes are kept aside, line by line, under
+``meta["brat_aside"]``, counted by ``check``, and written back, except what refers to an
+entity that has been removed since.
+A score travels as a note, ``#1<TAB>Score T1<TAB>0.98``.
+
+brat's server counts a line end of two characters as one; such offsets are recognised by the
+mentions beside them and brought to the characters of the text.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ie_model.corpus.formats.files import (
+    document_files,
+    new_folder,
+    read_lines,
+    read_text,
+    write_whole,
+)
+from ie_model.corpus.formats.offsets import CODE_POINTS, settle_entities
+from ie_model.documents import Document, Entity
+from ie_model.errors import InputError
+
+log = logging.getLogger(__name__)
+
+_REFERENCE = re.compile(r"(?<![\w-])[TER]\d+\b")
+
+ASIDE = "brat_aside"
+"""The key in a document's ``meta`` that holds the lines kept aside."""
+
+
+def read(
+    path: Path, root: Path | None = None, text_dir: str | Path | None = None
+) -> Iterator[tuple[str, Document]]:
+    """Yield one document of an ``.ann`` file.
+
+    Its id is the path below ``root`` without the ending, so that folders within a folder
+    cannot clash. ``text_dir`` is where the ``.txt`` files are, when not beside.
+
+    Raises:
+        InputError: a file is missing or not UTF-8, or a ``T`` line is malformed.
+    """
+    path = path.with_suffix(".ann")
+    name = path.relative_to(root) if root is not None else Path(path.name)
+    if text_dir and not Path(text_dir).is_dir():
+        raise InputError(f"text_dir {text_dir}: no such folder")
+    text_path = (Path(text_dir) / name if text_dir else path).with_suffix(".txt")
+    if not text_path.exists():
+        raise InputError(
+            f"{path}: its text {text_path} is missing; name the folder of the texts with text_dir"
+        )
+    text = read_text(text_path)
+    entities: dict[str, Entity] = {}
+    scores: dict[str, float] = {}
+    aside: list[str] = []
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        if line[0] == "T":
+            key, entity = _read_span(line, where)
+            if key in entities:
+                raise InputError(f"{where}: {key} is defined twice")
+            if entity is None:
+                aside.append(line)
+            else:
+                entities[key] = entity
+        elif (score := _read_score(line)) is not None:
+            scores[score[0]] = score[1]
+        else:
+            aside.append(line)
+    scored = [replace(entity, score=scores.get(key)) for key, entity in entities.items()]
+    unit, settled = settle_entities(text, scored)
+    if unit != CODE_POINTS:
+        log.info("%s: offsets count %s; converted", path, unit)
+    meta = {ASIDE: aside} if aside else {}
+    yield str(path), Document(text, settled, name.with_suffix("").as_posix(), meta)
+
+
+def write(documents: Iterable[Document], path: Path, text_dir: str | Path | None = None) -> None:
+    """Write ``ID.ann`` and ``ID.txt`` into the folder ``path``, a ``/`` in an id being a folder.
+
+    With ``text_dir`` the texts are expected there already and only ``.ann`` is written.
+
+    Raises:
+        InputError: an id is no file name or comes twice, a label holds white space, a text in
+            ``text_dir`` is not the document's, or the folder is not empty.
+    """
+    with new_folder(path) as folder:
+        for ann_path, document in document_files(documents, folder, ".ann"):
+            lines = list(_lines(document))
+            if text_dir is None:
+                with write_whole(ann_path.with_suffix(".txt")) as file:
+                    file.write(document.text)
+            else:
+                _compare(Path(text_dir) / ann_path.relative_to(folder), document)
+            with write_whole(ann_path) as file:
+                file.writelines(line + "\n" for line in lines)
+
+
+def _compare(path: Path, document: Document) -> None:
+    text_path = path.with_suffix(".txt")
+    if read_text(text_path) != document.text:
+        raise InputError(
+            f"{text_path}: not the text of document {document.id!r}; its offsets would be wrong"
+        )
+
+
+def _read_span(line: str, where: str) -> tuple[str, Entity | None]:
+    fields = line.split("\t", 2)
+    if len(fields) < 2:
+        raise InputError(f"{where}: expected ID<TAB>LABEL START END<TAB>TEXT, found {line!r}")
+    label, _, offsets = fields[1].partition(" ")
+    if ";" in offsets:
+        return fields[0], None
+    numbers = offsets.split()
+    if not label or len(numbers) != 2 or not all(n.lstrip("-").isdecimal() for n in numbers):
+        raise InputError(f"{where}: expected LABEL START END, found {fields[1]!r}")
+    start, end = (int(n) for n in numbers)
+    surface = fields[2] if len(fields) == 3 else ""
+    return fields[0], Entity(start, end, label, None, surface, {"brat_id": fields[0]})
+
+
+def _read_score(line: str) -> tuple[str, float] | None:
+    fields = line.split("\t")
+    if not line.startswith("#") or len(fields) != 3 or not fields[1].startswith("Score "):
+        return None
+    try:
+        return fields[1].removeprefix("Score "), float(fields[2])
+    except ValueError:
+        return None
+
+
+def _lines(document: Document) -> Iterator[str]:
+    aside = [str(line) for line in document.meta.get(ASIDE, ())]
+    taken = {line.split("\t")[0] for line in aside}
+    taken |= {str(e.meta["brat_id"]) for e in document.entities if "brat_id" in e.meta}
+    spans, notes = _free_ids("T", taken), _free_ids("#", taken)
+    used: set[str] = set()
+    for entity in document.entities:
+        if any(c.isspace() for c in entity.label):
+            raise InputError(
+                f"document {document.id!r}: label {entity.label!r} holds white space, which brat "
+                f"cannot express; map it (--map '{entity.label}=NAME')"
+            )
+        key = str(entity.meta.get("brat_id", ""))
+        if not key or key in used:
+            key = next(spans)
+        used.add(key)
+        mention = entity.text or document.text[max(entity.start, 0) : max(entity.end, 0)]
+        yield f"{key}\t{entity.label} {entity.start} {entity.end}\t{_one_line(mention)}"
+        if entity.score is not None:
+            yield f"{next(notes)}\tScore {key}\t{round(entity.score, 6)}"
+    yield from _still_meant(aside, used)
+
+
+def _still_meant(aside: list[str], spans: set[str]) -> list[str]:
+    """The lines kept aside, but for those that refer to an entity that is no longer there."""
+    kept = aside
+    while True:
+        known = spans | {line.split("\t")[0] for line in kept}
+        rest = [
+            line
+            for line in kept
+            if line[0] == "T" or known.issuperset(_REFERENCE.findall(_second_column(line)))
+        ]
+        if len(rest) == len(kept):
+            return rest
+        kept = rest
+
+
+def _second_column(line: str) -> str:
+    return "".join(line.split("\t")[1:2])
+
+
+def _free_ids(prefix: str, taken: set[str]) -> Iterator[str]:
+    number = 0
+    while True:
+        number += 1
+        if (key := f"{prefix}{number}") not in taken:
+            yield key
+
+
+def _one_line(mention: str) -> str:
+    return mention.replace("\n", " ").replace("\r", " ").replace("\t", " ")

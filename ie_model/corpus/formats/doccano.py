@@ -1,0 +1,95 @@
+"""doccano JSONL: ``{"id", "text", "label": [[start, end, label], ...]}``.
+
+Both of its exports are read: the plain one, and the one with relations, in which spans are
+objects (``start_offset``, ``end_offset``). Relations and other fields are kept under
+``meta["doccano"]`` and written back; a document with relations is written in that form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ie_model.corpus.formats.jsonl import read_rows, write_rows
+from ie_model.documents import Document, Entity
+from ie_model.errors import InputError
+
+_SPAN_KEYS = ("label", "labels", "entities")
+
+
+def read(path: Path) -> Iterator[tuple[str, Document]]:
+    """Stream ``(file:line, document)``; a row without an id is called ``stem:line``.
+
+    Raises:
+        InputError: the file is missing or not UTF-8, a line is not JSON, or a row is not a
+            doccano sequence-labelling document.
+    """
+    for where, number, row in read_rows(path):
+        if not isinstance(row, dict):
+            raise InputError(f"{where}: expected a JSON object, found {type(row).__name__}")
+        text = row.get("text", row.get("data"))
+        if not isinstance(text, str):
+            raise InputError(f"{where}: neither 'text' nor 'data' is a string")
+        key = next((k for k in _SPAN_KEYS if k in row), "label")
+        spans = row.get(key) or []
+        if not isinstance(spans, list):
+            raise InputError(f"{where}: {key!r} must be a list of spans")
+        entities = tuple(_read_span(s, f"{where}, {key} {i}") for i, s in enumerate(spans))
+        meta = dict(row["meta"]) if isinstance(row.get("meta"), dict) else {}
+        other = {
+            k: v for k, v in row.items() if k not in ("id", "text", "data", "meta", *_SPAN_KEYS)
+        }
+        if other:
+            meta["doccano"] = other
+        id_ = str(row.get("id", "")) or f"{path.stem}:{number}"
+        yield where, Document(text, entities, id_, meta)
+
+
+def write(documents: Iterable[Document], path: Path) -> None:
+    """Write one document a line. Scores have no place in this format.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    write_rows((_row(document) for document in documents), path)
+
+
+def _read_span(span: Any, where: str) -> Entity:
+    meta: dict[str, Any] = {}
+    if isinstance(span, dict):
+        start, end, label = (span.get(k) for k in ("start_offset", "end_offset", "label"))
+        if "id" in span:
+            meta["doccano_id"] = span["id"]
+    elif isinstance(span, list) and len(span) == 3:
+        start, end, label = span
+    else:
+        raise InputError(f"{where}: expected [start, end, label], found {span!r}")
+    if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label:
+        raise InputError(
+            f"{where}: expected two integers and the name of a label, found {span!r}; "
+            "export from doccano as JSONL"
+        )
+    return Entity(start, end, label, meta=meta)
+
+
+def _row(document: Document) -> dict[str, Any]:
+    meta = dict(document.meta)
+    other = meta.pop("doccano", None) or {}
+    row: dict[str, Any] = {"id": document.id, "text": document.text}
+    if other.get("relations"):
+        row["entities"] = [
+            {
+                "id": e.meta.get("doccano_id", f"new-{i}"),
+                "label": e.label,
+                "start_offset": e.start,
+                "end_offset": e.end,
+            }
+            for i, e in enumerate(document.entities)
+        ]
+    else:
+        row["label"] = [[e.start, e.end, e.label] for e in document.entities]
+    row.update(other)
+    if meta:
+        row["meta"] = meta
+    return row

@@ -1,0 +1,199 @@
+"""Hugging Face ``datasets``: a ``Dataset`` in memory, or a folder from ``save_to_disk``.
+
+Two shapes are read: ours (``id``, ``text``, ``entities``, ``meta``), and the usual one of
+token classification (``tokens`` and ``ner_tags``), whose text is rebuilt by rule.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ie_model.corpus.formats.conll import tags_to_spans
+from ie_model.corpus.formats.files import new_folder
+from ie_model.corpus.formats.spacing import join_tokens
+from ie_model.documents import Document, Entity
+from ie_model.errors import InputError
+
+if TYPE_CHECKING:
+    from datasets import Dataset, Features
+
+_BATCH = 1000  # rows in one Arrow record batch
+
+
+def read(
+    path: Path,
+    split: str | None = None,
+    tokens_column: str = "tokens",
+    tags_column: str = "ner_tags",
+) -> Iterator[tuple[str, Document]]:
+    """Stream ``("folder, row n", document)`` of a folder made by ``save_to_disk``.
+
+    Args:
+        path: the folder.
+        split: which split of a ``DatasetDict``; needed when it has several.
+        tokens_column: the column of words, where there is no ``text``.
+        tags_column: the column of their tags.
+
+    Raises:
+        InputError: no such folder, no such split, or columns of neither shape.
+    """
+    import datasets
+
+    try:
+        loaded = datasets.load_from_disk(str(path))
+    except FileNotFoundError:
+        raise InputError(f"{path}: not a folder made by save_to_disk") from None
+    if isinstance(loaded, datasets.DatasetDict):
+        names = list(loaded)
+        if split is None and len(names) == 1:
+            split = names[0]
+        if split not in loaded:
+            raise InputError(f"{path}: has the splits {', '.join(names)}; name one with split")
+        loaded = loaded[split]
+    for number, document in enumerate(
+        from_dataset(loaded, tokens_column, tags_column, path.name), 1
+    ):
+        yield f"{path}, row {number}", document
+
+
+def write(documents: Iterable[Document], path: Path) -> None:
+    """Save as a ``Dataset`` in a new folder, streaming through an Arrow file.
+
+    Raises:
+        InputError: the folder exists already and is not empty.
+    """
+    import datasets
+    import pyarrow as pa
+
+    with new_folder(path) as folder, tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+        stream = Path(scratch) / "stream.arrow"
+        with pa.ipc.new_stream(stream, _features().arrow_schema) as writer:
+            for batch in _batches(documents):
+                writer.write_batch(batch)
+        with _silent_progress():
+            datasets.Dataset.from_file(str(stream)).save_to_disk(str(folder))
+
+
+@contextlib.contextmanager
+def _silent_progress() -> Iterator[None]:
+    import datasets
+
+    silenced = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not silenced:
+            datasets.enable_progress_bars()
+
+
+def to_dataset(documents: Iterable[Document]) -> Dataset:
+    """Documents as a ``datasets.Dataset`` in memory.
+
+    Columns: ``id``, ``text``, ``entities`` (a list of start, end, label, text, score, meta) and
+    ``meta``; ``meta`` is JSON, because its keys differ from row to row.
+    """
+    import datasets
+    import pyarrow as pa
+
+    table = pa.Table.from_batches(_batches(documents), schema=_features().arrow_schema)
+    return datasets.Dataset(datasets.table.InMemoryTable(table))
+
+
+def _features() -> Features:
+    from datasets import Features, List, Value
+
+    entity = {
+        "start": Value("int64"),
+        "end": Value("int64"),
+        "label": Value("string"),
+        "text": Value("string"),
+        "score": Value("float64"),
+        "meta": Value("string"),
+    }
+    text = Value("string")
+    return Features({"id": text, "text": text, "entities": List(entity), "meta": text})
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[Any]:
+    import pyarrow as pa
+
+    schema = _features().arrow_schema
+    rows = (_to_row(document) for document in documents)
+    while chunk := list(itertools.islice(rows, _BATCH)):
+        yield pa.RecordBatch.from_pylist(chunk, schema=schema)
+
+
+def _to_row(document: Document) -> dict[str, Any]:
+    entities = [
+        {
+            "start": e.start,
+            "end": e.end,
+            "label": e.label,
+            "text": e.text,
+            "score": e.score,
+            "meta": json.dumps(dict(e.meta)) if e.meta else None,
+        }
+        for e in document.entities
+    ]
+    meta = json.dumps(dict(document.meta)) if document.meta else None
+    return {"id": document.id, "text": document.text, "entities": entities, "meta": meta}
+
+
+def from_dataset(
+    dataset: Dataset,
+    tokens_column: str = "tokens",
+    tags_column: str = "ner_tags",
+    name: str = "row",
+) -> Iterator[Document]:
+    """The documents of a ``datasets.Dataset``, row by row; ids are ``name:n`` where it has none.
+
+    Raises:
+        InputError: the columns are neither ours nor tokens and tags, or a tag is none.
+    """
+    columns = list(dataset.column_names)
+    if "text" in columns and "entities" in columns:
+        for number, row in enumerate(dataset, 1):
+            yield _from_row(row, f"{name}, row {number}", f"{name}:{number}")
+    elif tokens_column in columns and tags_column in columns:
+        feature = dataset.features[tags_column]
+        names = getattr(getattr(feature, "feature", feature), "names", None)
+        for number, row in enumerate(dataset, 1):
+            tags = [names[t] if names and isinstance(t, int) else str(t) for t in row[tags_column]]
+            text, offsets = join_tokens(row[tokens_column])
+            entities = []
+            for first, last, label in tags_to_spans(tags):
+                end = offsets[last - 1] + len(row[tokens_column][last - 1])
+                entities.append(Entity(offsets[first], end, label, text=text[offsets[first] : end]))
+            yield Document(text, tuple(entities), str(row.get("id") or f"{name}:{number}"))
+    else:
+        raise InputError(
+            f"{name}: columns {', '.join(columns)}; expected text and entities, or "
+            f"{tokens_column} and {tags_column} (name others with tokens_column, tags_column)"
+        )
+
+
+def _from_row(row: dict[str, Any], where: str, fallback_id: str) -> Document:
+    given = row["entities"] or []
+    if isinstance(given, dict):  # older versions of the library give columns for a list of rows
+        given = [
+            dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True)
+        ]
+    cleaned = []
+    for entity in given:
+        kept = {k: v for k, v in dict(entity).items() if v is not None}
+        if isinstance(kept.get("meta"), str):
+            kept["meta"] = json.loads(kept["meta"])
+        cleaned.append(kept)
+    meta = row.get("meta")
+    meta = json.loads(meta) if isinstance(meta, str) and meta else meta or {}
+    id_ = str(row.get("id") or fallback_id)
+    return Document.from_dict(
+        {"id": id_, "text": row["text"], "entities": cleaned, "meta": meta}, where
+    )

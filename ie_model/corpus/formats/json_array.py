@@ -1,0 +1,108 @@
+"""One long JSON array read and written element by element, without holding the file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ie_model.corpus.formats.files import read_chunks, write_whole
+from ie_model.corpus.formats.jsonl import refuse_surrogates
+from ie_model.errors import InputError
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def read_array(path: Path) -> Iterator[tuple[str, Any]]:
+    """Stream ``("file, item 1", element)`` of a file that holds one JSON array.
+
+    Raises:
+        InputError: the file is missing or not UTF-8, or holds something else.
+    """
+    source = _Buffer(path)
+    if source.next_character() != "[":
+        raise InputError(f"{path}: expected a JSON array, found {source.excerpt()!r}")
+    source.position += 1
+    number = 0
+    if source.next_character() == "]":
+        source.position += 1
+    else:
+        while True:
+            number += 1
+            where = f"{path}, item {number}"
+            source.next_character()
+            yield where, source.element(where)
+            mark = source.next_character()
+            source.position += 1
+            if mark == "]":
+                break
+            if mark != ",":
+                raise InputError(
+                    f"{path}: expected ',' or ']' after item {number}, found "
+                    f"{mark!r}; was the file cut short?"
+                )
+    if source.next_character():
+        raise InputError(f"{path}: text after the end of the array: {source.excerpt()!r}")
+
+
+def write_array(elements: Iterable[dict[str, Any]], path: Path) -> None:
+    """Write a JSON array, one element a line, the whole file or nothing."""
+    with write_whole(path) as file:
+        file.write("[")
+        for i, element in enumerate(elements):
+            file.write(",\n" if i else "\n")
+            file.write(json.dumps(element, ensure_ascii=False))
+        file.write("\n]\n")
+
+
+class _Buffer:
+    """The part of the file that is not parsed yet, refilled as needed."""
+
+    def __init__(self, path: Path) -> None:
+        self.chunks = read_chunks(path)
+        self.text = ""
+        self.position = 0
+        self.decoder = json.JSONDecoder()
+
+    def next_character(self) -> str:
+        """Skip white space; the character there, or ``""`` at the end of the file."""
+        while True:
+            match = _SPACE.match(self.text, self.position)
+            assert match is not None
+            self.position = match.end()
+            if self.position < len(self.text) or not self.fill():
+                return self.text[self.position : self.position + 1]
+
+    def element(self, where: str) -> Any:
+        while True:
+            try:
+                element, stop = self.decoder.raw_decode(self.text, self.position)
+            except json.JSONDecodeError as error:
+                if not self.fill():
+                    raise InputError(f"{where}: not JSON: {error.msg}") from None
+            except RecursionError:
+                raise InputError(f"{where}: JSON nested too deeply") from None
+            else:
+                # A number at the end of the buffer might go on in the next chunk.
+                if stop < len(self.text) or not self.fill():
+                    if self.text.find("\\u", self.position, stop) >= 0:
+                        refuse_surrogates(element, where)
+                    self.position = stop
+                    return element
+
+    def fill(self) -> bool:
+        """Append the next chunk, and as much again as is waiting, so that growth is linear."""
+        waiting = self.text[self.position :]
+        parts, size = [waiting], 0
+        for chunk in self.chunks:
+            parts.append(chunk)
+            size += len(chunk)
+            if size >= len(waiting):
+                break
+        self.text, self.position = "".join(parts), 0
+        return size > 0
+
+    def excerpt(self) -> str:
+        return self.text[self.position : self.position + 30]

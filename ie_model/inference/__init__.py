@@ -1,0 +1,3 @@
+"""Texts in, `Document`s with entities out: batching, engines, decoding, thresholds.
+
+Knows nothing of how a model was trained."""

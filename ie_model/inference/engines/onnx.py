@@ -1,0 +1,97 @@
+"""The ONNX engine: the exported model in ONNX Runtime, on CPUs."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from ie_model.errors import InputError
+from ie_model.inference.engines import Done, Ids, Logits, artifacts, forking
+from ie_model.models.hardware import available_cpus
+
+
+def import_onnxruntime() -> Any:
+    """The ``onnxruntime`` package."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InputError(
+            "engine 'onnx' needs the onnxruntime package: pip install 'ie-model[onnx]'"
+        ) from error
+    return onnxruntime
+
+
+class OnnxEngine:
+    """Runs ``onnx/fp32.onnx`` or ``onnx/int8.onnx`` of a model directory.
+
+    The session is created on first use, and anew in a forked process.
+    """
+
+    name = "onnx"
+    multiple = 8
+    remembers_shapes = False
+    batch_tokens = 1024
+    streams = 1
+    in_flight = 1
+
+    def __init__(
+        self,
+        model_dir: Path,
+        precision: str = "auto",
+        *,
+        threads: int | None = None,
+        path: Path | None = None,
+    ) -> None:
+        if precision == "bf16":
+            raise InputError("the onnx engine has no bf16: use engine='torch' or 'openvino'")
+        self.precision = "fp32" if precision == "auto" else precision
+        self._threads = threads or available_cpus()
+        self._path = path or _exported(model_dir, self.precision)
+        self._lock = threading.Lock()
+        self._session: Any = None
+        forking.watch(self)
+
+    def forward(self, input_ids: Ids, attention_mask: Ids) -> Logits:
+        """Logits, float32 [batch, tokens, tags], of ids and mask, int64 [batch, tokens]."""
+        feed = {"input_ids": input_ids, "attention_mask": attention_mask}
+        return self._ready().run(["logits"], feed)[0]
+
+    def submit(self, input_ids: Ids, attention_mask: Ids) -> Done:
+        """``forward`` now: one batch already uses every thread."""
+        return Done(self.forward(input_ids, attention_mask))
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session = None
+
+    def after_fork(self) -> None:
+        """In a forked process: a session of its own when it is next used."""
+        forking.abandon(self._session)
+        self._session, self._lock = None, threading.Lock()
+
+    def _ready(self) -> Any:
+        with self._lock:
+            if self._session is None:
+                runtime = import_onnxruntime()
+                options = runtime.SessionOptions()
+                options.intra_op_num_threads = self._threads
+                options.inter_op_num_threads = 1
+                self._session = runtime.InferenceSession(
+                    str(self._path), options, providers=["CPUExecutionProvider"]
+                )
+            return self._session
+
+
+def _exported(model_dir: Path, precision: str) -> Path:
+    path = artifacts.locate(model_dir, "onnx", precision)
+    if path is not None:
+        return path
+    if precision == "int8":
+        raise InputError(
+            f"{model_dir} holds no int8 model made from its present weights: "
+            f"run 'ie-model export {model_dir} --engine onnx --precision int8'"
+        )
+    from ie_model.inference.engines.conversion import convert
+
+    return convert(model_dir, "onnx")

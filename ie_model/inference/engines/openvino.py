@@ -1,0 +1,214 @@
+"""The OpenVINO engine: the converted model on x86 and Arm CPUs, several batches at a time."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ie_model.errors import InputError, RunError
+from ie_model.inference.engines import Engine, Ids, Logits, artifacts, forking
+from ie_model.models.hardware import available_cpus, multiplies_bf16, multiplies_int8
+
+_first_pid: int | None = None
+
+
+def import_openvino() -> Any:
+    """The ``openvino`` package, without the usage statistics it sends when imported."""
+    # Both openvino and nncf use a stub when this import fails.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino
+    except ImportError as error:
+        raise InputError(
+            "engine 'openvino' needs the openvino package: pip install 'ie-model[openvino]'"
+        ) from error
+    return openvino
+
+
+class OpenVINOEngine:
+    """Runs the model converted from PyTorch, in fp32, bf16 or int8.
+
+    ``forward`` serves one batch with every thread (lowest latency); ``submit`` serves many
+    over throughput streams. Each is compiled on first use, under the model directory's
+    compile cache, so that an engine which is only built costs no threads and may be forked.
+    ``path`` names a converted model to use in place of the model directory's own.
+    """
+
+    name = "openvino"
+    multiple = 8
+    remembers_shapes = True
+    batch_tokens = 1024  # a layer's activations stay in a core's L2 cache
+
+    def __init__(
+        self,
+        model_dir: Path,
+        precision: str = "auto",
+        *,
+        threads: int | None = None,
+        streams: int | None = None,
+        path: Path | None = None,
+    ) -> None:
+        if precision == "auto":
+            precision = "bf16" if multiplies_bf16() else "fp32"
+        self.precision = precision
+        self.threads = threads or available_cpus()
+        self._model_dir = model_dir
+        self._streams = streams
+        self._path = path or _converted(model_dir, precision)
+        self._lock = threading.Lock()
+        self._compiled: dict[str, Any] = {}
+        self._idle: dict[str, list[Any]] = {"LATENCY": [], "THROUGHPUT": []}
+        self._streams_used = 0
+        self._fallback: Engine | None = None
+        forking.watch(self)
+
+    @property
+    def streams(self) -> int:
+        """How many batches it works on side by side."""
+        if self._survived_fork():
+            return 1
+        if not self._streams_used:
+            model = self._compile("THROUGHPUT")
+            self._streams_used = int(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        return self._streams_used
+
+    @property
+    def in_flight(self) -> int:
+        """Batches to submit before waiting for the first: one at work and one ready a stream."""
+        return 1 if self._survived_fork() else 2 * self.streams
+
+    def forward(self, input_ids: Ids, attention_mask: Ids) -> Logits:
+        """Logits, float32 [batch, tokens, tags], of ids and mask, int64 [batch, tokens]."""
+        return self._start("LATENCY", input_ids, attention_mask).result()
+
+    def submit(self, input_ids: Ids, attention_mask: Ids) -> Any:
+        """Start one batch; its ``result()`` waits for the logits."""
+        return self._start("THROUGHPUT", input_ids, attention_mask)
+
+    def close(self) -> None:
+        """Free the compiled models."""
+        self._idle = {"LATENCY": [], "THROUGHPUT": []}
+        self._compiled.clear()
+
+    def after_fork(self) -> None:
+        """In a forked process: let go of everything that has threads."""
+        requests = [request for idle in self._idle.values() for request in idle]
+        forking.abandon(*self._compiled.values(), *requests)
+        self.close()
+        self._lock = threading.Lock()
+
+    def _start(self, hint: str, input_ids: Ids, attention_mask: Ids) -> Any:
+        if self._survived_fork():
+            assert self._fallback is not None
+            return self._fallback.submit(input_ids, attention_mask)
+        model = self._compile(hint)
+        with self._lock:
+            idle = self._idle[hint]
+            request = idle.pop() if idle else model.create_infer_request()
+        request.start_async(
+            {"input_ids": input_ids, "attention_mask": attention_mask}, share_inputs=True
+        )
+        return _Pending(request, idle, (input_ids, attention_mask))
+
+    def _compile(self, hint: str) -> Any:
+        if self.threads == 1:
+            hint = "THROUGHPUT"  # one thread has one way to work
+        with self._lock:
+            if hint not in self._compiled:
+                self._compiled[hint] = self._compile_now(hint)
+            return self._compiled[hint]
+
+    def _compile_now(self, hint: str) -> Any:
+        global _first_pid
+        openvino = import_openvino()
+        low = "bf16" if self.precision == "bf16" or multiplies_bf16() else "f32"
+        options: dict[str, Any] = {
+            "PERFORMANCE_HINT": hint,
+            "INFERENCE_NUM_THREADS": self.threads,
+            "INFERENCE_PRECISION_HINT": "f32" if self.precision == "fp32" else low,
+            # Pinned threads of several processes would all sit on the same first cores.
+            "ENABLE_CPU_PINNING": False,
+        }
+        if hint == "THROUGHPUT" and self._streams:
+            options["NUM_STREAMS"] = str(min(self._streams, self.threads))
+        _first_pid = _first_pid or os.getpid()
+        core = openvino.Core()
+        try:
+            cache = self._path.parent / "cache"
+            with artifacts.exclusive(self._model_dir, "openvino"):
+                cached = {"CACHE_DIR": str(cache), "CACHE_MODE": "OPTIMIZE_SIZE"}
+                return core.compile_model(self._path, "CPU", {**options, **cached})
+        except (OSError, RunError):  # no place to lock or to write: compile every time
+            return core.compile_model(self._path, "CPU", options)
+
+    def _survived_fork(self) -> bool:
+        """Whether OpenVINO was started before this process was forked off.
+
+        Its threads stay behind in the parent, and the library can neither run nor be
+        started again: such a process goes on with torch.
+        """
+        if _first_pid is None or os.getpid() == _first_pid:
+            return False
+        with self._lock:
+            if self._fallback is None:
+                from ie_model.inference.engines.torch import TorchEngine
+
+                warnings.warn(
+                    "OpenVINO does not survive a fork: this process goes on with torch, in fp32. "
+                    "For full speed load the model after forking, or use the spawn start method.",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+                self._fallback = TorchEngine(self._model_dir, "fp32", device="cpu")
+                self.name, self.precision = "torch", "fp32"
+        return True
+
+
+class _Pending:
+    """A batch that a request is working on; :meth:`result` may be called once."""
+
+    def __init__(self, request: Any, idle: list[Any], inputs: tuple[Ids, Ids]) -> None:
+        self._request, self._idle = request, idle
+        self._inputs = inputs  # shared, not copied: must live until the request is done
+
+    def result(self) -> Logits:
+        """Wait for the logits, float32 [batch, tokens, tags]; frees the request."""
+        self._request.wait()
+        logits = np.array(self._request.get_output_tensor(0).data, dtype=np.float32)
+        self._idle.append(self._request)
+        return logits
+
+
+def _converted(model_dir: Path, precision: str) -> Path:
+    if precision == "int8":
+        path = artifacts.locate(model_dir, "openvino", "int8")
+        if path is None:
+            raise InputError(
+                f"{model_dir} holds no int8 model made from its present weights: "
+                f"run 'ie-model export {model_dir} --engine openvino --precision int8'"
+            )
+        _check_range(path)
+        return path
+    # bf16 is a way to compute: the converted weights are the same.
+    path = artifacts.locate(model_dir, "openvino", "fp32")
+    if path is None:
+        from ie_model.inference.engines.conversion import convert
+
+        path = convert(model_dir, "openvino")
+    return path
+
+
+def _check_range(path: Path) -> None:
+    full = artifacts.read_facts(path).get("reduced_range") is False
+    if full and platform.machine() in ("x86_64", "AMD64") and not multiplies_int8():
+        raise InputError(
+            f"{path} has 8-bit weights, which this CPU (without VNNI) would add up wrongly: "
+            "export it again with --reduce-range, or use precision='fp32'"
+        )

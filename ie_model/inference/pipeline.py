@@ -1,0 +1,252 @@
+"""Tokenising, the engine's work and decoding side by side, over chunks of documents.
+
+A :class:`Job` is one look-ahead buffer of documents on its way through the stations. One
+thread encodes, one feeds the engine and collects its answers, and the caller's own thread
+reads the input and decodes; all three mostly run outside Python's lock. The caller puts
+in a new job only when it has taken an old one out, so memory is bounded by ``DEPTH`` jobs.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ie_model.documents import Document
+from ie_model.encoding.windows import EncodedText, Encoder
+from ie_model.inference.batching import (
+    even_batches,
+    first_occurrences,
+    pad_batch,
+    round_up,
+    token_budget_batches,
+)
+from ie_model.inference.engines import Done, Engine, Pending
+
+DEPTH = 3
+"""Jobs under way at a time: one being encoded, one at the engine, one being decoded."""
+
+Floats = NDArray[np.float32]
+
+
+class Job:
+    """The documents of one look-ahead buffer and what is known of them so far.
+
+    ``done`` is set when every window has its logits, or when ``error`` says what went
+    wrong. A job that nobody waits for any longer is ``abandoned``.
+    """
+
+    def __init__(self, documents: list[Document]) -> None:
+        self.documents = documents
+        self.followed = False  # other jobs come before or after it
+        self.done = threading.Event()
+        self.error: Exception | None = None
+        self.abandoned = False
+        self.encoded: list[EncodedText] = []
+        self.lengths: list[int] = []
+        self.batches: list[list[int]] = []
+        self._rows: list[NDArray[np.int32]] = []
+        self._slots: list[int] = []
+        self._logits: list[Floats] = []
+        self._left = 0
+
+    def encode(self, encoder: Encoder, budget: int, multiple: int) -> None:
+        """Cut the texts into windows and the distinct windows into batches."""
+        self.encoded = encoder.encode([d.text for d in self.documents])
+        windows = [w.input_ids for e in self.encoded for w in e.windows]
+        # Wire copy repeats itself: equal windows have equal answers.
+        firsts, self._slots = first_occurrences(ids.tobytes() for ids in windows)
+        self._rows = [windows[i] for i in firsts]
+        self.lengths = [len(ids) for ids in self._rows]
+        self._cut(token_budget_batches(self.lengths, budget, multiple))
+        self._logits = [np.empty((0, 0), np.float32)] * len(self._rows)
+        if not self.batches:
+            self.done.set()
+
+    def even_out(self, budget: int, multiple: int, streams: int) -> None:
+        """Cut the batches anew for streams that have nothing else to do."""
+        self._cut(even_batches(self.lengths, budget, multiple, streams))
+
+    def _cut(self, batches: list[list[int]]) -> None:
+        self.batches, self._left = batches, len(batches)
+
+    def padded(
+        self, batch: Sequence[int], pad_id: int, multiple: int, budget: int = 0
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The ids and mask of one batch, int64 ``[rows, padded length]``.
+
+        With a ``budget``, rows of a single token are added until it is full.
+        """
+        rows = [self._rows[i] for i in batch]
+        full = budget // round_up(len(rows[0]), multiple)
+        rows += [rows[0][:1]] * (full - len(rows))
+        return pad_batch(rows, pad_id, multiple)
+
+    def take(self, batch: Sequence[int], pending: Pending) -> None:
+        """Wait for a batch's logits and keep them; the last batch sets ``done``."""
+        try:
+            logits = pending.result()
+        except Exception as error:
+            self.fail(error)
+            return
+        for row, index in enumerate(batch):
+            self._logits[index] = logits[row]
+        self._left -= 1
+        if self._left == 0:
+            self.done.set()
+
+    def fail(self, error: Exception) -> None:
+        """Set ``done`` with the first thing that went wrong."""
+        self.error = self.error or error
+        self.done.set()
+
+    def logits(self, tags: int) -> list[Floats]:
+        """Per document one float32 ``[units, tags]``: the windows' answers end to end."""
+        slots = iter(self._slots)
+        joined = []
+        for encoded in self.encoded:
+            parts = [self._logits[next(slots)][w.positions] for w in encoded.windows]
+            empty = np.empty((0, tags), np.float32)
+            joined.append(parts[0] if len(parts) == 1 else np.concatenate([empty, *parts]))
+        return joined
+
+
+class Pipeline:
+    """Runs jobs through one encoder and one engine.
+
+    Args:
+        encoder: texts to windows.
+        engine: windows to logits.
+        pad_id: fills batches up to their longest window.
+        batch_tokens: padded tokens of one batch at most.
+        multiple: padded lengths are multiples of this.
+    """
+
+    def __init__(
+        self, encoder: Encoder, engine: Engine, pad_id: int, batch_tokens: int, multiple: int
+    ) -> None:
+        self.encoder, self.engine = encoder, engine
+        self.pad_id, self.batch_tokens, self.multiple = pad_id, batch_tokens, multiple
+        self.tokens = self.places = 0  # given to the engine so far, without and with padding
+
+    def _padded(self, job: Job, batch: Sequence[int]) -> tuple[NDArray[np.int64], ...]:
+        # The last batch of a job has fewer rows; in a long stream each number of rows would
+        # in time be seen, and kept in memory for ever by engines that prepare for each.
+        fill = job.followed and self.engine.remembers_shapes
+        ids, mask = job.padded(batch, self.pad_id, self.multiple, self.batch_tokens if fill else 0)
+        self.tokens += sum(job.lengths[i] for i in batch)
+        self.places += ids.size
+        return ids, mask
+
+    def run_one(self, documents: list[Document]) -> Job:
+        """One chunk taken to its logits, or its ``error``, in the caller's thread."""
+        job = Job(documents)
+        self._finish(job)
+        return job
+
+    def _finish(self, job: Job) -> None:
+        try:
+            job.encode(self.encoder, self.batch_tokens, self.multiple)
+        except Exception as error:
+            job.fail(error)
+            return
+        if len(job.batches) == 1:  # nothing to overlap with: every thread on this batch
+            try:
+                ids, mask = self._padded(job, job.batches[0])
+                job.take(job.batches[0], Done(self.engine.forward(ids, mask)))
+            except Exception as error:
+                job.fail(error)
+        elif job.batches:
+            job.even_out(self.batch_tokens, self.multiple, self.engine.streams)
+            inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+            inbox.put(job)
+            inbox.put(None)
+            self._feed_engine(inbox)
+
+    def run(self, chunks: Iterable[list[Document]]) -> Iterator[Job]:
+        """Finished jobs in order; each one's ``done`` says how it went.
+
+        ``chunks`` is read in the caller's thread. With a single chunk no thread is started.
+        """
+        source = iter(chunks)
+        ahead = [Job(chunk) for chunk in _first(source, 2)]
+        if len(ahead) < 2:
+            for job in ahead:
+                self._finish(job)
+                yield job
+            return
+        to_encode: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        to_engine: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        stages = (
+            threading.Thread(target=self._encode_all, args=(to_encode, to_engine), daemon=True),
+            threading.Thread(target=self._feed_engine, args=(to_engine,), daemon=True),
+        )
+        for stage in stages:
+            stage.start()
+        under_way: deque[Job] = deque()
+        try:
+            while ahead or (ahead := [Job(chunk) for chunk in _first(source, 1)]):
+                ahead[0].followed = True
+                under_way.append(ahead[0])
+                to_encode.put(ahead.pop(0))
+                if len(under_way) == DEPTH:
+                    under_way[0].done.wait()
+                    yield under_way.popleft()
+            while under_way:
+                under_way[0].done.wait()
+                yield under_way.popleft()
+        finally:
+            for job in under_way:  # the caller has gone: do not compute what nobody reads
+                job.abandoned = True
+            to_encode.put(None)
+            for stage in stages:
+                stage.join()
+
+    def _encode_all(
+        self, inbox: queue.SimpleQueue[Job | None], outbox: queue.SimpleQueue[Job | None]
+    ) -> None:
+        while (job := inbox.get()) is not None:
+            try:
+                if not job.abandoned:
+                    job.encode(self.encoder, self.batch_tokens, self.multiple)
+            except Exception as error:
+                job.fail(error)
+            outbox.put(job)
+        outbox.put(None)
+
+    def _feed_engine(self, inbox: queue.SimpleQueue[Job | None]) -> None:
+        """Keep the engine's batches in flight, across jobs, until ``inbox`` gives None."""
+        flying: deque[tuple[Job, list[int], Pending]] = deque()
+
+        def land() -> None:
+            job, batch, pending = flying.popleft()
+            job.take(batch, pending)
+
+        while True:
+            try:
+                job = inbox.get(block=not flying)
+            except queue.Empty:  # nothing to add: collect, one batch at a time
+                land()
+                continue
+            if job is None:
+                break
+            try:
+                for batch in job.batches:
+                    if job.abandoned or job.error:
+                        break
+                    while len(flying) >= self.engine.in_flight:
+                        land()
+                    ids, mask = self._padded(job, batch)
+                    flying.append((job, batch, self.engine.submit(ids, mask)))
+            except Exception as error:
+                job.fail(error)
+        while flying:
+            land()
+
+
+def _first(source: Iterator[list[Document]], count: int) -> list[list[Document]]:
+    return [chunk for _, chunk in zip(range(count), source, strict=False)]

@@ -1,0 +1,347 @@
+"""Scoring of spans: exact and partial, per label, with the kinds of error.
+
+The headline is the character-span F1: a predicted span is right when start, end and label
+are all those of a gold span. Gold comes with raw offsets, so nothing that a model cannot
+represent is left out of the count. Precision, recall and F1 are fractions (0 to 1) and 0.0
+where nothing was predicted or nothing was there to find.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ie_model.documents import Document, Entity
+from ie_model.errors import InputError
+from ie_model.metrics.matching import ERROR_KINDS, Pair, kind_of, match_spans
+
+Metrics = dict[str, Any]
+
+CORRECT, PREDICTED, GOLD = 0, 1, 2
+"""Last axis of the counts of :func:`document_counts`."""
+
+_UNIT = re.compile(r"\w+|[^\w\s]")
+
+
+def score_documents(
+    gold: Sequence[Document], predicted: Sequence[Document], labels: Sequence[str]
+) -> Metrics:
+    """Score predicted documents against gold ones, matched by position.
+
+    A document that failed (``error`` set) counts as one without predictions, and is counted
+    in ``failed``.
+
+    Returns:
+        A dict that goes into JSON as it is:
+
+        - ``documents``, ``failed``: counts of documents.
+        - ``span``: ``micro``, ``macro`` (mean over the labels that occur on either side) and
+          ``labels``: ``precision``, ``recall``, ``f1``, ``support`` (gold spans),
+          ``predicted``, ``correct`` of exact character spans.
+        - ``partial``: the four MUC schemes ``strict``, ``exact``, ``partial``, ``type``, see
+          :func:`muc_scores`.
+        - ``errors``: ``total`` and ``labels``: ``correct`` and the five kinds of error of
+          :func:`ie_model.metrics.matching.kind_of`, under the gold label (``spurious`` under the
+          predicted one).
+        - ``confusion``: ``labels`` and ``counts[gold][predicted]``; the last column is
+          missed, the last row spurious.
+        - ``seqeval``: strict IOB2 over words, see :func:`seqeval_scores`.
+
+    Raises:
+        InputError: the lists do not match (number, id or text), or a document has a label
+            outside ``labels``, a span outside its text, or overlapping spans.
+    """
+    check_pairs(gold, predicted, labels)
+    counts = document_counts(gold, predicted, labels, checked=True)
+    pairs = [
+        pair
+        for g, p in zip(gold, predicted, strict=True)
+        for pair in match_spans(g.entities, spans(p))
+    ]
+    return {
+        "documents": len(gold),
+        "failed": sum(p.error is not None for p in predicted),
+        "span": span_scores(counts, labels),
+        "partial": muc_scores(pairs),
+        "errors": _errors(pairs, labels),
+        "confusion": _confusion(pairs, labels),
+        "seqeval": seqeval_scores(gold, predicted),
+    }
+
+
+def spans(document: Document) -> tuple[Entity, ...]:
+    """The document's entities; none for a document that failed."""
+    return () if document.error is not None else document.entities
+
+
+def check_pairs(
+    gold: Sequence[Document], predicted: Sequence[Document], labels: Sequence[str]
+) -> None:
+    """Raise :class:`InputError` unless the two lists can be scored against each other."""
+    if len(gold) != len(predicted):
+        raise InputError(
+            f"{len(gold)} gold documents but {len(predicted)} predicted ones: "
+            "score a prediction for every gold document, in the same order"
+        )
+    for i, (g, p) in enumerate(zip(gold, predicted, strict=True)):
+        if g.id != p.id:
+            raise InputError(
+                f"document {i}: gold id {g.id!r} but predicted id {p.id!r}; "
+                "both lists must be in the same order"
+            )
+        if g.text != p.text:
+            raise InputError(
+                f"document {i} ({g.id!r}): gold and predicted text differ, "
+                "so their offsets cannot be compared"
+            )
+        for side, document in (("gold", g), ("predicted", p)):
+            for problem in document.check(labels):
+                if problem.kind != "edge":
+                    raise InputError(f"{side} document {i} ({g.id!r}): {problem.message}")
+
+
+def document_counts(
+    gold: Sequence[Document],
+    predicted: Sequence[Document],
+    labels: Sequence[str],
+    *,
+    checked: bool = False,
+) -> NDArray[np.int64]:
+    """Correct, predicted and gold spans of each document and label.
+
+    Every figure of :func:`span_scores` is a function of sums of these, so a bootstrap
+    resamples rows instead of scoring again.
+
+    Returns:
+        int64 ``[documents, labels, 3]``; last axis ``CORRECT``, ``PREDICTED``, ``GOLD``.
+
+    Raises:
+        InputError: as :func:`score_documents`, unless ``checked`` says it was called before.
+    """
+    if not checked:
+        check_pairs(gold, predicted, labels)
+    index = {label: i for i, label in enumerate(labels)}
+    counts = np.zeros((len(gold), len(labels), 3), dtype=np.int64)
+    for row, g, p in zip(counts, gold, predicted, strict=True):
+        found = {e.key for e in g.entities}
+        for e in g.entities:
+            row[index[e.label], GOLD] += 1
+        for e in spans(p):
+            row[index[e.label], PREDICTED] += 1
+            row[index[e.label], CORRECT] += e.key in found
+    return counts
+
+
+def span_scores(counts: NDArray[np.int64], labels: Sequence[str]) -> Metrics:
+    """``micro``, ``macro`` and ``labels`` from the counts of :func:`document_counts`."""
+    sums = counts.sum(axis=0)
+    per_label = {label: _scores(*map(int, sums[i])) for i, label in enumerate(labels)}
+    micro = _scores(*map(int, sums.sum(axis=0)))
+    there = [s for s in per_label.values() if s["support"] or s["predicted"]]
+    macro = {
+        name: sum(s[name] for s in there) / len(there) if there else 0.0
+        for name in ("precision", "recall", "f1")
+    }
+    return {"micro": micro, "macro": macro, "labels": per_label}
+
+
+def _scores(correct: int, predicted: int, gold: int) -> dict[str, float | int]:
+    return {
+        "precision": correct / predicted if predicted else 0.0,
+        "recall": correct / gold if gold else 0.0,
+        "f1": 2 * correct / (predicted + gold) if predicted + gold else 0.0,
+        "support": gold,
+        "predicted": predicted,
+        "correct": correct,
+    }
+
+
+def muc_scores(pairs: Iterable[Pair]) -> Metrics:
+    """The MUC-5 counts under the four schemes of SemEval-2013 task 9.1, over aligned pairs.
+
+    A pair is *correct* when: offsets and label agree (``strict``); offsets agree (``exact``
+    and ``partial``); labels agree (``type``). A pair that is not correct is *incorrect*, or
+    in ``partial`` worth one half. Unpaired spans are ``missed`` or ``spurious``. With
+    ``possible`` gold and ``actual`` predicted spans, precision is
+    ``(correct + partial / 2) / actual`` and recall the same over ``possible``.
+
+    Sources: Chinchor and Sundheim, "MUC-5 Evaluation Metrics" (1993); Segura-Bedmar et al.,
+    "SemEval-2013 Task 9" (2013). The pairing is that of :func:`ie_model.metrics.matching.match_spans`.
+    """
+    kinds = Counter(kind_of(g, p) for g, p in pairs)
+    span, label, both = kinds["wrong_type"], kinds["wrong_boundary"], kinds["wrong_both"]
+    correct, wrong = kinds["correct"], span + label + both
+    hits = {"strict": correct, "exact": correct + span, "type": correct + label}
+    out: Metrics = {}
+    for scheme in ("strict", "exact", "partial", "type"):
+        right = hits.get(scheme, correct + span)
+        rest = correct + wrong - right
+        half = rest if scheme == "partial" else 0
+        possible = correct + wrong + kinds["missed"]
+        actual = correct + wrong + kinds["spurious"]
+        credit = right + 0.5 * half
+        out[scheme] = {
+            "precision": credit / actual if actual else 0.0,
+            "recall": credit / possible if possible else 0.0,
+            "f1": 2 * credit / (actual + possible) if actual + possible else 0.0,
+            "correct": right,
+            "incorrect": rest - half,
+            "partial": half,
+            "missed": kinds["missed"],
+            "spurious": kinds["spurious"],
+            "possible": possible,
+            "actual": actual,
+        }
+    return out
+
+
+def _errors(pairs: Iterable[Pair], labels: Sequence[str]) -> Metrics:
+    names = ("correct", *ERROR_KINDS)
+    table = {label: dict.fromkeys(names, 0) for label in labels}
+    for gold, predicted in pairs:
+        entity = gold or predicted
+        assert entity is not None
+        table[entity.label][kind_of(gold, predicted)] += 1
+    total = {name: sum(row[name] for row in table.values()) for name in names}
+    return {"total": total, "labels": table}
+
+
+def _confusion(pairs: Iterable[Pair], labels: Sequence[str]) -> Metrics:
+    index = {label: i for i, label in enumerate(labels)}
+    size = len(labels)
+    counts = np.zeros((size + 1, size + 1), dtype=np.int64)
+    for gold, predicted in pairs:
+        row = size if gold is None else index[gold.label]
+        column = size if predicted is None else index[predicted.label]
+        counts[row, column] += 1
+    return {"labels": list(labels), "counts": counts.tolist()}
+
+
+def seqeval_scores(gold: Sequence[Document], predicted: Sequence[Document]) -> Metrics:
+    """seqeval's strict IOB2 scores over words, beside the character spans.
+
+    A word is a run of letters, digits and underscores, or one other visible character
+    (``\\w+|[^\\w\\s]``). A span takes every word that it touches, and a word touched by two
+    spans belongs to the first: ``widened`` counts the spans (gold and predicted) whose
+    offsets are not those of their words, ``lost`` those left without a word.
+    """
+    from seqeval.metrics import classification_report
+    from seqeval.scheme import IOB2
+
+    moved: Counter[str] = Counter()
+    true, guessed = [], []
+    for g, p in zip(gold, predicted, strict=True):
+        units = [m.span() for m in _UNIT.finditer(g.text)]
+        true.append(_tags(units, g.entities, moved))
+        guessed.append(_tags(units, spans(p), moved))
+    report: Mapping[str, Mapping[str, Any]] = {}
+    if any(tag != "O" for tags in (*true, *guessed) for tag in tags):  # it fails on nothing
+        report = classification_report(
+            true, guessed, mode="strict", scheme=IOB2, output_dict=True, zero_division=0
+        )
+    per_label = {
+        name: _plain(scores) for name, scores in report.items() if not name.endswith(" avg")
+    }
+    return {
+        **_plain(report.get("micro avg", {})),
+        "labels": per_label,
+        "words": sum(map(len, true)),
+        "widened": moved["widened"],
+        "lost": moved["lost"],
+    }
+
+
+def _plain(scores: Mapping[str, Any]) -> dict[str, float | int]:
+    return {
+        "precision": float(scores.get("precision", 0.0)),
+        "recall": float(scores.get("recall", 0.0)),
+        "f1": float(scores.get("f1-score", 0.0)),
+        "support": int(scores.get("support", 0)),
+    }
+
+
+def _tags(
+    units: list[tuple[int, int]], entities: Iterable[Entity], moved: Counter[str]
+) -> list[str]:
+    tags = ["O"] * len(units)
+    at = 0
+    for entity in sorted(entities, key=lambda e: e.key):
+        while at < len(units) and units[at][1] <= entity.start:
+            at += 1
+        first = at
+        while at < len(units) and units[at][0] < entity.end:
+            tags[at] = f"{'B' if at == first else 'I'}-{entity.label}"
+            at += 1
+        if first == at:
+            moved["lost"] += 1
+        elif (units[first][0], units[at - 1][1]) != (entity.start, entity.end):
+            moved["widened"] += 1
+    return tags
+
+
+def format_table(metrics: Mapping[str, Any]) -> str:
+    """The metrics of :func:`score_documents` as a table for the terminal, without colour.
+
+    Percentages; with ``intervals`` in the metrics (see :mod:`ie_model.metrics.bootstrap`), the 95 %
+    interval of each F1 stands beside it.
+    """
+    import io
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    out = Console(file=io.StringIO(), width=100, color_system=None, highlight=False)
+    intervals = metrics.get("intervals") or {}
+    table = Table(box=None, pad_edge=False, header_style="")
+    for name in ("", "precision", "recall", "F1", *(["95 %"] if intervals else [])):
+        table.add_column(name, justify="right" if name else "left")
+    for name in ("gold", "predicted", "correct"):
+        table.add_column(name, justify="right")
+
+    def add(name: str, scores: Mapping[str, Any], interval: Mapping[str, Any] | None) -> None:
+        cells = [f"{100 * scores[k]:.1f}" for k in ("precision", "recall", "f1")]
+        if intervals:
+            cells.append(" - ".join(f"{100 * x:.1f}" for x in interval["f1"]) if interval else "")
+        # Means over several seeds need not be whole.
+        counts = [scores.get(k) for k in ("support", "predicted", "correct")]
+        cells += ["" if n is None else f"{n:.1f}".removesuffix(".0") for n in counts]
+        table.add_row(Text(name), *cells)
+
+    span = metrics["span"]
+    for label, scores in span["labels"].items():
+        add(label, scores, (intervals.get("labels") or {}).get(label))
+    table.add_row()
+    add("micro", span["micro"], intervals.get("micro"))
+    add("macro", span["macro"], intervals.get("macro"))
+    out.print(table)
+    partial = metrics["partial"]
+    out.print()
+    if len(metrics.get("protocol", {}).get("seeds", ())) > 1:
+        spread = metrics["seeds"]["micro"]
+        low, high = 100 * spread["low"], 100 * spread["high"]
+        out.print(
+            f"means over the seeds; micro F1 {low:.1f} to {high:.1f}, standard deviation "
+            f"{100 * spread['sd']:.1f}; of the first seed alone:"
+        )
+    out.print("partial (MUC F1): " + _line((s, partial[s]["f1"]) for s in partial))
+    seqeval = metrics["seqeval"]
+    out.print(
+        f"seqeval strict IOB2 F1 over words: {100 * seqeval['f1']:.1f} "
+        f"({seqeval['widened']} spans widened to words, {seqeval['lost']} lost)"
+    )
+    total = metrics["errors"]["total"]
+    out.print("errors: " + ", ".join(f"{total[k]} {k.replace('_', ' ')}" for k in ERROR_KINDS))
+    failed = f", {metrics['failed']} failed" if metrics["failed"] else ""
+    out.print(f"documents: {metrics['documents']}{failed}")
+    assert isinstance(out.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in out.file.getvalue().splitlines())
+
+
+def _line(items: Iterable[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {100 * value:.1f}" for name, value in items)

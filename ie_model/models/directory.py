@@ -1,0 +1,191 @@
+"""The model directory: an ordinary Hugging Face one plus what the package needs to know.
+
+``ie_model.json`` holds the encoding (window, overlap, split_lines, whole_words), the label
+set, the calibration and thresholds, and where the model came from. Directories are written
+beside their destination and renamed into place, so one that exists is always whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ie_model.errors import InputError, RunError, writing
+from ie_model.labels import LabelSet
+
+SETTINGS_FILE = "ie_model.json"
+WEIGHTS_FILE = "model.safetensors"
+TOKENIZER_FILE = "tokenizer.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What ``ie_model.json`` holds.
+
+    ``touching`` says whether spans of one label may stand side by side.
+    ``calibration`` and ``thresholds`` are as ``ie_model.evaluation.calibration`` defines them, empty
+    when nothing was calibrated. ``origin`` says how the model was made: versions, seed,
+    fingerprints of data and weights, what the encoding ledger counted.
+    """
+
+    labels: tuple[str, ...]
+    tags: tuple[str, ...]
+    window: int
+    overlap: int
+    split_lines: bool
+    touching: bool = True
+    whole_words: bool = False
+    temperature: float = 1.0
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The labels with their tags, in the order of the logits."""
+        return LabelSet(self.labels, self.tags, self.touching)
+
+
+def read_settings(model_dir: str | os.PathLike[str]) -> ModelSettings:
+    """Read ``ie_model.json`` of a model directory.
+
+    Raises:
+        InputError: not a model directory, a damaged file, or one of a newer version.
+    """
+    folder = Path(model_dir)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such model directory; train one with: ie-model train")
+    file = folder / SETTINGS_FILE
+    if not file.is_file():
+        raise InputError(
+            f"{folder}: not a model directory of this package (no {SETTINGS_FILE} in it)"
+        )
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        version = values.pop("format_version")
+        if version > FORMAT_VERSION:
+            raise InputError(f"{file}: written by a newer version of ie_model; upgrade to read it")
+        values["labels"], values["tags"] = tuple(values["labels"]), tuple(values["tags"])
+        settings = ModelSettings(**values)
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{file}: damaged ({error}); train or export the model again") from None
+    if not (folder / WEIGHTS_FILE).is_file() and not list(folder.glob("model-*.safetensors")):
+        raise InputError(f"{folder}: no {WEIGHTS_FILE} in it; the model directory is incomplete")
+    return settings
+
+
+def tokenizer_file(model_dir: str | os.PathLike[str]) -> Path:
+    """The fast tokenizer of a model directory.
+
+    Raises:
+        InputError: there is none.
+    """
+    file = Path(model_dir) / TOKENIZER_FILE
+    if not file.is_file():
+        raise InputError(
+            f"{model_dir}: no {TOKENIZER_FILE} in it; save a fast tokenizer there "
+            "(AutoTokenizer.from_pretrained(...).save_pretrained(...))"
+        )
+    return file
+
+
+def write_settings(model_dir: str | os.PathLike[str], settings: ModelSettings) -> None:
+    """Write ``ie_model.json``, whole or not at all."""
+    text = json.dumps(asdict(settings), indent=2, ensure_ascii=False) + "\n"
+    write_text(Path(model_dir) / SETTINGS_FILE, text)
+
+
+def weights_fingerprint(model_dir: str | os.PathLike[str]) -> str:
+    """SHA-256 over the weights of a model directory: two models that answer alike share it."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(model_dir).glob("*.safetensors")):
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file under a temporary name, synced, then rename it into place.
+
+    The old file, if any, stays as it was when that fails.
+
+    Raises:
+        InputError: ``file`` is a folder, or in a place that cannot be written.
+        RunError: the disk is full or failed.
+    """
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(file)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
+def check_destination(target: Path) -> None:
+    """Refuse to put a model over something that is not one.
+
+    Raises:
+        InputError: ``target`` is a file, or a folder with other things in it.
+    """
+    if target.is_file():
+        raise InputError(f"{target}: is a file; output_dir must name a folder")
+    if target.is_dir() and any(target.iterdir()) and not (target / SETTINGS_FILE).is_file():
+        raise InputError(
+            f"{target}: exists and is not a model directory; choose another output_dir or empty it"
+        )
+
+
+@contextlib.contextmanager
+def new_directory(target: Path) -> Iterator[Path]:
+    """A temporary folder beside ``target`` that takes its place when the block succeeds.
+
+    Raises:
+        InputError: ``target`` is in a place that cannot be written.
+        RunError: the disk is full or failed; ``target`` is as it was before.
+    """
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.new-"))
+    try:
+        scratch.chmod(0o755)
+        yield scratch
+        _sync(scratch)
+        old = scratch.with_name(scratch.name + ".old")
+        if target.exists():
+            target.replace(old)
+        scratch.replace(target)
+        shutil.rmtree(old, ignore_errors=True)
+    except Exception as error:
+        if _is_disk_error(error):
+            raise RunError(f"{target}: could not be saved, nothing was changed: {error}") from error
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
+
+
+def _is_disk_error(error: BaseException) -> bool:
+    # safetensors reports a failed write as an error of its own with the system's words.
+    return isinstance(error, OSError) or type(error).__name__ == "SafetensorError"

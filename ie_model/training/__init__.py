@@ -1,0 +1,4 @@
+"""A `Config` in, a model directory out.
+
+Knows nothing of how the model is judged or served later.
+"""

@@ -1,0 +1,130 @@
+"""What the settings alone make impossible, refused before anything is read.
+
+A dry run looks at it as the run itself does.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+
+from ie_model.config.schema import Config, DistillationConfig
+from ie_model.errors import InputError
+from ie_model.models.backbones import BACKBONES
+from ie_model.models.directory import SETTINGS_FILE, check_destination
+from ie_model.training.batches import world_size
+
+log = logging.getLogger(__name__)
+
+
+def check_settings(config: Config) -> None:
+    """Refuse settings that this machine or the labels cannot fulfil.
+
+    Raises:
+        InputError: a device that is not there, a precision it does not have, a class weight
+            for a label that is not declared, a tracker that is not installed.
+    """
+    from transformers.integrations import get_available_reporting_integrations
+
+    from ie_model.models.devices import resolve_device
+    from ie_model.training.trainer import resolve_precision
+
+    training = config.training
+    resolve_precision(training, resolve_device(training.device, "training.device"))
+    for label in training.class_weights:
+        if label not in (*config.labels, "O"):
+            raise InputError(
+                f"training.class_weights: {label!r} is not a declared label; there are "
+                f"{', '.join(config.labels)} and O"
+            )
+    installed = get_available_reporting_integrations() if training.loggers else []
+    for name in training.loggers:
+        if name not in installed:
+            raise InputError(
+                f"training.loggers: {name} is not installed; run: pip install {name}, or leave "
+                "it out"
+            )
+
+
+def check_cross_validation(config: Config) -> None:
+    """:func:`check_settings`, and what would make out-of-fold scores untrue; warns of a backbone
+    that may have learned from the documents.
+
+    Raises:
+        InputError: also for teachers, and in one of several processes.
+    """
+    if config.distillation.teachers:
+        raise InputError(
+            "cross-validation: a teacher may have learned from the documents that are tested; "
+            "cross-validate the config without distillation.teachers, and measure a distilled "
+            "model on documents that neither has seen"
+        )
+    if world_size() > 1:
+        raise InputError(
+            "cross-validation: runs in one process; start it without torchrun or accelerate launch"
+        )
+    check_settings(config)
+    if backbone := trained_backbone(config):
+        log.warning(
+            "model.backbone: %s is a trained model; if it learned from documents that are tested "
+            "here, the scores are too good", backbone,
+        )  # fmt: skip
+
+
+def trained_backbone(config: Config) -> Path | None:
+    """The backbone's folder where it is a model directory, trained by this package."""
+    folder = Path(config.model.backbone).expanduser()
+    named = config.model.backbone in BACKBONES
+    return folder if not named and (folder / SETTINGS_FILE).is_file() else None
+
+
+def warn_of_idle(config: Config) -> None:
+    """Say which settings of augmentation and distillation do nothing, and why."""
+    section, augment = config.distillation, config.data.augment
+    if not section.teachers and section != DistillationConfig():
+        log.warning("distillation: no teacher is named, so its settings have no effect")
+    steps = [name for name, chance in augment if isinstance(chance, float) and chance > 0]
+    if steps and not augment.copies:
+        log.warning("data.augment: copies is 0, so %s has no effect", ", ".join(steps))
+        return
+    if augment.copies and not steps:
+        log.warning("data.augment: every probability is 0, so there is no copy that differs")
+    for name, needed in (
+        ("resample_numbers", augment.number_labels),
+        ("resample_dates", augment.date_labels),
+        ("add_abbreviations", augment.organisation_labels),
+    ):
+        if name in steps and not set(needed) & set(config.labels):
+            log.warning(
+                "data.augment.%s: of the labels it is for (%s) none is declared; it has no effect",
+                name, ", ".join(needed),
+            )  # fmt: skip
+
+
+def check_output(config: Config) -> None:
+    """Refuse an ``output_dir`` that cannot be written, or that the run would learn from.
+
+    Raises:
+        InputError: it is a file, holds other things than a model, cannot be made, or is the
+            backbone or a teacher (a folder that holds one of them counts as well).
+    """
+    target = config.output_dir
+    check_destination(target)
+    standing = next(folder for folder in target.absolute().parents if folder.exists())
+    try:
+        # Made and taken away again: permissions alone say too little of mounts and of root.
+        tempfile.TemporaryDirectory(dir=standing, prefix=f".{target.name}.").cleanup()
+    except OSError as error:
+        reason = "is not writable" if standing.is_dir() else "is a file"
+        raise InputError(f"output_dir {target}: cannot be made, {standing} {reason}") from error
+    sources = list(config.distillation.teachers)
+    if config.model.backbone not in BACKBONES:
+        sources.append(Path(config.model.backbone).expanduser())
+    for source in sources:
+        place = source.resolve()
+        if source.is_dir() and target.resolve() in (place, *place.parents):
+            raise InputError(
+                f"output_dir {target}: the new model would replace {source}, which it is to "
+                "learn from; choose another output_dir"
+            )

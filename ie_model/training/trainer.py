@@ -1,0 +1,279 @@
+"""The Hugging Face Trainer, told how this package makes batches, losses and updates.
+
+The only module that knows the Trainer's own option names; everything else speaks of
+`ie_model.config.schema.TrainingConfig`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from ie_model.config.schema import TrainingConfig
+from ie_model.errors import InputError, RunError
+from ie_model.labels import LabelSet
+from ie_model.models.devices import native_precision
+from ie_model.models.hardware import available_cpus
+from ie_model.training.batches import LengthGroupedBatches, collate, world_size
+from ie_model.training.inputs import TrainingWindows
+from ie_model.training.loss import SpanLoss
+
+log = logging.getLogger(__name__)
+
+
+def resolve_precision(config: TrainingConfig, device: torch.device) -> str:
+    """``fp32``, ``bf16`` or ``fp16``: what the configured precision means on a device.
+
+    Raises:
+        InputError: fp16 without a GPU.
+    """
+    if config.precision == "fp16" and device.type != "cuda":
+        raise InputError("training.precision: fp16 needs a CUDA GPU; use bf16 or fp32")
+    return native_precision(device) if config.precision == "auto" else config.precision
+
+
+def training_arguments(
+    config: TrainingConfig, work_dir: Path, device: str, precision: str, steps: int
+) -> TrainingArguments:
+    """Our names translated into the Trainer's."""
+    if device == "cpu":
+        torch.set_num_threads(config.threads or available_cpus())
+    return TrainingArguments(
+        output_dir=str(work_dir),
+        num_train_epochs=config.epochs,
+        max_steps=config.max_steps or -1,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        max_grad_norm=config.max_grad_norm,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=device == "cpu",
+        ddp_backend="gloo" if device == "cpu" and world_size() > 1 else None,
+        ddp_find_unused_parameters=False,
+        seed=config.seed,
+        data_seed=config.seed,
+        logging_strategy="steps",
+        logging_steps=max(1, steps // 100),
+        logging_nan_inf_filter=False,
+        save_strategy="steps" if config.checkpoint_every else "no",
+        save_steps=config.checkpoint_every or 500,
+        save_total_limit=2,
+        report_to=list(config.loggers) or "none",
+        disable_tqdm=True,
+        log_level="error",
+        average_tokens_across_devices=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=device == "cuda",
+        # Batches differ in size, so they cannot be evened out among processes;
+        # LengthGroupedBatches gives every process the same number of them instead.
+        accelerator_config={"even_batches": False},
+        eval_strategy="no",
+    )
+
+
+class SpanTrainer(Trainer):
+    """A Trainer with length-grouped batches and a learning rate per layer."""
+
+    def __init__(
+        self,
+        model: Any,
+        args: TrainingArguments,
+        *,
+        config: TrainingConfig,
+        labels: LabelSet,
+        windows: TrainingWindows,
+        batches: LengthGroupedBatches,
+        pad_id: int,
+        temperature: float,
+        callbacks: list[TrainerCallback],
+    ) -> None:
+        self._config, self._windows, self._batches, self._pad_id = config, windows, batches, pad_id
+        self.tokens_seen = torch.zeros((), dtype=torch.long, device=args.device)
+        self._loss = SpanLoss(config, labels, args.device, temperature)
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=windows.table,  # type: ignore[arg-type]
+            callbacks=[_SetEpoch(batches), *callbacks],
+            compute_loss_func=self._loss,
+        )
+        self.remove_callback(PrinterCallback)
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Batches of the epoch, sharded among processes."""
+        loader = DataLoader(
+            self._windows.table,  # type: ignore[arg-type]
+            batch_sampler=self._batches,  # type: ignore[arg-type]
+            collate_fn=partial(collate, pad_id=self._pad_id, tags=self._loss.tags),
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return self.accelerator.prepare(loader)
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """The Trainer's loop, with denormal numbers flushed to zero on CPUs.
+
+        The moments of an embedding row that no recent batch used decay to denormals, on
+        which a CPU computes ten times slower than on ordinary numbers.
+        """
+        torch.set_flush_denormal(True)
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            torch.set_flush_denormal(False)
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        """The Trainer's, unless a resumed run has no update left: it would make one more."""
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+        if not self.control.should_training_stop:
+            super()._run_epoch(*args, **kwargs)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW over :func:`parameter_groups`."""
+        if self.optimizer is None:
+            groups = parameter_groups(model or self.model, self._config)
+            fused = self.args.device.type in ("cpu", "cuda")
+            self.optimizer = torch.optim.AdamW(groups, fused=fused)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Linear warm-up, then the configured course down to zero (or none)."""
+        if self.lr_scheduler is None:
+            factor = partial(schedule, config=self._config, steps=num_training_steps)
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+                optimizer or self.create_optimizer(), factor
+            )
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The Trainer's, after taking what teachers said from what the model is given."""
+        self._loss.soft = inputs.pop("soft", None)
+        self._loss.share = inputs.pop("share", None)
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
+    def training_step(self, model: Any, inputs: dict[str, Any], *args: Any) -> torch.Tensor:
+        """One forward and backward pass; refuses to go on with a loss that is no number."""
+        self.tokens_seen += inputs["attention_mask"].sum().to(self.tokens_seen.device)
+        loss = super().training_step(model, inputs, *args)
+        # On a GPU the check would wait for the device at every step; there the logged
+        # loss is checked instead (see Progress.on_log).
+        if loss.device.type == "cpu" and not math.isfinite(loss.item()):
+            raise _not_finite(loss.item(), self.state.global_step + 1)
+        return loss
+
+
+def _not_finite(loss: float, step: int) -> RunError:
+    return RunError(
+        f"the loss became {loss} at step {step}; lower training.learning_rate, or train with "
+        "training.precision=fp32. No model was written"
+    )
+
+
+def schedule(step: int, config: TrainingConfig, steps: int) -> float:
+    """Learning-rate factor in [0, 1] of an update."""
+    warmup = config.warmup * steps
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    left = max(0.0, (steps - step) / max(1.0, steps - warmup))
+    if config.schedule == "cosine":
+        return 0.5 * (1 - math.cos(math.pi * left))
+    return left if config.schedule == "linear" else 1.0
+
+
+_LAYER = re.compile(r"\.layers?\.(\d+)\.")
+
+
+def parameter_groups(model: Any, config: TrainingConfig) -> list[dict[str, Any]]:
+    """Optimiser groups by depth: ``layer_decay`` per layer from the top one down.
+
+    The embeddings count as one layer below the first; the head has its own rate. Biases
+    and normalisation weights are not decayed.
+    """
+    base = model.base_model_prefix
+    depth = int(model.config.num_hidden_layers)
+    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        found = _LAYER.search(name)
+        if not name.startswith(f"{base}."):
+            rate = config.head_learning_rate or config.learning_rate
+        elif found:
+            rate = config.learning_rate * config.layer_decay ** (depth - 1 - int(found.group(1)))
+        elif "embeddings" in name:
+            rate = config.learning_rate * config.layer_decay**depth
+        else:  # what stands above all layers, such as a final normalisation
+            rate = config.learning_rate
+        decay = config.weight_decay if parameter.ndim > 1 else 0.0
+        group = groups.setdefault((rate, decay), {"params": [], "lr": rate, "weight_decay": decay})
+        group["params"].append(parameter)
+    return list(groups.values())
+
+
+class _SetEpoch(TrainerCallback):
+    """Tells the batch sampler which epoch starts, also after resuming in the middle of one."""
+
+    def __init__(self, batches: LengthGroupedBatches) -> None:
+        self._batches = batches
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._batches.set_epoch(int((state.epoch or 0) + 1e-6))
+
+
+class Progress(TrainerCallback):
+    """A progress bar with loss, tokens/s and time left; plain lines where no one watches."""
+
+    def __init__(self) -> None:
+        self.trainer: SpanTrainer | None = None
+        self._bar: tqdm | None = None
+        self._loss = float("nan")
+        self._began, self._printed, self._resumed_at = 0.0, 0.0, 0
+        self.tokens_per_second = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._began, self._resumed_at = time.monotonic(), state.global_step
+        if state.is_world_process_zero and sys.stderr.isatty():
+            self._bar = tqdm(
+                total=state.max_steps, initial=state.global_step, unit="step", desc="training"
+            )
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._bar is not None:
+            self._bar.update(1)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if not logs or "loss" not in logs or self.trainer is None:
+            return
+        self._loss = float(logs["loss"])
+        if not math.isfinite(self._loss):
+            raise _not_finite(self._loss, state.global_step)
+        elapsed = time.monotonic() - self._began
+        tokens = int(self.trainer.tokens_seen) * args.world_size
+        self.tokens_per_second = tokens / max(elapsed, 1e-9)
+        if self._bar is not None:
+            self._bar.set_postfix_str(
+                f"loss {self._loss:.3f}, {self.tokens_per_second:,.0f} tokens/s", refresh=False
+            )
+        elif state.is_world_process_zero and elapsed - self._printed > 10:
+            self._printed = elapsed
+            done = state.global_step - self._resumed_at
+            left = elapsed / done * (state.max_steps - state.global_step)
+            log.info(
+                "step %d of %d, loss %.3f, %s tokens/s, %d s left", state.global_step,
+                state.max_steps, self._loss, f"{self.tokens_per_second:,.0f}", left,
+            )  # fmt: skip
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,226 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from ie_model.cli import main as cli
+
+
+def run(monkeypatch, capsys, *arguments, stdin=None):
+    """Exit code, standard output and standard error of a command, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["ie-model", *map(str, arguments)])
+    if stdin is not None:
+        import io
+
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    captured = capsys.readouterr()
+    return stopped.value.code, captured.out, captured.err
+
+
+@pytest.fixture
+def invoke(monkeypatch, capsys):
+    def call(*arguments, stdin=None):
+        return run(monkeypatch, capsys, *arguments, stdin=stdin)
+
+    return call
+
+
+TEXT = "Iraqi federal police cleared Hawija on Tuesday."
+
+
+def test_cli_predict_table_and_jsonl(invoke, tiny_model):
+    code, out, _ = invoke("predict", tiny_model, "--text", TEXT, "--engine", "torch")
+    assert code == 0
+    assert "Iraqi federal police" in out
+    assert "ACTOR" in out
+    code, out, _ = invoke(
+        "predict", tiny_model, "--text", TEXT, "--to", "jsonl", "--engine", "torch"
+    )
+    row = json.loads(out)
+    assert row["entities"][0]["text"] == "Iraqi federal police"
+    assert row["text"] == TEXT
+
+
+def test_cli_predict_stdin_and_files(invoke, tiny_model, tmp_path):
+    file = tmp_path / "news.txt"
+    file.write_text(TEXT + "\n\n" + TEXT)
+    code, out, _ = invoke(
+        "predict", tiny_model, file, "-", "--to", "jsonl", "--engine", "torch",
+        stdin="Kirkuk ist nicht Zürich".encode(),
+    )  # fmt: skip
+    assert code == 0
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert rows[0]["text"] == TEXT + "\n\n" + TEXT
+    assert rows[1]["id"] == "stdin"
+    code, _, err = invoke("predict", tiny_model, "-", stdin=b"caf\xe9")
+    assert code == 2
+    assert "standard input: not UTF-8 at byte 3" in err
+
+
+def test_cli_predict_html_is_escaped(invoke, tiny_model, tmp_path):
+    page = tmp_path / "page.html"
+    text = "<script>alert(1)</script> Hawija"
+    code, _, _ = invoke(
+        "predict", tiny_model, "--text", text, "--to", "html", "-o", page, "--engine", "torch"
+    )
+    assert code == 0
+    html = page.read_text()
+    assert "<script>alert" not in html
+    assert "&lt;" in html
+
+
+@pytest.mark.parametrize("target", ["folder", "file.txt/page.html", "file.txt/deep/page.html"])
+def test_cli_outputs_that_cannot_be_written_are_named(invoke, tiny_model, tmp_path, target):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file.txt").write_text("x")
+    output = tmp_path / target
+    code, _, err = invoke(
+        "predict", tiny_model, "--text", TEXT, "-o", output, "--engine", "torch"
+    )  # fmt: skip
+    assert code == 2
+    assert f"error: {output}: cannot be written: " in err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file.txt", "folder"]
+
+
+def test_cli_outputs_never_replace_what_is_read(invoke, tiny_model, tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text(TEXT)
+    for arguments in (
+        ("predict", tiny_model, file, "-o", file),
+        ("evaluate", tiny_model, tmp_path, "--json", file),
+        ("next", tiny_model, tmp_path / "*.txt", "-o", file),
+        ("compare", tiny_model, file, "--gold", tmp_path, "--json", file),
+        ("bench", tiny_model, file, "--json", file),
+    ):
+        code, _, err = invoke(*arguments)
+        assert code == 2
+        assert f"{file}: is read from and cannot be written to" in err
+    assert file.read_text() == TEXT
+
+
+def test_cli_predict_takes_an_empty_article_as_a_document(invoke, tiny_model, tmp_path):
+    for name, text in (("empty", ""), ("blank", " \n"), ("news", TEXT)):
+        (tmp_path / f"{name}.txt").write_text(text)
+    files = [tmp_path / f"{name}.txt" for name in ("empty", "blank", "news")]
+    code, out, err = invoke("predict", tiny_model, *files, "--to", "jsonl", "--engine", "torch")
+    assert code == 0, err
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [(row["id"], row["text"]) for row in rows] == [
+        ("empty", ""), ("blank", " \n"), ("news", TEXT)
+    ]  # fmt: skip
+    assert [bool(row["entities"]) for row in rows] == [False, False, True]
+
+
+def test_cli_a_format_that_is_not_told_can_be_named(invoke, tiny_model, tmp_path):
+    file = tmp_path / "a.md"
+    file.write_text(TEXT)
+    for command in ("predict", "next"):
+        output = ("-o", tmp_path / "next.jsonl") if command == "next" else ()
+        code, _, err = invoke(command, tiny_model, file, "--engine", "torch", *output)
+        assert code == 2
+        assert "name the format with --from" in err
+        code, out, _ = invoke(command, tiny_model, file, "--from", "text", *output)
+        assert code == 0
+        assert "a: " in out
+
+
+def test_cli_evaluate_writes_metrics(invoke, tiny_model, tmp_path):
+    gold = tmp_path / "gold.txt"
+    gold.write_text(
+        "[[ACTOR|Iraqi federal police]] cleared [[LOCATION|Hawija]] on [[DATE|Tuesday]].\n"
+    )
+    target = tmp_path / "metrics.json"
+    code, out, _ = invoke(
+        "evaluate", tiny_model, gold, "--format", "markup", "--json", target, "--engine", "torch"
+    )
+    assert code == 0
+    assert "truncated 0" in out
+    assert json.loads(target.read_text())["span"]["micro"]["f1"] == 1.0
+
+
+def test_cli_train_dry_run_and_run(invoke, tiny_config, tmp_path):
+    config = tiny_config()
+    file = tmp_path / "config.yaml"
+    file.write_text(config.to_yaml())
+    code, out, _ = invoke("train", file, "training.epochs=2", "--dry-run")
+    assert code == 0
+    assert yaml.safe_load(out[: out.index("\n{")])["training"]["epochs"] == 2
+    assert json.loads(out[out.index("\n{") :])["steps"] > 0
+    assert not config.output_dir.exists()
+    code, out, _ = invoke("train", file, "training.max_steps=1")
+    assert code == 0
+    assert (config.output_dir / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "missing.yaml"], "missing.yaml: no such config file"),
+        (["predict", "nowhere", "--text", "x"], "nowhere: no such model directory"),
+        (["predict", "."], "nothing to extract from"),
+        (["predict", ".", "--text", "x", "--to", "xml"], "use table, jsonl or html"),
+        (["evaluate", "nowhere", "gold"], "nowhere: no such model directory"),
+        (["nonsense"], "No such command"),
+        (["train"], "Missing argument"),
+    ],
+)
+def test_cli_mistakes_are_one_error_and_exit_code_2(
+    invoke, monkeypatch, tmp_path, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = invoke(*arguments)
+    assert code == 2
+    assert message in out + err
+    assert "Traceback" not in err
+
+
+def test_cli_unexpected_failures_exit_with_1_and_debug_shows_them(invoke, monkeypatch, tiny_model):
+    from ie_model.inference.extractor import Extractor
+
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr(Extractor, "from_pretrained", broken)
+    code, _, err = invoke("predict", tiny_model, "--text", "x")
+    assert code == 1
+    assert "boom" in err
+    assert "--debug" in err
+    with pytest.raises(ZeroDivisionError):
+        run_debug(monkeypatch, tiny_model)
+
+
+def run_debug(monkeypatch, tiny_model):
+    monkeypatch.setattr(
+        sys, "argv", ["ie-model", "predict", str(tiny_model), "--text", "x", "--debug"]
+    )
+    cli.main()
+
+
+def test_cli_help_of_every_command_shows_an_example(invoke):
+    import typer
+
+    group = typer.main.get_command(cli.app)
+    commands = [(name, c) for name, c in group.commands.items() if not hasattr(c, "commands")]
+    for name, c in group.commands.items():
+        commands += [(f"{name} {sub}", s) for sub, s in getattr(c, "commands", {}).items()]
+    assert len(commands) >= 3
+    for name, command in commands:
+        assert "Example" in (command.help or ""), name
+
+
+def test_cli_imports_no_torch_for_help_or_for_the_package():
+    code = "import sys, ie_model, ie_model.cli.main; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_cli_public_names_resolve():
+    import ie_model
+
+    for name in ie_model.__all__:
+        assert getattr(ie_model, name) is not None
+    with pytest.raises(AttributeError, match="nothing"):
+        ie_model.nothing  # noqa: B018

@@ -1,0 +1,198 @@
+"""Every engine and precision gives what torch gives in fp32."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from ie_model import InputError
+from ie_model.inference.batching import pad_batch
+from ie_model.inference.engines import artifacts, choose_engine, installed, load_engine
+
+ENGINES = [
+    pytest.param(name, marks=pytest.mark.skipif(not installed(package), reason=f"no {package}"))
+    for name, package in (("openvino", "openvino"), ("onnx", "onnxruntime"))
+]
+
+
+@pytest.fixture(scope="module")
+def batches():
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(5, 60, n) for n in (3, 17, 40, 1, 96, 8)]
+    return [pad_batch(rows[:3], 0), pad_batch(rows[3:], 0), pad_batch(rows[:1], 0)]
+
+
+@pytest.fixture(scope="module")
+def expected(tiny_model, batches):
+    engine = load_engine(tiny_model, "torch", "fp32", device="cpu", threads=1)
+    return [engine.forward(*batch) for batch in batches]
+
+
+def largest_gap(answers, expected, batches):
+    gaps = [
+        np.abs(a - e)[mask == 1].max()
+        for a, e, (_, mask) in zip(answers, expected, batches, strict=True)
+    ]
+    return max(gaps)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_engines_fp32_logits_equal_torch(tiny_model, batches, expected, name):
+    engine = load_engine(tiny_model, name, "fp32", threads=1)
+    answers = [engine.forward(*batch) for batch in batches]
+    assert [a.dtype for a in answers] == [np.float32] * 3
+    assert largest_gap(answers, expected, batches) < 1e-4
+    pending = [engine.submit(*batch) for batch in batches]  # several in flight
+    assert largest_gap([p.result() for p in pending], expected, batches) < 1e-4
+    engine.close()
+
+
+@pytest.mark.parametrize("name", ["torch", *ENGINES[:1]])
+def test_engines_bf16_stays_within_its_rounding(tiny_model, batches, expected, name):
+    engine = load_engine(tiny_model, name, "bf16", threads=1, device="cpu")
+    assert engine.precision == "bf16"
+    answers = [engine.forward(*batch) for batch in batches]
+    scale = max(np.abs(e).max() for e in expected)
+    # bf16 keeps 8 bits: errors of a few 2**-8 of the largest logit add up over two layers.
+    assert largest_gap(answers, expected, batches) < 0.05 * scale
+
+
+@pytest.mark.parametrize("name", ["torch", *ENGINES])
+def test_engines_answer_several_threads_at_once(tiny_model, batches, expected, name):
+    engine = load_engine(tiny_model, name, "fp32", threads=1, device="cpu")
+    gaps = []
+
+    def work():
+        for _ in range(5):
+            answers = [engine.submit(*b).result() for b in batches]
+            gaps.append(largest_gap(answers, expected, batches))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(gaps) == 20
+    assert max(gaps) < 1e-4
+
+
+_FORK = """
+import multiprocessing, sys, warnings
+import numpy as np
+from ie_model.inference.engines import load_engine
+engine = load_engine(sys.argv[1], sys.argv[2], "fp32", device="cpu", threads=2)
+ids = np.full((2, 8), 7); mask = np.ones_like(ids)
+before = engine.forward(ids, mask)
+engine.submit(ids, mask).result()
+def work():
+    warnings.simplefilter("ignore")
+    after = [engine.forward(ids, mask), engine.submit(ids, mask).result()]
+    sys.exit(0 if max(np.abs(a - before).max() for a in after) < 1e-4 else 3)
+child = multiprocessing.get_context("fork").Process(target=work)
+child.start()
+child.join(60)
+child.kill()
+sys.exit(child.exitcode)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("name", ["torch", *ENGINES])
+def test_engines_go_on_in_a_forked_process(tiny_model, name):
+    done = subprocess.run(
+        [sys.executable, "-c", _FORK, str(tiny_model), name], capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_engines_unused_conversion_of_other_weights(tiny_model, tmp_path):
+    import shutil
+
+    from ie_model.inference.engines.conversion import convert
+
+    copy = tmp_path / "model"
+    shutil.copytree(tiny_model, copy)
+    path = convert(copy, "openvino")
+    assert artifacts.locate(copy, "openvino", "fp32") == path
+    assert json.loads(path.with_suffix(".json").read_text())["largest_difference"] < 1e-4
+    weights = copy / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert artifacts.locate(copy, "openvino", "fp32") is None
+
+
+def test_engines_nothing_is_left_of_a_conversion_that_fails(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+
+    def save(path):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        artifacts.store(tmp_path, "onnx", "fp32", save, {})
+    assert list((tmp_path / "onnx").iterdir()) == []
+
+
+def test_engines_model_directory_that_cannot_be_written_converts_into_the_cache(
+    tiny_model, tmp_path, monkeypatch
+):
+    import platformdirs
+
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(os, "access", lambda path, mode: tiny_model not in path.parents)
+    home = artifacts.writable_home(tiny_model, "elsewhere")
+    assert tmp_path in home.parents
+    assert artifacts.weights_digest(tiny_model) in home.parts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"engine": "tensorflow"}, "engine 'tensorflow' is unknown"),
+        ({"precision": "fp8"}, "precision 'fp8' is unknown"),
+        ({"engine": "torch", "precision": "int8"}, "torch engine has no int8"),
+        ({"engine": "openvino", "precision": "int8"}, "ie-model export"),
+        ({"engine": "onnx", "precision": "bf16"}, "onnx engine has no bf16"),
+        ({"engine": "onnx", "device": "cuda"}, "runs on the CPU only"),
+        ({"engine": "torch", "device": "warp"}, "device: 'warp' is unknown"),
+        ({"threads": 0}, "threads is 0"),
+    ],
+)
+def test_engines_refuse_what_does_not_exist(tiny_model, arguments, message):
+    with pytest.raises(InputError, match=message):
+        load_engine(tiny_model, **arguments)
+
+
+def test_engines_folder_without_a_model(tmp_path):
+    with pytest.raises(InputError, match=r"holds no config\.json"):
+        load_engine(tmp_path)
+
+
+def test_engines_auto_is_openvino_on_a_cpu_where_installed(monkeypatch):
+    monkeypatch.setattr("ie_model.inference.engines.has_nvidia_driver", lambda: False)
+    monkeypatch.setattr("ie_model.inference.engines.installed", lambda package: True)
+    assert choose_engine() == "openvino"
+    assert choose_engine("cuda") == "torch"
+    monkeypatch.setattr("ie_model.inference.engines.installed", lambda package: False)
+    assert choose_engine() == "torch"
+
+
+def test_engines_openvino_loads_without_torch_or_transformers(tiny_model):
+    load_engine(tiny_model, "openvino", "fp32")  # converted by now
+    code = (
+        "import sys; from ie_model import Extractor\n"
+        "x = Extractor.from_pretrained(sys.argv[1], 'openvino', precision='fp32')\n"
+        "x.predict('Iraqi federal police cleared Hawija.')\n"
+        "heavy = {'torch', 'transformers', 'datasets'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tiny_model)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

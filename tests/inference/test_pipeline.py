@@ -1,0 +1,197 @@
+"""The stations side by side: order, errors, early ends, bounded memory, nothing computed twice."""
+
+import threading
+import time
+from collections import deque
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from ie_model import Extractor, RunError
+from ie_model.encoding.windows import Encoder
+from ie_model.labels import LabelSet
+from ie_model.models.directory import ModelSettings
+
+LABELS = LabelSet.declare(["ACTOR"])
+POISON = "isis"
+
+
+class FakeEngine:
+    """Tags every token by its id alone, late and with several batches in flight."""
+
+    name, precision, multiple, batch_tokens, streams, in_flight = "fake", "fp32", 8, 64, 2, 3
+    remembers_shapes = False
+
+    def __init__(self, poison=None):
+        self.poison = poison
+        self.rows = self.flying = self.most = 0
+        self.lock = threading.Lock()
+
+    def forward(self, ids, mask):
+        if self.poison is not None and (ids == self.poison).any():
+            raise RunError("out of memory")
+        with self.lock:
+            self.rows += len(ids)
+        logits = np.zeros((*ids.shape, 3), np.float32)
+        logits[..., 1] = np.where(ids % 2, 5.0, -5.0)
+        return logits
+
+    def submit(self, ids, mask):
+        answer = self.forward(ids, mask)
+        with self.lock:
+            self.flying += 1
+            self.most = max(self.most, self.flying)
+
+        class Pending:
+            def result(_self):
+                time.sleep(0.001)
+                with self.lock:
+                    self.flying -= 1
+                return answer
+
+        return Pending()
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def make(bert_tokenizer, tmp_path):
+    def extractor(engine):
+        settings = ModelSettings(LABELS.labels, LABELS.tags, 96, 16, True)
+        return Extractor(engine, Encoder(bert_tokenizer, 96, 16), settings, 0, tmp_path)
+
+    return extractor
+
+
+WORDS = "iraqi police cleared kirkuk on tuesday and the army said one two three".split()
+
+
+def texts(count):
+    rng = np.random.default_rng(0)
+    return [" ".join(rng.choice(WORDS, rng.integers(1, 60))) for _ in range(count)]
+
+
+def keys(documents):
+    return [[e.key for e in d.entities] for d in documents]
+
+
+def test_pipeline_many_chunks_equal_one_by_one(make):
+    extractor = make(FakeEngine())
+    sample = texts(150)
+    alone = keys(extractor.predict(t) for t in sample)
+    found = list(extractor.pipe(iter(sample)))
+    assert [d.text for d in found] == sample
+    assert keys(found) == alone
+    assert any(alone)
+
+
+def test_pipeline_keeps_several_batches_in_flight_and_no_more(make):
+    engine = FakeEngine()
+    make(engine).predict(texts(150))
+    assert engine.most == engine.in_flight
+    assert engine.flying == 0
+
+
+def test_pipeline_equal_windows_are_computed_once_a_buffer(make):
+    engine = FakeEngine()
+    found = make(engine).predict(["iraqi police cleared kirkuk"] * 40)
+    assert engine.rows == 1
+    assert len({tuple(k) for k in keys(found)}) == 1
+    assert found[39].entities
+
+
+def test_pipeline_reads_ahead_no_more_than_it_must(make):
+    read = 0
+
+    def source():
+        nonlocal read
+        for text in texts(2000):
+            read += 1
+            yield text
+
+    stream = make(FakeEngine()).pipe(source())
+    next(stream)
+    assert read < 400
+    stream.close()
+
+
+def test_pipeline_source_is_read_in_the_callers_thread(make):
+    def source():
+        for text in texts(200):
+            assert threading.current_thread() is caller
+            yield text
+
+    caller = threading.current_thread()
+    assert len(list(make(FakeEngine()).pipe(source()))) == 200
+
+
+def test_pipeline_threads_end_when_the_caller_stops_early(make):
+    before = threading.active_count()
+    stream = make(FakeEngine()).pipe(texts(1000))
+    next(stream)
+    assert threading.active_count() > before
+    stream.close()
+    assert threading.active_count() == before
+
+
+def test_pipeline_failing_document_is_marked_in_its_place(make, bert_tokenizer):
+    poison = bert_tokenizer.convert_tokens_to_ids(POISON)
+    sample = texts(120)
+    sample[70] += f" {POISON}"
+    extractor = make(FakeEngine(poison))
+    found = list(extractor.pipe(sample, on_error="yield"))
+    assert [d.id for d in found] == [str(i) for i in range(120)]
+    assert [i for i, d in enumerate(found) if d.error] == [70]
+    assert "out of memory" in found[70].error
+    assert found[70].entities == ()
+    whole = make(FakeEngine()).predict(sample)
+    assert keys(found)[:70] + keys(found)[71:] == keys(whole)[:70] + keys(whole)[71:]
+    with pytest.raises(RunError, match="out of memory"):
+        list(extractor.pipe(sample))
+
+
+def test_pipeline_error_of_the_source_reaches_the_caller(make):
+    def source():
+        yield from texts(300)
+        raise OSError("the disk went away")
+
+    before = threading.active_count()
+    found = deque()
+    with pytest.raises(OSError, match="went away"):
+        found.extend(make(FakeEngine()).pipe(source()))
+    assert threading.active_count() == before
+
+
+def test_pipeline_serves_several_threads(make):
+    extractor = make(FakeEngine())
+    sample = texts(120)
+    expected = keys(extractor.predict(sample))
+    answers = {}
+
+    def work(number):
+        answers[number] = keys(extractor.pipe(sample))
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert all(answers[n] == expected for n in range(4))
+
+
+def test_pipeline_long_stream_has_few_shapes_for_engines_that_keep_them(make):
+    class Recorder(FakeEngine):
+        remembers_shapes = True
+        shapes: ClassVar[set] = set()
+
+        def forward(self, ids, mask):
+            assert mask.any(axis=1).all()  # attention over nothing is not a number
+            self.shapes.add(ids.shape)
+            return super().forward(ids, mask)
+
+    sample = texts(600)
+    found = keys(make(Recorder()).pipe(sample))
+    assert found == keys(make(FakeEngine()).pipe(sample))
+    assert all(rows == max(1, 64 // length) for rows, length in Recorder.shapes)

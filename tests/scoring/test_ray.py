@@ -1,0 +1,135 @@
+"""The same job on a real Ray cluster of two nodes, on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ie_model.errors import InputError, RunError
+from ie_model.scoring import CutOptions, score, sources
+from tests.scoring.fakes import FakeFactory
+
+ray = pytest.importorskip("ray")
+cluster_utils = pytest.importorskip("ray.cluster_utils")
+pytest.importorskip("ray.data")
+
+from ie_model.scoring import score_on_ray  # noqa: E402
+from ie_model.scoring.cluster import room_for_actors  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+STORE = 150 << 20
+CUT = CutOptions(rows=20)
+
+
+def test_room_for_actors_counts_what_fits_on_each_node():
+    nodes = [
+        {"Alive": True, "Resources": {"CPU": 7.0, "GPU": 2.0}},
+        {"Alive": True, "Resources": {"CPU": 2.0}},
+        {"Alive": False, "Resources": {"CPU": 64.0}},
+    ]
+    assert room_for_actors(nodes, 1, 0) == 9
+    assert room_for_actors(nodes, 4, 0) == 1
+    assert room_for_actors(nodes, 1, 1) == 2
+    assert room_for_actors(nodes, 1, 0.5) == 4
+    with pytest.raises(InputError, match="no node of the Ray cluster has 8 CPUs"):
+        room_for_actors(nodes, 8, 0)
+
+
+def test_cluster_takes_no_standard_streams(tmp_path):
+    with pytest.raises(InputError, match="not for a cluster"):
+        score_on_ray("-", tmp_path / "out.jsonl", extractor_factory=FakeFactory())
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A head and one more node, two logical CPUs and a small object store each."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(ROOT)  # the workers import the stand-in model
+    two = cluster_utils.Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": STORE}
+    )
+    two.extra = two.add_node(num_cpus=2, object_store_memory=STORE)
+    ray.init(address=two.address, log_to_driver=False)
+    yield two
+    ray.shutdown()
+    two.shutdown()
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
+
+
+@pytest.fixture(autouse=True)
+def unit_for_each_file(monkeypatch):
+    """Small files share a read task; here each has its own, as large ones do."""
+    monkeypatch.setattr(sources, "UNIT_BYTES", 1)
+
+
+def corpus(folder: Path, files: int, rows: int, special: dict[int, str] | None = None) -> Path:
+    folder.mkdir()
+    for f in range(files):
+        with (folder / f"{f}.jsonl").open("w") as file:
+            for i in range(rows):
+                text = (special or {}).get(i, f"Alpha {i} saw Bravo in Paris {'word ' * 90}")
+                file.write(json.dumps({"text": text}) + "\n")
+            file.write("{broken\n")
+    return folder
+
+
+def outcome(output: Path) -> tuple[bytes, bytes]:
+    return output.read_bytes(), output.with_name(f"{output.name}.rejected.jsonl").read_bytes()
+
+
+@pytest.mark.slow
+def test_cluster_gives_the_same_bytes_as_one_machine(tmp_path, cluster):
+    source = corpus(tmp_path / "in", 3, 200, {7: "this fails"})
+    score(source, tmp_path / "a.jsonl.gz", extractor_factory=FakeFactory(), workers=0, cut=CUT)
+    # As many actors as CPUs: the readers must not wait for a CPU that never comes free.
+    summary = score_on_ray(
+        source, tmp_path / "b.jsonl.gz", extractor_factory=FakeFactory(), actors=4, cut=CUT
+    )
+    assert outcome(tmp_path / "b.jsonl.gz") == outcome(tmp_path / "a.jsonl.gz")
+    assert summary["rejected_by_kind"] == {"json": 3, "prediction": 3}
+    assert not (tmp_path / "b.jsonl.gz.work").exists()
+
+
+@pytest.mark.slow
+def test_cluster_names_shards_that_always_fail_and_one_machine_can_go_on(tmp_path, cluster):
+    source = corpus(tmp_path / "in", 2, 100, {30: "raises"})
+    with pytest.raises(RunError, match=r"2 shards .*0.jsonl, lines 21 to 40: ValueError"):
+        score_on_ray(source, tmp_path / "b.jsonl", extractor_factory=FakeFactory(), cut=CUT)
+    journal = (tmp_path / "b.jsonl.work" / "journal.jsonl").read_text()
+    assert journal.count('"key"') == 12 - 2  # a file is 100 rows and a broken one: 6 shards
+    # The journal is the same everywhere: another runner takes over (and fails alike).
+    with pytest.raises(RunError, match="the model does not like this text"):
+        score(source, tmp_path / "b.jsonl", extractor_factory=FakeFactory(), workers=1, cut=CUT)
+
+
+@pytest.mark.slow
+def test_cluster_loses_a_node_in_the_middle_of_the_job(tmp_path, cluster):
+    source = corpus(tmp_path / "in", 4, 400)
+    score(source, tmp_path / "a.jsonl", extractor_factory=FakeFactory(), workers=0, cut=CUT)
+    journal = tmp_path / "b.jsonl.work" / "journal.jsonl"
+    killed = []
+
+    def kill() -> None:
+        while not journal.exists() or journal.read_bytes().count(b'"key"') < 15:
+            time.sleep(0.1)
+        cluster.remove_node(cluster.extra, allow_graceful=False)
+        killed.append(journal.read_bytes().count(b'"key"'))
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    summary = score_on_ray(
+        source, tmp_path / "b.jsonl", extractor_factory=FakeFactory(delay=0.03), actors=3, cut=CUT
+    )
+    thread.join(timeout=60)
+    assert killed
+    assert killed[0] < summary["shards"], "the job was over before the node was killed"
+    assert outcome(tmp_path / "b.jsonl") == outcome(tmp_path / "a.jsonl")
+    assert summary["rows"] == 4 * 401

@@ -1,0 +1,57 @@
+"""The script that measures arms knows when an answer it keeps is still one of the same question."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ie_model.config.schema import SourceConfig
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_arms.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("measure_arms", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_measure_arms_key_knows_all_that_is_learned_from(script, tiny_config, tiny_model, tmp_path):
+    # Of a teacher or a backbone trained anew in its place, the old answers were kept.
+    teacher, backbone = tmp_path / "teacher", tmp_path / "backbone"
+    for folder in (teacher, backbone):
+        shutil.copytree(tiny_model, folder)
+    gold, dev, plain = (tmp_path / f"{name}.txt" for name in ("gold", "dev", "plain"))
+    for file in (gold, dev, plain):
+        file.write_text("[[ACTOR|Police]] left.", encoding="utf-8")
+    given = tiny_config()
+    config = given.model_copy(
+        update={
+            "data": given.data.model_copy(update={"dev": [SourceConfig(path=dev)]}),
+            "model": given.model.model_copy(update={"backbone": str(backbone)}),
+            "distillation": given.distillation.model_copy(
+                update={"teachers": [teacher], "unlabelled": [SourceConfig(path=plain)]}
+            ),
+        }
+    )
+    keys = [script.key(config, gold)]
+    assert script.key(config, gold) == keys[0]
+    learned = [f / "model.safetensors" for f in (teacher, backbone)]
+    for file in (given.data.train[0].path, dev, plain, gold, *learned):
+        with file.open("ab") as stream:
+            stream.write(b" ")
+        keys.append(script.key(config, gold))
+    assert len(set(keys)) == len(keys)
+
+
+def test_measure_arms_gold_may_be_a_folder(script, tiny_config, tmp_path):
+    folder = tmp_path / "gold"
+    folder.mkdir()
+    (folder / "a.ann").write_text("T1\tACTOR 0 6\tPolice\n", encoding="utf-8")
+    (folder / "a.txt").write_text("Police left.", encoding="utf-8")
+    before = script.key(tiny_config(), folder)
+    (folder / "a.txt").write_text("Police came.", encoding="utf-8")
+    assert script.key(tiny_config(), folder) != before
