@@ -19,6 +19,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ie_model.corpus.reading import read_documents
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.export.acceptance import entity_agreement
@@ -72,12 +73,7 @@ def sample_texts() -> list[str]:
         InputError: the package was installed without them.
     """
     folder = Path(__file__).resolve().parents[3] / "annotations" / "authored"
-    lines = [
-        _MARK.sub(r"\1", line.strip())
-        for file in sorted(folder.glob("*.txt"))
-        for line in file.read_text(encoding="utf-8").splitlines()
-    ]
-    texts = [line for line in lines if line and not line.startswith("#")]
+    texts = [d.text for d in read_documents(folder, "markup")] if folder.is_dir() else []
     if not texts:
         raise InputError("bench: no sample texts beside the package; give files of your own texts")
     return texts
