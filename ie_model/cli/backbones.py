@@ -11,7 +11,7 @@ app = typer.Typer(help="The pretrained encoders that training starts from.", no_
 
 CacheDir = Annotated[
     Path | None,
-    typer.Option(help="Cache folder [default: $ie_modelODEL_CACHE, else the user's cache]."),
+    typer.Option(help="Cache folder [default: $IE_MODEL_CACHE, else the user's cache]."),
 ]
 
 

@@ -26,7 +26,7 @@ from platformdirs import user_cache_path
 
 from ie_model.errors import InputError, RunError
 
-CACHE_VARIABLE = "ie_modelODEL_CACHE"
+CACHE_VARIABLE = "IE_MODEL_CACHE"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 Report = Callable[[str], None]
@@ -118,7 +118,7 @@ BACKBONES: Mapping[str, Backbone] = {b.name: b for b in (MINILM, MPNET)}
 
 
 def default_cache_dir() -> Path:
-    """``$ie_modelODEL_CACHE``, else the platform's cache folder for ``ie_model``."""
+    """``$IE_MODEL_CACHE``, else the platform's cache folder for ``ie_model``."""
     override = os.environ.get(CACHE_VARIABLE)
     return Path(override).expanduser() if override else user_cache_path("ie_model", False)
 

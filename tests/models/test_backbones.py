@@ -163,12 +163,12 @@ def test_backbones_two_installs_at_once_download_once(index, tmp_path):
 
 def test_backbones_unwritable_cache_is_one_clear_error(index, tmp_path):
     (tmp_path / "backbones").write_text("a file where the folder should be")
-    with pytest.raises(RunError, match=r"cannot write .*ie_modelODEL_CACHE"):
+    with pytest.raises(RunError, match=r"cannot write .*IE_MODEL_CACHE"):
         backbones.install("tiny", tmp_path)
 
 
 def test_backbones_cache_follows_the_environment(index, tmp_path, monkeypatch):
-    monkeypatch.setenv("ie_modelODEL_CACHE", str(tmp_path / "here"))
+    monkeypatch.setenv("IE_MODEL_CACHE", str(tmp_path / "here"))
     assert backbones.install("tiny") == tmp_path / "here" / "backbones" / "tiny"
 
 
