@@ -60,7 +60,7 @@ def check_page(report: CheckReport, title: str) -> str:
 
 
 def agreement_page(result: Mapping[str, Any], title: str) -> str:
-    """The result of :func:`ie_model.annotation.agreement.agreement` as one HTML page."""
+    """The result of :func:`ie_model.annotation.annotators.agreement` as one HTML page."""
     return environment().get_template("agreement.html.j2").render(title=title, result=result)
 
 

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ie_model import annotation, corpus, display
+from ie_model.display.excerpts import counted
+from ie_model.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -69,15 +73,11 @@ def check(
 
     Example: ie-model annotations check gold.jsonl --labels ACTOR,DATE --format html -o check.html
     """
-    from ie_model.annotation.checks import backbone_units, check_documents
-    from ie_model.annotation.tables import check_page, check_table, conversion_lines
-    from ie_model.corpus.reading import check_output, read_located
-    from ie_model.errors import InputError
 
     _refuse_other(format, "table", "json", "html")
     if fix is None and (flatten or to):
         raise InputError("--flatten and --to say how --fix writes; give --fix NEW as well")
-    check_output(output, [path], from_, text_dir)
+    corpus.check_output(output, [path], from_, text_dir)
     _refuse_same(output, fix)
     options = _options(option, text_dir)
     declared = None
@@ -85,23 +85,22 @@ def check(
         declared = [label.strip() for label in labels.split(",") if label.strip()]
         if not declared:
             raise InputError(f"--labels {labels!r}: names no label; give them by comma")
-    units = None if backbone is None else backbone_units(backbone)
+    units = None if backbone is None else annotation.backbone_units(backbone)
     if fix is not None:
-        from ie_model.annotation.conversion import convert
-        from ie_model.corpus.changes import Changes
-
-        changes = Changes(flatten=_rule(flatten), fix=True)
-        mended = convert(path, fix, from_, to, changes, options)
-        for line in conversion_lines(mended):
+        changes = corpus.Changes(flatten=_rule(flatten), fix=True)
+        mended = annotation.convert(path, fix, from_, to, changes, options)
+        for line in annotation.conversion_lines(mended):
             typer.echo(line, err=True)
         path, from_, options = fix, mended.format, {}
-    report = check_documents(read_located(path, from_, **options), declared, units)
+    report = annotation.check_documents(
+        corpus.read_located(path, from_, **options), declared, units
+    )
     if format == "json":
         _write(_json(report.to_dict()), output)
     elif format == "html":
-        _write(check_page(report, f"Check of {path}"), output)
+        _write(annotation.check_page(report, f"Check of {path}"), output)
     else:
-        _print(lambda console: check_table(report, console, every), output)
+        _print(lambda console: annotation.check_table(report, console, every), output)
     if report.number("error") or (strict and report.number("warning")):
         raise typer.Exit(1)
 
@@ -121,23 +120,20 @@ def stats(
 
     Example: ie-model annotations stats train.jsonl dev.jsonl
     """
-    from ie_model.annotation.statistics import corpus_stats
-    from ie_model.annotation.tables import stats_table
-    from ie_model.corpus.reading import check_output, read_documents
 
     _refuse_other(format, "table", "json")
-    check_output(output, paths, from_, text_dir)
+    corpus.check_output(output, paths, from_, text_dir)
     options = _options(option, text_dir)
-    result = corpus_stats(
+    result = annotation.corpus_stats(
         {
-            name: list(read_documents(path, from_, **options))
+            name: list(corpus.read_documents(path, from_, **options))
             for name, path in zip(_names(paths), paths, strict=True)
         }
     )
     if format == "json":
         _write(_json(result), output)
     else:
-        _print(lambda console: stats_table(result, console), output)
+        _print(lambda console: annotation.stats_table(result, console), output)
 
 
 @app.command()
@@ -171,21 +167,18 @@ def convert(
 
     Example: ie-model annotations convert export.json gold.jsonl --map Organisation=ACTOR
     """
-    from ie_model.annotation import conversion as converting
-    from ie_model.annotation.tables import conversion_lines
-    from ie_model.corpus.changes import Changes, parse_mapping
 
-    changes = Changes(
-        parse_mapping(map_ or [], drop or [], keep or []),
+    changes = corpus.Changes(
+        corpus.parse_mapping(map_ or [], drop or [], keep or []),
         frozenset(keep or []),
         min_confidence,
         _rule(flatten),
         fix,
     )
-    result = converting.convert(
+    result = annotation.convert(
         source, target, from_, to, changes, _options(option, text_dir), _options(write_option)
     )
-    for line in conversion_lines(result):
+    for line in annotation.conversion_lines(result):
         typer.echo(line, err=True)
 
 
@@ -207,23 +200,15 @@ def split(
 
     Example: ie-model annotations split all.jsonl train.jsonl test.jsonl --fraction 0.2 --seed 1
     """
-    from ie_model.corpus.reading import (
-        check_output,
-        format_for_writing,
-        read_documents,
-        split_documents,
-        write_documents,
-    )
-    from ie_model.display.excerpts import counted
 
     _refuse_same(train, test)
     for target in (train, test):
-        check_output(target, [source], from_, text_dir)
-    formats = [to or format_for_writing(target) for target in (train, test)]
-    documents = list(read_documents(source, from_, **_options(option, text_dir)))
-    parts = split_documents(documents, fraction, seed)
+        corpus.check_output(target, [source], from_, text_dir)
+    formats = [to or corpus.format_for_writing(target) for target in (train, test)]
+    documents = list(corpus.read_documents(source, from_, **_options(option, text_dir)))
+    parts = corpus.split_documents(documents, fraction, seed)
     for part, target, name in zip(parts, (train, test), formats, strict=True):
-        write_documents(part, target, name)
+        corpus.write_documents(part, target, name)
         typer.echo(f"{counted(len(part), 'document')} written to {target}", err=True)
 
 
@@ -241,25 +226,22 @@ def agree(
 
     Example: ie-model annotations agree ann.jsonl ben.jsonl --format html -o agreement.html
     """
-    from ie_model.annotation.agreement import agreement
-    from ie_model.annotation.tables import agreement_page, agreement_table
-    from ie_model.corpus.reading import check_output, read_documents
 
     _refuse_other(format, "table", "json", "html")
-    check_output(output, paths, from_, text_dir)
+    corpus.check_output(output, paths, from_, text_dir)
     options = _options(option, text_dir)
-    result = agreement(
+    result = annotation.agreement(
         {
-            name: read_documents(path, from_, **options)
+            name: corpus.read_documents(path, from_, **options)
             for name, path in zip(_names(paths), paths, strict=True)
         }
     )
     if format == "json":
         _write(_json(result), output)
     elif format == "html":
-        _write(agreement_page(result, "Agreement between annotators"), output)
+        _write(annotation.agreement_page(result, "Agreement between annotators"), output)
     else:
-        _print(lambda console: agreement_table(result, console, every), output)
+        _print(lambda console: annotation.agreement_table(result, console, every), output)
 
 
 @app.command()
@@ -284,18 +266,12 @@ def show(
     """
     import itertools
 
-    from ie_model.annotation.tables import documents_text
-    from ie_model.corpus.changes import Changes
-    from ie_model.corpus.reading import check_output, read_documents
-    from ie_model.display.highlight import render_page
-    from ie_model.errors import InputError
-
     _refuse_other(format, "text", "html")
-    check_output(output, [path], from_, text_dir)
-    changes = Changes(keep=frozenset(label or []))
+    corpus.check_output(output, [path], from_, text_dir)
+    changes = corpus.Changes(keep=frozenset(label or []))
     documents = (
         document
-        for document in read_documents(path, from_, **_options(option, text_dir))
+        for document in corpus.read_documents(path, from_, **_options(option, text_dir))
         if not id_ or document.id in id_
     )
     found = list(itertools.islice(documents, limit or None))
@@ -305,13 +281,12 @@ def show(
         typer.echo(f"warning: {warning}", err=True)
     shown = [changes.apply(document) for document in found]
     if format == "html":
-        _write(render_page(shown, title=path.name or str(path)), output)
+        _write(display.render_page(shown, title=path.name or str(path)), output)
     else:
-        _print(lambda console: documents_text(shown, console), output)
+        _print(lambda console: annotation.documents_text(shown, console), output)
 
 
 def _options(pairs: list[str] | None, text_dir: Path | None = None) -> dict[str, Any]:
-    from ie_model.errors import InputError
 
     options: dict[str, Any] = {}
     for pair in pairs or []:
@@ -339,14 +314,12 @@ def _names(paths: list[Path]) -> list[str]:
 
 
 def _refuse_other(value: str, *allowed: str) -> None:
-    from ie_model.errors import InputError
 
     if value not in allowed:
         raise InputError(f"{value!r}: use {', '.join(allowed[:-1])} or {allowed[-1]}")
 
 
 def _refuse_same(first: Path | None, second: Path | None) -> None:
-    from ie_model.errors import InputError
 
     if first and second and first.resolve() == second.resolve():
         raise InputError(f"{first}: named for two outputs; the second would replace the first")
@@ -361,10 +334,8 @@ def _json(value: Any) -> str:
 def _print(draw: Callable[[Console], None], output: Path | None) -> None:
     from rich.console import Console
 
-    from ie_model.annotation.tables import to_text
-
     if output is not None:
-        _write(to_text(draw), output)
+        _write(annotation.to_text(draw), output)
         return
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:  # a pipe has no width of its own; tables need room
@@ -376,8 +347,7 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         typer.echo(text)
         return
-    from ie_model.corpus.formats.files import write_whole
 
-    with write_whole(output) as file:
+    with corpus.write_whole(output) as file:
         file.write(text.rstrip("\n") + "\n")
     typer.echo(f"written to {output}", err=True)

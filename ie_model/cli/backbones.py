@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ie_model import models
+
 app = typer.Typer(help="The pretrained encoders that training starts from.", no_args_is_help=True)
 
 CacheDir = Annotated[
@@ -21,10 +23,9 @@ def list_(cache_dir: CacheDir = None) -> None:
 
     Example: ie-model backbones list
     """
-    from ie_model.models.backbones import BACKBONES, folder_of
 
-    for name, backbone in BACKBONES.items():
-        folder = folder_of(name, cache_dir)
+    for name, backbone in models.BACKBONES.items():
+        folder = models.folder_of(name, cache_dir)
         state = str(folder) if folder.is_dir() else f"run: ie-model backbones install {name}"
         typer.echo(f"{name:8} {backbone.size / 1e6:4.0f} MB  {backbone.summary}\n{'':17} {state}")
 
@@ -40,12 +41,11 @@ def install(
 
     Example: ie-model backbones install minilm mpnet
     """
-    from ie_model.models import backbones
 
     for name in names:
-        backbones.folder_of(name, cache_dir)  # a misspelt second name fails before the first
+        models.folder_of(name, cache_dir)  # a misspelt second name fails before the first
     for name in names:
-        backbones.install(name, cache_dir, report=lambda line: typer.echo(line, err=True))
+        models.install(name, cache_dir, report=lambda line: typer.echo(line, err=True))
 
 
 @app.command()
@@ -59,11 +59,10 @@ def verify(
 
     Example: ie-model backbones verify mpnet
     """
-    from ie_model.models import backbones
 
-    known = backbones.BACKBONES
-    chosen = names or [n for n in known if backbones.folder_of(n, cache_dir).is_dir()]
+    known = models.BACKBONES
+    chosen = names or [n for n in known if models.folder_of(n, cache_dir).is_dir()]
     if not chosen:
         typer.echo("none is installed; run: ie-model backbones install minilm")
     for name in chosen:
-        typer.echo(f"{name}: intact in {backbones.verify(name, cache_dir)}")
+        typer.echo(f"{name}: intact in {models.verify(name, cache_dir)}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ie_model import corpus, export as exporting, models
+
 
 def export(
     model: Annotated[Path, typer.Argument(help="Model directory.")],
@@ -46,15 +48,13 @@ def export(
 
     Example: ie-model export runs/default --engine openvino --precision int8
     """
-    from ie_model.corpus.reading import load_gold, read_documents
-    from ie_model.export import exporting
 
     result = exporting.export(
         model,
         engine,
         precision,
-        calibration=None if calibration is None else list(read_documents(calibration)),
-        gate=None if documents is None else load_gold(documents),
+        calibration=None if calibration is None else list(corpus.read_documents(calibration)),
+        gate=None if documents is None else corpus.load_gold(documents),
         target=agreement,
         reduce_range=reduce_range or None,
         force=force,
@@ -102,30 +102,24 @@ def bench(
     import itertools
     import json
 
-    from ie_model.corpus.reading import check_output, read_documents
-    from ie_model.export.benchmark import measuring as benchmark
-    from ie_model.export.benchmark.report import check_plot, format_table, write_plot
-    from ie_model.models.directory import write_text
-    from ie_model.models.plan import save_plan
-
     # Now, not after minutes of measuring.
     if plot is not None:
-        check_plot(plot)
-    check_output(json_file, files or [])
+        exporting.check_plot(plot)
+    corpus.check_output(json_file, files or [])
     if files:
-        documents = itertools.chain.from_iterable(read_documents(file) for file in files)
+        documents = itertools.chain.from_iterable(corpus.read_documents(file) for file in files)
         texts = [d.text for d in itertools.islice(documents, limit)]
     else:
-        texts = benchmark.sample_texts()[:limit]
-    report = benchmark.bench(
+        texts = exporting.sample_texts()[:limit]
+    report = exporting.bench(
         model, texts, engines=engine, precisions=precision, budgets=batch_tokens,
         device=device, threads=threads, rounds=rounds, baseline=not no_baseline,
     )  # fmt: skip
-    typer.echo(format_table(report))
+    typer.echo(exporting.format_table(report))
     if json_file is not None:
-        write_text(json_file, json.dumps(report, indent=2) + "\n")
+        models.write_text(json_file, json.dumps(report, indent=2) + "\n")
     if plot is not None:
-        write_plot(report, plot)
+        exporting.write_plot(report, plot)
     if plan:
-        best, measured = benchmark.best_plan(report)
-        typer.echo(f"plan {best.name} saved in {save_plan(model, best, measured)}")
+        best, measured = exporting.best_plan(report)
+        typer.echo(f"plan {best.name} saved in {models.save_plan(model, best, measured)}")

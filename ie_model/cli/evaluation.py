@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import ie_model
+from ie_model import corpus, evaluation, inference, metrics, models
 from ie_model.cli.annotations import From
+from ie_model.display.excerpts import counted
+from ie_model.errors import InputError
 
 if TYPE_CHECKING:
     from ie_model.documents import Document
-    from ie_model.evaluation.compare import Comparison
+    from ie_model.evaluation.comparison import Comparison
 
 Run = Annotated[Path, typer.Argument(help="Run folder of ie-model crossval.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the result here, too.")]
@@ -50,13 +54,10 @@ def crossval(
 
     Example: ie-model crossval configs/default.yaml --seeds 5 --run runs/loo
     """
-    from ie_model.config.loading import load_config
-    from ie_model.evaluation.crossval import cross_validate
-    from ie_model.metrics.spans import format_table
 
-    settings = load_config(config, overrides or [])
+    settings = ie_model.load_config(config, overrides or [])
     target = run or settings.output_dir.with_name(f"{settings.output_dir.name}-crossval")
-    metrics = cross_validate(
+    found = evaluation.cross_validate(
         settings,
         target,
         seeds=_seeds(seeds),
@@ -65,14 +66,14 @@ def crossval(
         keep_models=keep_models,
         progress=_progress,
     )
-    typer.echo(format_table(metrics))
-    bounds = metrics["intervals"]
+    typer.echo(metrics.format_table(found))
+    bounds = found["intervals"]
     typer.echo(f"95 % intervals: {bounds['resamples']} resamples of {bounds['units']} "
                f"{bounds['unit']}s")  # fmt: skip
     if bounds["unit"] == "paragraph":
         typer.echo("fewer than 10 documents: the uncertainty about another article is larger")
     for name in ("seen", "unseen"):
-        scores = metrics[name]["micro"]
+        scores = found[name]["micro"]
         typer.echo(f"{name} surfaces: F1 {100 * scores['f1']:.1f} on {scores['support']:g} spans")
     typer.echo(f"{target}: complete; see ie-model report {target}")
 
@@ -100,34 +101,27 @@ def compare(
 
     Example: ie-model compare runs/old runs/new --gold annotations/demo --max-drop 2
     """
-    from ie_model.corpus.reading import check_output
-    from ie_model.errors import InputError
-    from ie_model.evaluation.compare import compare as compare_documents
-    from ie_model.evaluation.compare import compare_runs, format_comparison
-    from ie_model.evaluation.out_of_fold import PROTOCOL_FILE, OofRun
 
     drop = None if max_drop is None else max_drop / 100
     if gold is None:
-        check_output(output, [])
+        corpus.check_output(output, [])
         for path in (a, b):
-            if not (path / PROTOCOL_FILE).is_file():
+            if not (path / evaluation.PROTOCOL_FILE).is_file():
                 raise InputError(
                     f"{path}: not a cross-validation run; give --gold to compare models or "
                     "prediction files on annotated documents"
                 )
-        found = compare_runs(OofRun(a), OofRun(b), max_drop=drop)
+        found = evaluation.compare_runs(evaluation.OofRun(a), evaluation.OofRun(b), max_drop=drop)
     else:
-        from ie_model.corpus.reading import load_gold
-
-        check_output(output, [gold], format, text_dir)
-        check_output(output, [path for path in (a, b) if path.is_file()])
-        documents = load_gold(gold, format, text_dir=text_dir)
+        corpus.check_output(output, [gold], format, text_dir)
+        corpus.check_output(output, [path for path in (a, b) if path.is_file()])
+        documents = corpus.load_gold(gold, format, text_dir=text_dir)
         sides = [_predictions(path, documents) for path in (a, b)]
         labels = sorted({e.label for side in (documents, *sides) for d in side for e in d.entities})
-        found = compare_documents(
+        found = evaluation.compare(
             documents, [sides[0]], [sides[1]], labels, max_drop=drop, names=(str(a), str(b))
         )
-    typer.echo(format_comparison(found, most))
+    typer.echo(evaluation.format_comparison(found, most))
     if output is not None:
         _write_json(output, _comparison(found))
     if found.regressions:
@@ -147,10 +141,9 @@ def report(
 
     Example: ie-model report runs/default-crossval --against runs/seeds_only-crossval
     """
-    from ie_model.evaluation.report import write_report
 
     target = output or run / "report.html"
-    write_report(run, target, against)
+    evaluation.write_report(run, target, against)
     typer.echo(f"report written to {target}")
 
 
@@ -165,15 +158,10 @@ def suspects(
     """
     from dataclasses import asdict
 
-    from ie_model.corpus.reading import check_output
-    from ie_model.evaluation.contradictions import find_contradictions
-    from ie_model.evaluation.out_of_fold import OofRun
-    from ie_model.evaluation.suspects import find_suspects
-
-    check_output(output, run.glob("*.json"))
-    opened = OofRun(run)
-    found = find_suspects(opened)
-    contradictions = find_contradictions(opened.pairs()[0])
+    corpus.check_output(output, run.glob("*.json"))
+    opened = evaluation.OofRun(run)
+    found = evaluation.find_suspects(opened)
+    contradictions = evaluation.find_contradictions(opened.pairs()[0])
     typer.echo(f"{len(found)} disagreements, likeliest slips first (! doubted)")
     for s in found[:most]:
         entities = [(e.label if e else "-") for e in (s.gold, s.predicted)]
@@ -221,20 +209,18 @@ def calibrate(
 
     Example: ie-model calibrate runs/default-crossval runs/default --precision 0.9
     """
-    from ie_model.corpus.reading import check_output
-    from ie_model.errors import InputError
-    from ie_model.evaluation.calibrate import calibrate_run, store_calibration, warn_of_other_origin
-    from ie_model.evaluation.out_of_fold import OofRun
 
     if keep_all and precision is not None:
         raise InputError(
             "--keep-all sets no thresholds and --precision sets them: give one of the two"
         )
-    check_output(output, [*run.glob("*.json"), *model.glob("*.json")])
-    opened = OofRun(run)
-    warn_of_other_origin(opened, model)
-    fitted = calibrate_run(opened, precision=precision, review_precision=review_precision)
-    store_calibration(model, fitted, keep_all=keep_all)
+    corpus.check_output(output, [*run.glob("*.json"), *model.glob("*.json")])
+    opened = evaluation.OofRun(run)
+    evaluation.warn_of_other_origin(opened, model)
+    fitted = evaluation.calibrate_run(
+        opened, precision=precision, review_precision=review_precision
+    )
+    evaluation.store_calibration(model, fitted, keep_all=keep_all)
     before, after = fitted["before"], fitted["after"]
     typer.echo(
         f"{fitted['spans']} out-of-fold spans, temperature {fitted['temperature']:.2f}\n"
@@ -274,36 +260,26 @@ def next_(
 
     Example: ie-model next runs/default news/ -n 20 --annotated annotations/demo -o tasks.jsonl
     """
-    from ie_model.corpus.reading import check_output, read_documents, write_documents
-    from ie_model.display.excerpts import counted
-    from ie_model.evaluation.next_documents import as_task, rank_documents
-    from ie_model.inference.extractor import Extractor
 
-    check_output(output, [documents], from_)
-    check_output(output, [annotated] if annotated else [])
-    known = list(read_documents(annotated)) if annotated else []
+    corpus.check_output(output, [documents], from_)
+    corpus.check_output(output, [annotated] if annotated else [])
+    known = list(corpus.read_documents(annotated)) if annotated else []
     # The doubtful spans are what is looked for, so no threshold leaves them out.
-    extractor = Extractor.from_pretrained(model, engine, min_score=0)
-    predicted = extractor.pipe(read_documents(documents, from_), on_error="yield")
-    chosen = rank_documents(predicted, count, known)
+    extractor = inference.Extractor.from_pretrained(model, engine, min_score=0)
+    predicted = extractor.pipe(corpus.read_documents(documents, from_), on_error="yield")
+    chosen = evaluation.rank_documents(predicted, count, known)
     for rank, c in enumerate(chosen, 1):
         typer.echo(
             f"{rank:3} {c.document.id}: {c.uncertainty:.2f} doubtful spans in 100 words, "
             f"novelty {c.novelty:.2f}"
         )
-    write_documents([as_task(c, rank) for rank, c in enumerate(chosen, 1)], output)
+    corpus.write_documents(
+        [evaluation.as_task(c, rank) for rank, c in enumerate(chosen, 1)], output
+    )
     typer.echo(f"{counted(len(chosen), 'document')} written to {output}")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to the main command."""
-    for command in (crossval, compare, report, suspects, calibrate):
-        app.command()(command)
-    app.command("next")(next_)
-
-
 def _seeds(given: str) -> list[int]:
-    from ie_model.errors import InputError
 
     numbers = _numbers(given, "--seeds")
     if any(number < 0 or number % 1 for number in numbers):
@@ -314,7 +290,6 @@ def _seeds(given: str) -> list[int]:
 
 
 def _fractions(given: str) -> list[float]:
-    from ie_model.errors import InputError
 
     percents = _numbers(given, "--fractions")
     if any(not 1 <= percent <= 100 for percent in percents):
@@ -325,7 +300,6 @@ def _fractions(given: str) -> list[float]:
 
 
 def _numbers(given: str, option: str) -> list[float]:
-    from ie_model.errors import InputError
 
     try:
         return [float(part) for part in given.split(",") if part.strip()]
@@ -340,22 +314,16 @@ def _progress(done: int, total: int, part: str) -> None:
 
 def _predictions(path: Path, gold: list[Document]) -> list[Document]:
     """Predictions for the gold documents: a model's, or those of a file, matched by id."""
-    from ie_model.corpus.reading import read_documents
-    from ie_model.errors import InputError
-    from ie_model.evaluation.out_of_fold import PROTOCOL_FILE
-    from ie_model.models.directory import SETTINGS_FILE
 
-    if (path / PROTOCOL_FILE).is_file():
+    if (path / evaluation.PROTOCOL_FILE).is_file():
         raise InputError(
             f"{path}: a cross-validation run; --gold is for a model directory (such as those that "
             "crossval --keep-models leaves in RUN/models) or a file of predictions. Two runs are "
             "compared without --gold"
         )
-    if (path / SETTINGS_FILE).is_file():
-        from ie_model.inference.extractor import Extractor
-
-        return Extractor.from_pretrained(path).predict(gold)
-    by_id = {d.id: d for d in read_documents(path)}
+    if (path / models.SETTINGS_FILE).is_file():
+        return inference.Extractor.from_pretrained(path).predict(gold)
+    by_id = {d.id: d for d in corpus.read_documents(path)}
     absent = [d.id for d in gold if d.id not in by_id]
     if absent:
         raise InputError(
@@ -377,7 +345,5 @@ def _comparison(found: Comparison) -> dict[str, object]:
 def _write_json(file: Path, values: object) -> None:
     import json
 
-    from ie_model.models.directory import write_text
-
-    write_text(file, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    models.write_text(file, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     typer.echo(f"written to {file}")

@@ -1,16 +1,103 @@
-"""The `predict` command's ways in and out: texts to documents, documents to what one reads."""
+"""``ie-model evaluate`` and ``ie-model predict``."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from ie_model.corpus.reading import read_documents
+import typer
+
+from ie_model import corpus, display, inference, metrics, models
+from ie_model.cli.annotations import From
 from ie_model.documents import Document
 from ie_model.errors import InputError
+
+Beside = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--with", help="Another model, averaged in; no stored thresholds then. Repeatable."
+    ),
+]
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    gold: Annotated[Path, typer.Argument(help="Annotated documents: a file, folder or glob.")],
+    format: Annotated[str | None, typer.Option(help="Format; by content if not given.")] = None,
+    text_dir: Annotated[
+        Path | None, typer.Option(help="Where the .txt files of brat annotations are.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--json", help="Write the metrics here.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    beside: Beside = None,
+) -> None:
+    """Score a model on annotated documents.
+
+    Example: ie-model evaluate runs/default annotations/demo
+    """
+    corpus.check_output(output, [gold], format, text_dir)
+    members = [model, *beside] if beside else model
+    extractor = inference.Extractor.from_pretrained(members, engine, precision=precision)
+    scores = inference.evaluate(extractor, gold, format=format, text_dir=text_dir)
+    typer.echo(metrics.format_table(scores))
+    ledger = scores["ledger"]
+    typer.echo(
+        f"gold entities: {ledger['gold_seen']} seen, {ledger['gold_representable']} "
+        f"representable, {ledger['gold_lost']} lost; truncated {ledger['truncated']}"
+    )
+    if output is not None:
+        models.write_text(output, json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
+        typer.echo(f"metrics written to {output}")
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Texts or documents in any format; - is standard input."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="A text given right here.")] = None,
+    from_: From = None,
+    to: Annotated[str, typer.Option(help="table, jsonl or html.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write here, not to standard output.")
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(help="Leave out entities scored lower [default: the model's thresholds]."),
+    ] = None,
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Add ISO dates and numbers to the entities.")
+    ] = False,
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    beside: Beside = None,
+) -> None:
+    """Extract entities from a text, from files or from standard input.
+
+    Example: ie-model predict runs/default article.txt --to html -o article.html
+    """
+
+    if to not in ("table", "jsonl", "html"):
+        raise InputError(f"--to {to!r}: use table, jsonl or html")
+    corpus.check_output(output, [f for f in files or [] if str(f) != "-"], from_)
+    documents = read_texts(files or [], text, from_)
+    members = [model, *beside] if beside else model
+    extractor = inference.Extractor.from_pretrained(
+        members, engine, precision=precision, min_score=min_score, normalise=normalise
+    )
+    rendered = display.render(extractor.pipe(documents), to)
+    if output is None:
+        for part in rendered:
+            typer.echo(part)
+        return
+
+    models.write_text(output, "\n".join(rendered) + "\n")
+    typer.echo(f"written to {output}", err=True)
 
 
 def read_texts(
@@ -33,7 +120,7 @@ def _read(files: Sequence[Path], text: str | None, format: str | None) -> Iterat
         yield Document(text, id="text")
     for file in files:
         if str(file) != "-":
-            yield from read_documents(file, format)
+            yield from corpus.read_documents(file, format)
             continue
         data = sys.stdin.buffer.read()
         try:
@@ -43,49 +130,3 @@ def _read(files: Sequence[Path], text: str | None, format: str | None) -> Iterat
                 f"standard input: not UTF-8 at byte {error.start}; convert it first, for "
                 "example with iconv -t utf-8"
             ) from None
-
-
-def render(documents: Iterable[Document], to: str) -> Iterator[str]:
-    """Predicted documents as ``table``, ``jsonl`` or ``html``, in printable pieces."""
-    if to == "jsonl":
-        for document in documents:
-            yield json.dumps(document.to_dict(), ensure_ascii=False)
-    elif to == "html":
-        from ie_model.display.highlight import render_page
-
-        yield render_page(documents, title="Extracted entities")
-    else:
-        for document in documents:
-            yield table(document)
-
-
-def table(document: Document) -> str:
-    """One document's entities as an aligned table, without colour."""
-    import io
-
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    out = Console(file=io.StringIO(), width=110, color_system=None, highlight=False)
-    count = len(document.entities)
-    rows = Table(title=None, box=None, pad_edge=False, header_style="")
-    for name, justify in (("start", "right"), ("end", "right"), ("label", "left"),
-                          ("score", "right"), ("text", "left")):  # fmt: skip
-        rows.add_column(name, justify=justify)  # type: ignore[arg-type]
-    if any("value" in e.meta for e in document.entities):
-        rows.add_column("value")
-    for e in document.entities:
-        score = "" if e.score is None else f"{e.score:.2f}"
-        cells: list[Any] = [Text(e.label), score, Text(e.text), Text(_value(e.meta.get("value")))]
-        rows.add_row(str(e.start), str(e.end), *cells[: len(rows.columns) - 2])
-    out.print(Text(f"{document.id}: {count} entit{'y' if count == 1 else 'ies'}"))
-    if count:
-        out.print(rows)
-    assert isinstance(out.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in out.file.getvalue().splitlines())
-
-
-def _value(value: Mapping[str, Any] | None) -> str:
-    parts = (value or {}).items()
-    return ", ".join(f"{k} {v}" for k, v in parts if v is not None and v is not False)

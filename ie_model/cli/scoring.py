@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ie_model import scoring
+from ie_model.errors import InputError
+
 
 def score(
     model: Annotated[Path, typer.Argument(help="Model directory.")],
@@ -92,15 +95,6 @@ def score(
 
     Example: ie-model score runs/default corpus/ -o entities.jsonl.gz --keep date
     """
-    from ie_model.errors import InputError
-    from ie_model.scoring import (
-        CutOptions,
-        Interrupted,
-        ReadOptions,
-        WriteOptions,
-        score,
-        score_on_ray,
-    )
 
     if ray and (workers is not None or threads is not None or device != "auto"):
         raise InputError("--workers, --threads and --device are for one machine: with --ray, "
@@ -113,24 +107,24 @@ def score(
         "precision": precision,
         "min_score": min_score,
         "normalise": normalise,
-        "read": ReadOptions(format, text_column, id_column, tuple(keep or ()), max_chars),
-        "write": WriteOptions(output_format, per_entity, text),
-        "cut": None if shard_rows is None else CutOptions(rows=shard_rows),
+        "read": scoring.ReadOptions(format, text_column, id_column, tuple(keep or ()), max_chars),
+        "write": scoring.WriteOptions(output_format, per_entity, text),
+        "cut": None if shard_rows is None else scoring.CutOptions(rows=shard_rows),
         "max_rejected": max_rejected,
         "overwrite": overwrite,
         "progress": not quiet,
     }
     try:
         if ray:
-            summary = score_on_ray(
+            summary = scoring.score_on_ray(
                 inputs, output, model, address=ray_address, actors=actors,
                 actor_cpus=actor_cpus, actor_gpus=actor_gpus, **options,
             )  # fmt: skip
         else:
-            summary = score(
+            summary = scoring.score(
                 inputs, output, model, device=device, workers=workers, threads=threads, **options
             )  # fmt: skip
-    except Interrupted as stopped:
+    except scoring.Interrupted as stopped:
         typer.echo(f"score: {stopped}", err=True)
         raise typer.Exit(128 + stopped.signal) from None
     speed = f"{summary['run']['documents_per_second']:,.0f} documents/s"

@@ -16,7 +16,7 @@ from ie_model.config.schema import differences
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.evaluation.calibrate import calibrate_run
-from ie_model.evaluation.compare import compare_runs
+from ie_model.evaluation.comparison import compare_runs
 from ie_model.evaluation.contradictions import find_contradictions
 from ie_model.evaluation.crossval import summarise
 from ie_model.evaluation.curve import learning_curve

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ie_model.annotation.checks import KINDS, check_documents, fix_document, flatten
 from ie_model.annotation.lints import edge_lints

@@ -7,17 +7,14 @@ import subprocess
 import sys
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from ie_model.cli import evaluation as cli_evaluation
+from ie_model.cli.main import app
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.evaluation.out_of_fold import OofRun
 from tests.evaluation.synthetic_run import make_run
-
-app = typer.Typer()
-cli_evaluation.register(app)
 
 
 def call(*arguments):

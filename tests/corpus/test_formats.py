@@ -9,8 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ie_model.corpus.formats.files import read_lines, read_text
 from ie_model.corpus.formats.spacing import join_tokens, split_tokens

@@ -7,8 +7,7 @@ import itertools
 import re
 from html.parser import HTMLParser
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from rich.console import Console
 
 from ie_model.display.highlight import label_hues, render_page, render_terminal, segments

@@ -281,17 +281,14 @@ def test_crossval_damaged_run_is_named(run, tmp_path):
 
 
 def test_crossval_kept_models_serve_the_other_commands(config, tmp_path):
-    import typer
     from typer.testing import CliRunner
 
-    from ie_model.cli import evaluation as cli_evaluation
+    from ie_model.cli.main import app
     from ie_model.inference.extractor import Extractor
 
     cross_validate(config, tmp_path / "run", keep_models=True)
     a, b = (str(tmp_path / "run" / "models" / f"seed0-fold{i}-100") for i in (0, 1))
     gold = write(tmp_path, "gold.jsonl", [annotated("\n".join(SENTENCES), "g")])
-    app = typer.Typer()
-    cli_evaluation.register(app)
 
     def call(*arguments):
         result = CliRunner().invoke(app, list(map(str, arguments)))

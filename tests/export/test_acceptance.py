@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ie_model import Document, Entity, InputError
 from ie_model.export.acceptance import Limits, entity_agreement, judge

@@ -3,8 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ie_model.encoding.windows import EncodedText
 from ie_model.inference.decoding import best_path, decode, probabilities, span_scores, spans_of

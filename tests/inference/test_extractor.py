@@ -1,8 +1,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ie_model import Document, Entity, Extractor, InputError
 from tests.conftest import SENTENCES

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise, permutations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ie_model.documents import Entity
 from ie_model.metrics.matching import kind_of, match_spans

@@ -13,8 +13,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 pytest.importorskip("pint")
 pytest.importorskip("dateparser")
@@ -24,12 +23,12 @@ from ie_model.errors import InputError
 from ie_model.normalise import (
     DateValue,
     QuantityValue,
+    dates as dates_module,
     document_date,
     normalise_date,
     normalise_document,
     normalise_quantity,
 )
-from ie_model.normalise import dates as dates_module
 
 TABLE = Path(__file__).parents[1] / "data" / "normalise.tsv"
 ROWS = [

@@ -9,8 +9,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ie_model.documents import Document
 from ie_model.errors import InputError

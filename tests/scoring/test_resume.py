@@ -6,12 +6,10 @@ import json
 import os
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ie_model.errors import InputError, RunError
-from ie_model.scoring import CutOptions, ReadOptions, WriteOptions
-from ie_model.scoring import runner as runner_module
+from ie_model.scoring import CutOptions, ReadOptions, WriteOptions, runner as runner_module
 from ie_model.scoring.manifest import Manifest
 from tests.scoring.fakes import FakeFactory, NoModel
 from tests.scoring.jobs import corpus, files_beside, run, write_rows

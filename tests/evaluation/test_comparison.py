@@ -6,7 +6,7 @@ import pytest
 
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
-from ie_model.evaluation.compare import compare, compare_runs, format_comparison
+from ie_model.evaluation.comparison import compare, compare_runs, format_comparison
 from ie_model.evaluation.out_of_fold import OofRun
 from tests.evaluation.synthetic_run import make_run
 

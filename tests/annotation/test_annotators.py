@@ -6,11 +6,10 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from ie_model.annotation.agreement import OUTSIDE, agreement
+from ie_model.annotation.annotators import OUTSIDE, agreement
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.metrics.kappa import cohen_kappa, fleiss_kappa, krippendorff_alpha

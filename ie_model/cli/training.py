@@ -1,0 +1,90 @@
+"""``ie-model train`` and ``ie-model distill``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import ie_model
+from ie_model import metrics, training
+
+if TYPE_CHECKING:
+    from ie_model.config.schema import Config
+    from ie_model.training.run import TrainResult
+
+Overrides = Annotated[list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the resolved config, data and steps; stop.")
+]
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML configuration.")],
+    overrides: Overrides = None,
+    resume: Resume = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Fine-tune a model as a configuration says.
+
+    Example: ie-model train configs/default.yaml training.epochs=1 output_dir=runs/quick
+    """
+
+    settings = ie_model.load_config(config, overrides or [])
+    if dry_run:
+        _dry_run(settings)
+        return
+
+    _show(training.train(settings, resume=resume))
+
+
+def distill(
+    overrides: Overrides = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(help="Trained model directory; several are averaged. Repeatable."),
+    ] = None,
+    student: Annotated[Path, typer.Option(help="YAML configuration of the student.")] = Path(
+        "configs/distilled.yaml"
+    ),
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(help="Texts to learn from beside the annotated ones. Repeatable."),
+    ] = None,
+    resume: Resume = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Train a small model on what larger ones say of annotated and of plain text.
+
+    Example: ie-model distill --teacher runs/accurate --student configs/distilled.yaml
+    --unlabelled news/
+    """
+
+    settings = training.read_student(student, overrides or [], teacher or [], unlabelled or [])
+    if dry_run:
+        _dry_run(settings)
+        return
+
+    _show(training.train(settings, resume=resume))
+
+
+def _show(result: TrainResult) -> None:
+    for part in ("dev", "test"):
+        if part in result.metrics:
+            typer.echo(f"\n{part} documents:\n{metrics.format_table(result.metrics[part])}")
+    typer.echo(
+        f"{result.model_dir}: trained in {result.seconds:.0f} s, {result.steps} updates, "
+        f"{result.tokens_per_second:,.0f} tokens/s"
+    )
+
+
+def _dry_run(settings: Config) -> None:
+    typer.echo(settings.to_yaml())
+    ready = training.prepare(settings)
+    typer.echo(json.dumps(ready.describe(), indent=2, ensure_ascii=False))
+    ready.discard()

@@ -1,0 +1,54 @@
+"""Predicted documents as what one reads: a table, JSON lines, a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ie_model.display.highlight import render_page
+from ie_model.documents import Document
+
+
+def render(documents: Iterable[Document], to: str) -> Iterator[str]:
+    """Predicted documents as ``table``, ``jsonl`` or ``html``, in printable pieces."""
+    if to == "jsonl":
+        for document in documents:
+            yield json.dumps(document.to_dict(), ensure_ascii=False)
+    elif to == "html":
+        yield render_page(documents, title="Extracted entities")
+    else:
+        for document in documents:
+            yield table(document)
+
+
+def table(document: Document) -> str:
+    """One document's entities as an aligned table, without colour."""
+    import io
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    out = Console(file=io.StringIO(), width=110, color_system=None, highlight=False)
+    count = len(document.entities)
+    rows = Table(title=None, box=None, pad_edge=False, header_style="")
+    for name, justify in (("start", "right"), ("end", "right"), ("label", "left"),
+                          ("score", "right"), ("text", "left")):  # fmt: skip
+        rows.add_column(name, justify=justify)  # type: ignore[arg-type]
+    if any("value" in e.meta for e in document.entities):
+        rows.add_column("value")
+    for e in document.entities:
+        score = "" if e.score is None else f"{e.score:.2f}"
+        cells: list[Any] = [Text(e.label), score, Text(e.text), Text(_value(e.meta.get("value")))]
+        rows.add_row(str(e.start), str(e.end), *cells[: len(rows.columns) - 2])
+    out.print(Text(f"{document.id}: {count} entit{'y' if count == 1 else 'ies'}"))
+    if count:
+        out.print(rows)
+    assert isinstance(out.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in out.file.getvalue().splitlines())
+
+
+def _value(value: Mapping[str, Any] | None) -> str:
+    parts = (value or {}).items()
+    return ", ".join(f"{k} {v}" for k, v in parts if v is not None and v is not False)

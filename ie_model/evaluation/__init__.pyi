@@ -1,0 +1,16 @@
+from .calibrate import (
+    calibrate_run as calibrate_run,
+    store_calibration as store_calibration,
+    warn_of_other_origin as warn_of_other_origin,
+)
+from .comparison import (
+    compare as compare,
+    compare_runs as compare_runs,
+    format_comparison as format_comparison,
+)
+from .contradictions import find_contradictions as find_contradictions
+from .crossval import cross_validate as cross_validate
+from .next_documents import as_task as as_task, rank_documents as rank_documents
+from .out_of_fold import PROTOCOL_FILE as PROTOCOL_FILE, OofRun as OofRun
+from .report import write_report as write_report
+from .suspects import find_suspects as find_suspects

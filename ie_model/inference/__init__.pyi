@@ -1,0 +1,2 @@
+from .extractor import Extractor as Extractor
+from .gold import evaluate as evaluate

@@ -1,0 +1,8 @@
+from .backbones import (
+    BACKBONES as BACKBONES,
+    folder_of as folder_of,
+    install as install,
+    verify as verify,
+)
+from .directory import SETTINGS_FILE as SETTINGS_FILE, write_text as write_text
+from .plan import save_plan as save_plan

@@ -1,0 +1,3 @@
+from .distillation import distill as distill, read_student as read_student
+from .preparation import prepare as prepare
+from .run import TrainResult as TrainResult, train as train
