@@ -112,7 +112,7 @@ def ours(data: Path, folder: Path, seed: int) -> tuple[float, float, int]:
                 "cache_dir": str(folder / "cache"),
             },
             # The recipe labels whole words; so do we.
-            "encoding": {"window": 256, "split_lines": False, "whole_words": True},
+            "encoding": {"window": 256, "lines": "document", "whole_words": True},
             "training": {
                 "epochs": EPOCHS, "batch_windows": BATCH, "batch_tokens": 100_000,
                 "learning_rate": RATE, "warmup": 0.0, "weight_decay": 0.0, "seed": seed,

@@ -30,7 +30,7 @@ from torch import nn
 from ie_model import Extractor, load_config, read_documents, train, write_documents
 from ie_model.corpus.reading import load_gold
 from ie_model.documents import Document
-from ie_model.encoding.windows import IGNORED
+from ie_model.encoding.alignment import IGNORED
 from ie_model.inference.decoding import best_path
 from ie_model.labels import LabelSet
 from ie_model.metrics.bootstrap import seed_spread, unit_counts

@@ -136,12 +136,22 @@ class ModelConfig(_Section):
 class EncodingConfig(_Section):
     """How texts become model inputs."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _former_name(cls, values: object) -> object:
+        """``split_lines``, the name of ``lines`` in 0.1, is still read."""
+        if isinstance(values, dict) and isinstance(values.get("split_lines"), bool):
+            values = dict(values)
+            values.setdefault("lines", "line" if values.pop("split_lines") else "document")
+        return values
+
     window: int = Field(256, ge=16)
     """Tokens of one model input, special tokens included."""
     overlap: int = Field(64, ge=0)
     """Tokens shared by neighbouring windows of a long sequence."""
-    split_lines: bool = True
-    """Each line is a sequence of its own (a paragraph of news); else the whole document."""
+    lines: Literal["auto", "line", "paragraph", "document"] = "auto"
+    """What is read on its own: each line (a paragraph of news), with auto but for the breaks
+    inside hard-wrapped paragraphs; what stands between empty lines; or the whole document."""
     whole_words: bool = False
     """No mention begins or ends inside a word; for data labelled word by word, such as posts."""
 

@@ -1,4 +1,4 @@
-"""Documents to token windows, and character spans to token labels.
+"""Texts to units and token windows.
 
 A text is tokenised once, whole. Its tokens are grouped into **units**, the smallest pieces
 that carry a tag: a unit starts where a word, a hyphen, a slash or any other punctuation
@@ -16,37 +16,31 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ie_model.documents import Document, Entity
+from ie_model.encoding.lines import LINES, sequences, unwrapped
 from ie_model.encoding.units import MAX_UNIT_TOKENS, RULES, group_tokens
 from ie_model.errors import InputError
-from ie_model.labels import LabelSet
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-IGNORED = -100
-"""The label of tokens that are not trained on (the loss function's own convention)."""
-
-TOUCHING_SHARE = 0.002
-"""When fewer entities than this touch one of their own label, a model never lets them."""
-
-_LINE = re.compile(r"[^\r\n\v\f\x85\u2028\u2029]+")
+SEPARATOR = re.compile(r"\t|[ \u00a0]{2,}|[|¦•‣●▪◦]")
+"""What always parts two mentions, in tables, lists and captions: a tab, two or more blanks, a
+pipe, a bullet. No tag path runs over one, though the model sees what is on both sides."""
 
 Ints = NDArray[np.int32]
-Longs = NDArray[np.int64]
-_Part = tuple[Ints, Ints, list["Window"]]
-"""One sequence: its units' starts and ends in the text, and its windows."""
+_Part = tuple[Ints, Ints, Ints, list["Window"]]
+"""One sequence: its units' starts and ends in the text, the units that begin a stretch, and
+its windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +60,9 @@ class EncodedText:
     """A text as units and windows.
 
     ``starts`` and ``ends`` int32 ``[units]`` are code-point offsets into the text, white
-    space trimmed. ``sequences`` int32 holds the index of the first unit of every sequence
-    (a line, or the whole text): no tag path runs from one sequence into the next.
+    space trimmed. ``sequences`` int32 holds the index of the first unit of every stretch
+    that tag paths stay in: a sequence (see :mod:`ie_model.encoding.lines`), or a part of one
+    between two of what :data:`SEPARATOR` finds.
     Joining ``logits[window.positions]`` over ``windows`` gives one row per unit.
     """
 
@@ -89,8 +84,9 @@ class Encoder:
         tokenizer: a fast Hugging Face tokenizer, or the Rust tokenizer inside one.
         window: tokens a model input may have, special tokens included.
         overlap: tokens that neighbouring windows share.
-        split_lines: treat each line as a sequence of its own (for news, where a line is a
-            paragraph and no span crosses one); else the whole text is one sequence.
+        lines: what is a sequence of its own: each line (for news, where a line is a
+            paragraph and no span crosses one), with ``auto`` but for soft breaks of wrapped
+            text; each paragraph; or the whole document.
         whole_words: no unit begins inside a word (for data labelled word by word).
         parallel: tokenise on all CPUs; else in the caller's thread alone.
 
@@ -103,7 +99,7 @@ class Encoder:
         tokenizer: PreTrainedTokenizerBase | Tokenizer,
         window: int = 256,
         overlap: int = 64,
-        split_lines: bool = True,
+        lines: str = "line",
         *,
         whole_words: bool = False,
         parallel: bool = True,
@@ -120,9 +116,11 @@ class Encoder:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._prefix, self._suffix = self._special_tokens()
-        self.window, self.overlap, self.split_lines = window, overlap, split_lines
+        self.window, self.overlap, self.lines = window, overlap, lines
         self.whole_words = whole_words
         self.parallel = parallel
+        if lines not in LINES:
+            raise InputError(f"encoding.lines is {lines!r}: use {', '.join(LINES)}")
         self._room = window - len(self._prefix) - len(self._suffix)
         if self._room < 2 * MAX_UNIT_TOKENS or not 0 <= overlap <= self._room // 2:
             raise InputError(
@@ -135,7 +133,7 @@ class Encoder:
     def key(self) -> str:
         """SHA-256 over everything that windows depend on besides the text."""
         state = [
-            RULES, self._tokenizer.to_str(), self.window, self.overlap, self.split_lines,
+            RULES, self._tokenizer.to_str(), self.window, self.overlap, self.lines,
             self.whole_words,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(state).encode()).hexdigest()
@@ -161,20 +159,16 @@ class Encoder:
         counts: list[int] = []
         for index, text in enumerate(texts):
             _reject_surrogates(text, index)
-            if self.split_lines:
-                lines = [m for m in _LINE.finditer(text) if not m.group().isspace()]
-                pieces.extend(m.group() for m in lines)
-                places.extend(m.start() for m in lines)
-                counts.append(len(lines))
-            else:
-                whole = bool(text) and not text.isspace()
-                pieces.extend([text] * whole)
-                places.extend([0] * whole)
-                counts.append(int(whole))
-        sequences = iter(self._sequences(pieces, places))
-        return [_joined([next(sequences) for _ in range(count)]) for count in counts]
+            spans = sequences(text, self.lines)
+            pieces.extend(text[start:end] for start, end in spans)
+            places.extend(start for start, _ in spans)
+            counts.append(len(spans))
+        if self.lines in ("auto", "paragraph"):
+            pieces = [unwrapped(piece) for piece in pieces]
+        parts = iter(self._parts(pieces, places))
+        return [_joined([next(parts) for _ in range(count)]) for count in counts]
 
-    def _sequences(self, pieces: list[str], places: list[int]) -> Iterator[_Part]:
+    def _parts(self, pieces: list[str], places: list[int]) -> Iterator[_Part]:
         """Each piece as units and windows; the work on characters is done for all at once."""
         if self.parallel:
             encodings = self._tokenizer.encode_batch(pieces, add_special_tokens=False)
@@ -193,7 +187,8 @@ class Encoder:
         for k, place in enumerate(places):
             some = slice(units[k], units[k + 1])
             windows = self._windows(ids[edges[k] : edges[k + 1]], first[some], after[some])
-            yield starts[some] + place, ends[some] + place, windows
+            heads = _heads(pieces[k], starts[some])
+            yield starts[some] + place, ends[some] + place, heads, windows
 
     def _windows(self, ids: Ints, first: Ints, after: Ints) -> list[Window]:
         """Cover one sequence; unit ``u`` is ``ids[first[u]:after[u]]``, white space behind it."""
@@ -223,19 +218,30 @@ class Encoder:
         return Window(framed, positions + np.int32(len(self._prefix)))
 
 
-def _joined(sequences: list[_Part]) -> EncodedText:
+def _heads(piece: str, starts: Ints) -> Ints:
+    """The units of a sequence that begin a stretch: the first, and those behind a separator."""
+    places = {0}
+    for match in SEPARATOR.finditer(piece):
+        places.update((match.start(), match.end()))  # a pipe or bullet is a stretch of its own
+    if len(places) == 1:
+        return np.zeros(min(1, len(starts)), np.int32)
+    heads = np.unique(np.searchsorted(starts, sorted(places)))
+    return heads[heads < len(starts)].astype(np.int32)
+
+
+def _joined(parts: list[_Part]) -> EncodedText:
     """The sequences of one text end to end; those without a unit leave no trace."""
-    sequences = [s for s in sequences if len(s[0])]
-    if len(sequences) == 1:
-        starts, ends, windows = sequences[0]
-        return EncodedText(starts, ends, np.zeros(1, np.int32), tuple(windows))
+    parts = [part for part in parts if len(part[0])]
+    if len(parts) == 1:
+        starts, ends, heads, windows = parts[0]
+        return EncodedText(starts, ends, heads, tuple(windows))
     empty = np.empty(0, np.int32)
-    firsts = np.cumsum([0, *(len(starts) for starts, _, _ in sequences)], dtype=np.int32)[:-1]
+    bases = np.cumsum([0, *(len(part[0]) for part in parts)], dtype=np.int32)[:-1]
     return EncodedText(
-        np.concatenate([empty, *(starts for starts, _, _ in sequences)]),
-        np.concatenate([empty, *(ends for _, ends, _ in sequences)]),
-        firsts,
-        tuple(chain.from_iterable(windows for _, _, windows in sequences)),
+        np.concatenate([empty, *(starts for starts, _, _, _ in parts)]),
+        np.concatenate([empty, *(ends for _, ends, _, _ in parts)]),
+        np.concatenate([empty, *(part[2] + base for part, base in zip(parts, bases, strict=True))]),
+        tuple(chain.from_iterable(windows for _, _, _, windows in parts)),
     )
 
 
@@ -247,122 +253,3 @@ def _reject_surrogates(text: str, index: int) -> None:
             f"text {index}: lone surrogate at offset {error.start} is not valid Unicode; "
             "decode the source with errors='replace'"
         ) from None
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What encoding saw, printed by every run: nothing is dropped in silence.
-
-    ``lost`` lists the gold entities that no tag path can express (they cut a token or
-    overlap another), as ``(document id, entity)``; their tokens are masked in training
-    and they count as missed in every evaluation. ``unlabelled`` documents are those that
-    only teachers mark. ``entities`` counts the gold of each label.
-    """
-
-    documents: int = 0
-    characters: int = 0
-    units: int = 0
-    tokens: int = 0
-    windows: int = 0
-    gold: int = 0
-    touching: int = 0
-    lost: list[tuple[str, Entity]] = field(default_factory=list)
-    unlabelled: int = 0
-    entities: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def spans_touch(self) -> bool:
-        """Whether spans of one label stand side by side often enough to be expected."""
-        return self.touching > TOUCHING_SHARE * self.gold
-
-    @property
-    def representable(self) -> int:
-        """Gold entities that the tags can express."""
-        return self.gold - len(self.lost)
-
-    def without_examples(self, labels: Iterable[str]) -> list[str]:
-        """Those of the labels of which no entity was seen that the tags can express."""
-        lost = Counter(entity.label for _, entity in self.lost)
-        return [label for label in labels if self.entities[label] <= lost[label]]
-
-    def to_dict(self) -> dict[str, int]:
-        """Counts only; ``truncated`` is zero by construction and stated for the reader."""
-        return {
-            "documents": self.documents,
-            "unlabelled": self.unlabelled,
-            "characters": self.characters,
-            "units": self.units,
-            "tokens": self.tokens,
-            "windows": self.windows,
-            "gold_seen": self.gold,
-            "gold_representable": self.representable,
-            "gold_lost": len(self.lost),
-            "gold_touching": self.touching,
-            "truncated": 0,
-        }
-
-    def add(
-        self, document: Document, encoded: EncodedText, lost: list[Entity], split_lines: bool
-    ) -> None:
-        """Count one document."""
-        self.documents += 1
-        self.characters += len(document.text)
-        self.units += len(encoded.starts)
-        self.tokens += encoded.tokens
-        self.windows += len(encoded.windows)
-        self.gold += len(document.entities)
-        self.entities.update(entity.label for entity in document.entities)
-        self.touching += touching_pairs(document, split_lines)
-        self.lost.extend((document.id, e) for e in lost)
-
-
-def touching_pairs(document: Document, split_lines: bool) -> int:
-    """Neighbouring entities of one label with nothing but white space between them.
-
-    With ``split_lines`` those of two lines do not touch: they are in different sequences.
-    """
-    text = document.text
-    ordered = sorted(document.entities, key=lambda e: e.start)
-    return sum(
-        a.label == b.label
-        and a.end <= b.start
-        and not (between := text[a.end : b.start]).strip()
-        and not (split_lines and between and _LINE.fullmatch(between) is None)
-        for a, b in pairwise(ordered)
-    )
-
-
-def align(
-    encoded: EncodedText, entities: Sequence[Entity], labels: LabelSet
-) -> tuple[Longs, list[Entity]]:
-    """Character spans to unit tags.
-
-    Returns:
-        Tag ids int64 ``[units]`` and the entities that cannot be expressed. Units touched
-        by such an entity are :data:`IGNORED`: whether they belong to a mention is known
-        only in part, so the model learns nothing there rather than something wrong.
-    """
-    tags = np.zeros(len(encoded.starts), np.int64) + labels.tag_ids["O"]
-    taken = np.zeros(len(encoded.starts), dtype=bool)
-    lost: list[Entity] = []
-    for entity in entities:
-        first = int(np.searchsorted(encoded.starts, entity.start))
-        stop = int(np.searchsorted(encoded.ends, entity.end)) + 1
-        fits = (
-            first < stop <= len(tags)
-            and encoded.starts[first] == entity.start
-            and encoded.ends[stop - 1] == entity.end
-            and not taken[first:stop].any()
-            and not ((encoded.sequences > first) & (encoded.sequences < stop)).any()
-        )
-        if fits:
-            taken[first:stop] = True
-            tags[first:stop] = [
-                labels.tag_ids[t] for t in labels.tags_of(stop - first, entity.label)
-            ]
-        else:
-            lost.append(entity)
-    for entity in lost:
-        touched = (encoded.ends > entity.start) & (encoded.starts < entity.end) & ~taken
-        tags[touched] = IGNORED
-    return tags, lost

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ie_model.config.loading import load_config
 from ie_model.config.schema import differences, tell, without_places
-from ie_model.encoding.windows import align
+from ie_model.encoding.alignment import align
 from ie_model.errors import InputError
 from ie_model.evaluation.calibration import (
     calibrate_scores,
@@ -50,8 +50,8 @@ def calibrate_run(
 
     Returns:
         ``temperature``; ``knots``; ``thresholds`` (see
-        :func:`ie_model.inference.thresholds.choose_thresholds`); ``review``; ``before``, ``after``:
-        :func:`ie_model.evaluation.calibration.reliability` of the scores as the models gave them and
+        :func:`ie_model.inference.thresholds.choose_thresholds`); ``review``; ``before``,
+        ``after``: :func:`ie_model.evaluation.calibration.reliability` of the raw scores and
         of scores calibrated without the document (below ten documents: the paragraph) they
         are in; ``spans``, ``groups`` (what was left out together).
 

@@ -3,8 +3,8 @@
 Two steps, both fitted on out-of-fold predictions. The *temperature* divides the logits of
 every unit so that its tag probabilities fit the gold tags best (Guo et al., "On Calibration
 of Modern Neural Networks", ICML 2017). The *calibrator* then maps the score of a whole span
-(the smallest probability along it, see :mod:`ie_model.inference.decoding`) to the share of spans with
-such a score that are right: isotonic regression, a line between its levels.
+(the smallest probability along it, see :mod:`ie_model.inference.decoding`) to the share of
+spans with such a score that are right: isotonic regression, a line between its levels.
 
 What :func:`fit_calibration` returns is the ``calibration`` of ``ie_model.json``; an empty
 mapping there means uncalibrated. Applying it needs numpy alone.

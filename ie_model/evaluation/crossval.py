@@ -1,7 +1,7 @@
 """Cross-validation: train on some folds, predict the others, keep everything that was said.
 
-The result is a folder, see :mod:`ie_model.evaluation.out_of_fold`; intervals, calibration, suspects, learning
-curve and report are made from it without training again. A run that was interrupted goes on
+The result is a folder, see :mod:`ie_model.evaluation.out_of_fold`; intervals, calibration,
+suspects, learning curve and report are made from it without training again. A run that was interrupted goes on
 with the first part that is not there.
 """
 
@@ -21,7 +21,7 @@ from ie_model import __version__
 from ie_model.config.schema import Config, differences, tell, without_places
 from ie_model.corpus.reading import fingerprint, split_documents
 from ie_model.documents import Document, Entity
-from ie_model.encoding.windows import Ledger, touching_pairs
+from ie_model.encoding.alignment import Ledger, touching_pairs
 from ie_model.errors import InputError
 from ie_model.evaluation.folds import Fold, make_folds, take_fraction
 from ie_model.evaluation.out_of_fold import (
@@ -80,8 +80,8 @@ def cross_validate(
         run_dir: the run folder. One that is there already is continued if it was begun
             with the same arguments on the same data; seeds and fractions may be added.
         seeds: seeds of training. The folds are the same for all.
-        folds: see :func:`ie_model.evaluation.folds.make_folds`; by default one article is left out at
-            a time.
+        folds: see :func:`ie_model.evaluation.folds.make_folds`; by default one article is
+            left out at a time.
         fractions: shares of the training documents to train with, beside all of the
             ``train_only`` ones, for the learning curve; 1.0 is always among them.
         keep_models: keep each part's model directory under ``RUN/models``.
@@ -102,7 +102,7 @@ def cross_validate(
         ledger = Ledger()
         for _, document in (*data.testable, *data.train_only):
             ledger.gold += len(document.entities)
-            ledger.touching += touching_pairs(document, config.encoding.split_lines)
+            ledger.touching += touching_pairs(document, config.encoding.lines)
         config = config.model_copy(update={"touching": ledger.spans_touch})
     protocol = _protocol(config, data, seeds, fractions)
     _begin(target, protocol)

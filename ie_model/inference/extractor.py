@@ -89,6 +89,7 @@ class Extractor:
         compile: bool = False,
         min_score: float | Mapping[str, float] | None = None,
         normalise: bool = False,
+        lines: str | None = None,
     ) -> Extractor:
         """Load a model directory written by :func:`ie_model.train`.
 
@@ -109,6 +110,8 @@ class Extractor:
                 place of the thresholds stored with the model.
             normalise: put values into ``entity.meta["value"]``: ISO intervals for dates,
                 numbers and units for quantities (extra ``normalise``).
+            lines: what is read on its own, ``auto``, ``line``, ``paragraph`` or ``document``;
+                takes the place of what is stored with the model.
 
         Raises:
             InputError: not a model directory, an engine or precision it cannot run in, or a
@@ -121,7 +124,7 @@ class Extractor:
                 Extractor.from_pretrained(
                     one, engine, precision=precision, threads=threads, device=device,
                     batch_tokens=batch_tokens, multiple=multiple, streams=streams,
-                    compile=compile,
+                    compile=compile, lines=lines,
                 )
                 for one in model_dir
             ]  # fmt: skip
@@ -130,7 +133,7 @@ class Extractor:
         folder = Path(model_dir)
         tokenizer, pad_id = _read_tokenizer(folder, len(settings.tags))
         encoder = Encoder(
-            tokenizer, settings.window, settings.overlap, settings.split_lines,
+            tokenizer, settings.window, settings.overlap, lines or settings.lines,
             whole_words=settings.whole_words,
         )  # fmt: skip
         chosen = load_plan(folder) if engine == precision == "auto" else None

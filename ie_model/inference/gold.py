@@ -9,7 +9,7 @@ from typing import Any
 
 from ie_model.corpus.reading import load_gold
 from ie_model.documents import Document
-from ie_model.encoding.windows import Ledger, align
+from ie_model.encoding.alignment import Ledger, align
 from ie_model.errors import InputError
 from ie_model.inference.extractor import Extractor
 from ie_model.metrics.spans import score_documents
@@ -93,5 +93,5 @@ def _ledger(gold: Sequence[Document], extractor: Extractor) -> Ledger:
     encoded = extractor.encoder.encode([d.text for d in gold])
     for document, text in zip(gold, encoded, strict=True):
         _, lost = align(text, document.entities, extractor.label_set)
-        ledger.add(document, text, lost, extractor.encoder.split_lines)
+        ledger.add(document, text, lost, extractor.encoder.lines)
     return ledger

@@ -1,6 +1,6 @@
 """The model directory: an ordinary Hugging Face one plus what the package needs to know.
 
-``ie_model.json`` holds the encoding (window, overlap, split_lines, whole_words), the label
+``ie_model.json`` holds the encoding (window, overlap, lines, whole_words), the label
 set, the calibration and thresholds, and where the model came from. Directories are written
 beside their destination and renamed into place, so one that exists is always whole.
 """
@@ -32,8 +32,8 @@ class ModelSettings:
     """What ``ie_model.json`` holds.
 
     ``touching`` says whether spans of one label may stand side by side.
-    ``calibration`` and ``thresholds`` are as ``ie_model.evaluation.calibration`` defines them, empty
-    when nothing was calibrated. ``origin`` says how the model was made: versions, seed,
+    ``calibration`` and ``thresholds`` are as ``ie_model.evaluation.calibration`` defines
+    them, empty when nothing was calibrated. ``origin`` says how the model was made: versions, seed,
     fingerprints of data and weights, what the encoding ledger counted.
     """
 
@@ -41,7 +41,7 @@ class ModelSettings:
     tags: tuple[str, ...]
     window: int
     overlap: int
-    split_lines: bool
+    lines: str = "auto"
     touching: bool = True
     whole_words: bool = False
     temperature: float = 1.0
@@ -75,6 +75,8 @@ def read_settings(model_dir: str | os.PathLike[str]) -> ModelSettings:
         version = values.pop("format_version")
         if version > FORMAT_VERSION:
             raise InputError(f"{file}: written by a newer version of ie_model; upgrade to read it")
+        if "split_lines" in values:  # the setting's name before there was wrapped text
+            values["lines"] = "auto" if values.pop("split_lines") else "document"
         values["labels"], values["tags"] = tuple(values["labels"]), tuple(values["tags"])
         settings = ModelSettings(**values)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:

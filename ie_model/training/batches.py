@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ie_model.encoding.windows import IGNORED
+from ie_model.encoding.alignment import IGNORED
 from ie_model.errors import InputError
 
 if TYPE_CHECKING:

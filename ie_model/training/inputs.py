@@ -25,7 +25,8 @@ from ie_model.config.schema import SourceConfig
 from ie_model.corpus import reading as corpus
 from ie_model.corpus.changes import Changes
 from ie_model.documents import Document, Entity
-from ie_model.encoding.windows import IGNORED, EncodedText, Encoder, Ledger, align
+from ie_model.encoding.alignment import IGNORED, Ledger, align
+from ie_model.encoding.windows import EncodedText, Encoder
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.models.directory import write_text
@@ -266,7 +267,7 @@ def _encode_chunk(
     chances = soft.teachers.soft_targets(texts, encoded) if soft else [None] * len(chunk)
     for (weight, document), text, chance in zip(chunk, encoded, chances, strict=True):
         tags, lost = align(text, document.entities, labels)
-        ledger.add(document, text, lost, encoder.split_lines)
+        ledger.add(document, text, lost, encoder.lines)
         if soft is not None and not annotated:
             # The teachers' own answer stands in, so that these units are counted as trained on.
             assert chance is not None

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from ie_model.config.schema import TrainingConfig
-from ie_model.encoding.windows import IGNORED
+from ie_model.encoding.alignment import IGNORED
 from ie_model.labels import LabelSet, split_tag
 
 

@@ -75,7 +75,7 @@ class Preparation:
             tags=self.labels.tags,
             window=encoding.window,
             overlap=encoding.overlap,
-            split_lines=encoding.split_lines,
+            lines=encoding.lines,
             touching=self.labels.touching,
             whole_words=encoding.whole_words,
             thresholds=dict.fromkeys(self.labels.labels, floor) if floor else {},
@@ -128,7 +128,7 @@ def prepare(
         )
     encoding = config.encoding
     encoder = Encoder(
-        tokenizer, encoding.window, encoding.overlap, encoding.split_lines,
+        tokenizer, encoding.window, encoding.overlap, encoding.lines,
         whole_words=encoding.whole_words,
     )  # fmt: skip
     test = [d for _, d in read_sources(config.data.test, config.labels)]

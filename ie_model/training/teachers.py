@@ -46,7 +46,7 @@ class _Teacher:
         # Always this engine, never a measured plan: the same run has the same targets.
         self._precision = native_precision(resolve_device(device))
         encoding = [
-            settings.window, settings.overlap, settings.split_lines, settings.whole_words,
+            settings.window, settings.overlap, settings.lines, settings.whole_words,
             settings.tags, RULES,
         ]  # fmt: skip
         tokenizer = hashlib.sha256(tokenizer_file(model_dir).read_bytes()).hexdigest()

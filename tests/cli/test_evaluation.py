@@ -125,7 +125,7 @@ def test_cli_calibrate_writes_into_the_model(runs, tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "model.safetensors").write_bytes(b"")
     tags = LabelSet.declare(labels).tags
-    write_settings(tmp_path / "m", ModelSettings(labels, tags, 256, 64, True))
+    write_settings(tmp_path / "m", ModelSettings(labels, tags, 256, 64))
     result = call("calibrate", runs / "a", tmp_path / "m", "--precision", 0.9)
     assert result.exit_code == 0, result.output
     assert "expected calibration error" in result.output

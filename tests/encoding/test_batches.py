@@ -14,13 +14,13 @@ def plain(encoded):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("split_lines", [True, False])
+@pytest.mark.parametrize("lines", ["auto", "line", "document"])
 @settings(max_examples=150)
 @given(texts=st.lists(ODD | st.text(max_size=40), max_size=6))
 @example(texts=["1,", "400", "\u0301a", "U.S.", "A.", "Sana'", "a", "", " "])
-def test_encoding_in_one_call_equals_one_by_one(bert_tokenizer, byte_tokenizer, texts, split_lines):
+def test_encoding_in_one_call_equals_one_by_one(bert_tokenizer, byte_tokenizer, texts, lines):
     for tokenizer in (bert_tokenizer, byte_tokenizer):
-        encoder = Encoder(tokenizer, 96, 16, split_lines, parallel=False)
+        encoder = Encoder(tokenizer, 96, 16, lines, parallel=False)
         together = encoder.encode(texts)
         assert [plain(e) for e in together] == [plain(encoder.encode([t])[0]) for t in texts]
 

@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ie_model.documents import Document, Entity
+from ie_model.encoding.alignment import IGNORED, Ledger, align, touching_pairs
+from ie_model.encoding.lines import LINES
 from ie_model.encoding.units import MAX_UNIT_TOKENS
-from ie_model.encoding.windows import IGNORED, Encoder, Ledger, align, touching_pairs
+from ie_model.encoding.windows import Encoder
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 
@@ -80,8 +82,8 @@ def test_encoding_groups_subwords_into_one_unit(bert_tokenizer):
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\n", "\u200b"])
 def test_encoding_empty_text_has_no_units(bert_tokenizer, text):
-    for split_lines in (True, False):
-        (encoded,) = Encoder(bert_tokenizer, split_lines=split_lines).encode([text])
+    for lines in LINES:
+        (encoded,) = Encoder(bert_tokenizer, lines=lines).encode([text])
         assert len(encoded.starts) == len(mentions(encoded, text))
         assert all(m.strip() for m in mentions(encoded, text))
 
@@ -234,12 +236,12 @@ def test_align_overlap_and_line_crossing_are_lost_not_silently_dropped(bert_toke
 
 
 @settings(max_examples=150)
-@given(text=st.text(max_size=120), split_lines=st.booleans())
+@given(text=st.text(max_size=120), lines=st.sampled_from(LINES))
 def test_encoding_units_are_trimmed_sorted_and_inside_any_unicode_text(
-    bert_tokenizer, byte_tokenizer, text, split_lines
+    bert_tokenizer, byte_tokenizer, text, lines
 ):
     for tokenizer in (bert_tokenizer, byte_tokenizer):
-        encoder = Encoder(tokenizer, window=128, overlap=16, split_lines=split_lines)
+        encoder = Encoder(tokenizer, window=128, overlap=16, lines=lines)
         (encoded,) = encoder.encode([text])
         assert (encoded.starts[1:] >= encoded.ends[:-1]).all()
         for mention in mentions(encoded, text):
@@ -253,8 +255,8 @@ def test_encoding_units_are_trimmed_sorted_and_inside_any_unicode_text(
                 min_size=1, max_size=300))  # fmt: skip
 def test_encoding_windows_equal_no_windows(bert_tokenizer, words):
     text = " ".join(words)
-    one = Encoder(bert_tokenizer, window=4000, overlap=0, split_lines=False)
-    many = Encoder(bert_tokenizer, window=80, overlap=30, split_lines=False)
+    one = Encoder(bert_tokenizer, window=4000, overlap=0, lines="document")
+    many = Encoder(bert_tokenizer, window=80, overlap=30, lines="document")
     (a,), (b,) = one.encode([text]), many.encode([text])
     assert a.starts.tolist() == b.starts.tolist()
     assert a.ends.tolist() == b.ends.tolist()
@@ -265,11 +267,11 @@ def test_ledger_counts_spans_of_one_label_side_by_side():
     text = "north Syria, Iraq police"
     together = (Entity(0, 5, "LOCATION"), Entity(6, 11, "LOCATION"))
     apart = (Entity(13, 17, "LOCATION"), Entity(18, 24, "ACTOR"))
-    assert touching_pairs(Document(text, apart + together), True) == 1
-    assert touching_pairs(Document(text, (together[1], *apart)), True) == 0
+    assert touching_pairs(Document(text, apart + together), "line") == 1
+    assert touching_pairs(Document(text, (together[1], *apart)), "line") == 0
     lines = Document("Iraq\nSyria", (Entity(0, 4, "LOCATION"), Entity(5, 10, "LOCATION")))
-    assert (touching_pairs(lines, False), touching_pairs(lines, True)) == (1, 0)
+    assert (touching_pairs(lines, "document"), touching_pairs(lines, "auto")) == (1, 0)
     tabs = Document("Iraq\t\u00a0Syria", (Entity(0, 4, "LOCATION"), Entity(6, 11, "LOCATION")))
-    assert touching_pairs(tabs, True) == 1
+    assert touching_pairs(tabs, "line") == 0  # a tab always parts them
     assert not Ledger(gold=5000, touching=3).spans_touch
     assert Ledger(gold=500, touching=3).spans_touch

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ie_model.documents import Document, Entity
-from ie_model.encoding.windows import EncodedText, align
+from ie_model.encoding.alignment import align
+from ie_model.encoding.windows import EncodedText
 from ie_model.evaluation.folds import make_folds
 from ie_model.evaluation.out_of_fold import Prediction, Protocol, write_part, write_protocol
 from ie_model.inference.decoding import decode

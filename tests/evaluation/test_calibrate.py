@@ -27,7 +27,7 @@ def model(folder, labels=LABELS):
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(b"")
     tags = LabelSet.declare(labels).tags
-    write_settings(folder, ModelSettings(labels, tags, 256, 64, True))
+    write_settings(folder, ModelSettings(labels, tags, 256, 64))
     return folder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ie_model.encoding.windows import IGNORED
+from ie_model.encoding.alignment import IGNORED
 from ie_model.evaluation.out_of_fold import OofRun
 from ie_model.evaluation.suspects import doubted_units, expected_confidence, find_suspects
 from tests.evaluation.synthetic_run import make_run

@@ -59,7 +59,7 @@ class FakeEngine:
 @pytest.fixture
 def make(bert_tokenizer, tmp_path):
     def extractor(engine):
-        settings = ModelSettings(LABELS.labels, LABELS.tags, 96, 16, True)
+        settings = ModelSettings(LABELS.labels, LABELS.tags, 96, 16, "line")
         return Extractor(engine, Encoder(bert_tokenizer, 96, 16), settings, 0, tmp_path)
 
     return extractor

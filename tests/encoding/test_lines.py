@@ -1,0 +1,99 @@
+import textwrap
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ie_model.encoding.lines import LINES, sequences
+from ie_model.encoding.windows import Encoder
+
+PARAGRAPHS = (
+    "The Islamic State of Iraq and the Levant attacked the Free Syrian Army and the Syrian "
+    "Democratic Forces near Deir ez Zor on 14 September 2017, killing more than twenty five "
+    "fighters of the Popular Mobilization Units before the Kurdish Peshmerga arrived.",
+    "Coalition officials said the troops had held the bridge for nearly four hours, and that a "
+    "second convoy was sent from the base in the north of the province after dark.",
+    "Aid workers counted 4,300 new arrivals in the camp, which is already full.",
+)
+
+
+def pieces(text, lines="auto"):
+    return [text[start:end] for start, end in sequences(text, lines)]
+
+
+def wrapped(width, between="\n\n", end="\n"):
+    return between.join(end.join(textwrap.wrap(p, width)) for p in PARAGRAPHS)
+
+
+@pytest.mark.parametrize("width", [40, 60, 64, 72, 80])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_wrapped_paragraphs_are_one_sequence_each(width, end):
+    for between in (end, 2 * end):
+        found = [" ".join(piece.split()) for piece in pieces(wrapped(width, between, end))]
+        assert found == list(PARAGRAPHS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join(PARAGRAPHS),
+        "Iraq\nSyria\nTurkey\nIran",
+        "Baghdad police chief\nMosul governor\nBasra mayor of the city\nRaqqa council member",
+        "Police arrest nine suspects in raid\nArmy clears village near river crossing\n"
+        "Militants attack checkpoint north of city\nMinister visits troops at northern border",
+        "- four soldiers of the army were killed in the east\n- the police found two roadside bombs"
+        "\n- three more were wounded in the capital that day",
+        "Subject: clearing of the town of Hawija\nFrom: the press office of the coalition\n"
+        "Date: 5 December 2018, a Wednesday morning",
+        "town          killed    wounded in action\nraqqa         four      and three others\n"
+        "hajin         nine      and several more",
+    ],
+)
+def test_lines_of_articles_lists_and_tables_stay_apart(text):
+    assert pieces(text) == text.split("\n")
+
+
+def test_lines_modes_differ_as_they_say():
+    text = "one two\nthree\n\nfour\u2028five"
+    assert pieces(text, "line") == ["one two", "three", "four", "five"]
+    assert pieces(text, "paragraph") == ["one two\nthree", "four", "five"]
+    assert pieces(text, "document") == [text]
+
+
+@given(text=st.text(alphabet="ab .-\t\n\r\u2028", max_size=200), lines=st.sampled_from(LINES))
+def test_lines_cover_all_that_is_written_once(text, lines):
+    spans = sequences(text, lines)
+    assert all(start < end for start, end in spans)
+    assert all(a[1] <= b[0] for a, b in pairwise(spans))
+    inside = {i for start, end in spans for i in range(start, end)}
+    assert all(i in inside for i, char in enumerate(text) if not char.isspace())
+
+
+def test_lines_wrapped_text_has_the_units_of_one_line(bert_tokenizer, byte_tokenizer):
+    for tokenizer in (bert_tokenizer, byte_tokenizer):
+        encoder = Encoder(tokenizer, 512, lines="auto")
+        plain, broken = "\n".join(PARAGRAPHS), wrapped(60)
+        one, other = encoder.encode([plain, broken])
+        assert [plain[a:b] for a, b in zip(one.starts, one.ends, strict=True)] == [
+            broken[a:b] for a, b in zip(other.starts, other.ends, strict=True)
+        ]
+        ids = [[w.input_ids.tolist() for w in e.windows] for e in (one, other)]
+        assert ids[0] == ids[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "stretches"),
+    [
+        ("iraq\tsyria\tkirkuk police", ["iraq", "syria", "kirkuk police"]),
+        ("iraq  syria kirkuk", ["iraq", "syria kirkuk"]),
+        ("iraq | syria", ["iraq", "|", "syria"]),
+        ("• iraq • syria army", ["•", "iraq", "•", "syria army"]),
+        ("iraq police, syria", ["iraq police, syria"]),
+    ],
+)
+def test_lines_no_tag_path_runs_over_a_separator(bert_tokenizer, text, stretches):
+    (encoded,) = Encoder(bert_tokenizer).encode([text])
+    assert len(encoded.windows) == 1  # the model still sees both sides
+    edges = [*encoded.sequences.tolist(), len(encoded.starts)]
+    found = [text[encoded.starts[a] : encoded.ends[b - 1]] for a, b in pairwise(edges)]
+    assert found == stretches
