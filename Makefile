@@ -4,8 +4,9 @@ BIN := .venv/bin
 ENCODER_DATA := $(wildcard annotations/seeds/* seeds/* annotations/authored/*)
 export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
+export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: setup demo distilled test test-fast check
+.PHONY: setup demo distilled test test-fast check docs
 
 setup: .venv/.installed
 	@$(BIN)/ie-model -q backbones install minilm
@@ -14,7 +15,7 @@ setup: .venv/.installed
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all,dev,docs]"
 	@touch $@
 
 runs/default/ie_model.json: configs/default.yaml $(ENCODER_DATA) | setup
@@ -47,3 +48,8 @@ test-fast: setup check
 
 test: setup check
 	$(BIN)/pytest
+
+# Strict: a dead link or a page that the navigation leaves out is an error.
+docs: .venv/.installed
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "documentation: site/index.html"
