@@ -38,8 +38,18 @@ def score(
         typer.Option(help="The column with the id [default: id if there is one, else FILE:ROW]."),
     ] = None,
     keep: Annotated[
-        list[str] | None, typer.Option(help="A column to carry through; repeatable.")
+        list[str] | None,
+        typer.Option(help="A column to carry through, or '*' for all; repeatable."),
     ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            help="What stands between the fields of CSV [default: a comma, in TSV a tab]."
+        ),
+    ] = None,
+    max_row_lines: Annotated[
+        int, typer.Option(help="CSV: set aside rows that span more lines, as after a lost quote.")
+    ] = 1000,
     max_chars: Annotated[int, typer.Option(help="Reject longer texts.")] = 1_000_000,
     max_rejected: Annotated[
         int | None, typer.Option(help="Stop after more rejected rows than this.")
@@ -64,6 +74,13 @@ def score(
     normalise: Annotated[
         bool, typer.Option("--normalise", help="Add the values of dates and quantities.")
     ] = False,
+    date_column: Annotated[
+        str | None,
+        typer.Option(
+            help="With --normalise: the column with a row's day, from which 'yesterday' is seen "
+            "[default: date where there is one]."
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -107,7 +124,16 @@ def score(
         "precision": precision,
         "min_score": min_score,
         "normalise": normalise,
-        "read": scoring.ReadOptions(format, text_column, id_column, tuple(keep or ()), max_chars),
+        "read": scoring.ReadOptions(
+            format,
+            text_column,
+            id_column,
+            tuple(keep or ()),
+            max_chars,
+            {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter),
+            max_row_lines,
+            date_column,
+        ),
         "write": scoring.WriteOptions(output_format, per_entity, text),
         "cut": None if shard_rows is None else scoring.CutOptions(rows=shard_rows),
         "max_rejected": max_rejected,
@@ -131,9 +157,11 @@ def score(
     if summary.get("already_complete"):
         speed = "finished before, nothing to do"
     where = "standard error" if output == "-" else f"{output.rstrip('/')}.rejected.jsonl"
+    longest = summary["longest_row"]
+    spans = f"; {longest['row']} spans {longest['lines']:,} lines" if longest else ""
     typer.echo(
         f"score: {summary['rows']:,} rows in = {summary['documents']:,} documents out + "
-        f"{summary['rejected']:,} rejected{_kinds(summary, where)}; "
+        f"{summary['rejected']:,} rejected{_kinds(summary, where)}{spans}; "
         f"{summary['entities']:,} entities; {speed}",
         err=True,
     )

@@ -8,13 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ie_model.errors import InputError
 from ie_model.inference.batching import first_occurrences
-from ie_model.scoring.local import model_or_factory
+from ie_model.scoring.local import model_or_factory, with_day
 from ie_model.scoring.options import ReadOptions
 from ie_model.scoring.parts import entity_struct, entity_type
 from ie_model.scoring.raw import Origin, RawRow
 from ie_model.scoring.rows import Rejected, Row, read_row
-from ie_model.scoring.scorer import Factory, Pipe
+from ie_model.scoring.scorer import Factory, Pipe, as_item
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +31,9 @@ def arrow_scorer(
     device: str = "cpu",
     engine: str = "auto",
     precision: str = "auto",
+    min_score: float | None = None,
+    normalise: bool = False,
+    date_column: str | None = None,
     extractor_factory: Factory | None = None,
 ) -> ArrowScorer:
     """A function that adds entities to record batches; it pickles, and loads the model late.
@@ -40,15 +44,20 @@ def arrow_scorer(
         keep: the columns to carry through; their types do not change.
         max_chars: longer texts get an ``error``.
         threads: compute threads; as many as the cores of a Spark task (``spark.task.cpus``).
-        device, engine, precision: see :meth:`ie_model.Extractor.from_pretrained`.
+        device, engine, precision, min_score, normalise: see
+            :meth:`ie_model.Extractor.from_pretrained`.
+        date_column: the column with a row's day, from which relative dates are seen; by
+            default ``date`` where the batches have it.
         extractor_factory: in place of ``model``, hashable; see :func:`ie_model.scoring.score`.
 
     Raises:
         InputError: not a model directory.
     """
-    factory, _ = model_or_factory(model, extractor_factory, engine, precision, device)
-    return ArrowScorer(factory, ReadOptions("auto", text_column, None, (), max_chars), keep,
-                       threads, device)  # fmt: skip
+    factory, _ = model_or_factory(
+        model, extractor_factory, engine, precision, device, min_score, normalise
+    )
+    read = ReadOptions(text_column=text_column, max_chars=max_chars, date_column=date_column)
+    return ArrowScorer(factory, with_day(read, normalise), keep, threads, device)
 
 
 @dataclass(frozen=True)
@@ -72,9 +81,16 @@ class ArrowScorer:
             yield self._score(batch, _loaded(self.factory, self.threads, self.device))
 
     def schema(self, columns: pa.Schema) -> pa.Schema:
-        """The schema of what comes out, from that of what goes in."""
+        """The schema of what comes out, from that of what goes in.
+
+        Raises:
+            InputError: a column is not there.
+        """
         import pyarrow as pa
 
+        for name in (self.read.text_column, *self.keep, *self.read.named):
+            if columns.get_field_index(name) < 0:
+                raise InputError(f"no column {name!r}; there are: {', '.join(columns.names)}")
         kept = [columns.field(name) for name in self.keep]
         added = [pa.field("entities", pa.list_(entity_type())), pa.field("error", pa.string())]
         return pa.schema([*kept, *added])
@@ -82,16 +98,19 @@ class ArrowScorer:
     def _score(self, batch: pa.RecordBatch, extractor: Pipe) -> pa.RecordBatch:
         import pyarrow as pa
 
-        name = self.read.text_column
+        schema = self.schema(batch.schema)
+        name, day = self.read.text_column, self.read.day_column
         texts = batch.column(batch.schema.get_field_index(name)).cast(pa.large_binary())
+        at = batch.schema.get_field_index(day) if day is not None else -1
+        days = batch.column(at) if at >= 0 else [None] * len(texts)
         origin = Origin("batch", "parquet")
         rows = [
-            read_row(RawRow(origin, number, {name: value}), self.read)
-            for number, value in enumerate(texts.to_pylist(), 1)
+            read_row(RawRow(origin, number, {name: value, day or "": when}), self.read)
+            for number, (value, when) in enumerate(zip(texts.to_pylist(), days, strict=True), 1)
         ]
         sound = [row for row in rows if isinstance(row, Row)]
-        firsts, inverse = first_occurrences(row.text for row in sound)
-        found = list(extractor.pipe([sound[i].text for i in firsts], on_error="yield"))
+        firsts, inverse = first_occurrences((row.text, row.date) for row in sound)
+        found = list(extractor.pipe([as_item(sound[i]) for i in firsts], on_error="yield"))
         answers = (found[k] for k in inverse)
         entities: list[list[dict[str, Any]] | None] = []
         errors: list[str | None] = []
@@ -104,7 +123,6 @@ class ArrowScorer:
             errors.append(answer.error)
             spans = [entity_struct(e, row.text) for e in answer.entities]
             entities.append(spans if answer.error is None else None)
-        schema = self.schema(batch.schema)
         columns = [batch.column(batch.schema.get_field_index(name)) for name in self.keep]
         columns += [
             pa.array(entities, schema.field("entities").type),

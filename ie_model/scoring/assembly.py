@@ -48,7 +48,10 @@ def assemble(task: Task, records: Sequence[ShardRecord], target: Target) -> None
 
 
 def join_rejected(task: Task, records: Sequence[ShardRecord], path: Path) -> None:
-    """Write all rejected rows, in the order of the input; an empty file when there are none."""
+    """Write all rejected rows, in the order of the input; no file when there are none."""
+    if not any(record.rejected for record in records):
+        path.unlink(missing_ok=True)  # of a job before this one
+        return
     with whole_file(path, scratch=task.work) as file:
         for record in records:
             if record.rejected:
@@ -71,6 +74,12 @@ def _place_folder(task: Task, records: Sequence[ShardRecord], output: Path) -> N
         return  # a run before this one was killed after the renaming
     for record in records:
         _checked(task.part(record.key), record.key, record.output)
+    # Parts of shards that are none (the input had more rows once) stay behind.
+    mine = {task.part(record.key).name for record in records}
+    for path in task.parts.iterdir():
+        if path.name not in mine:
+            path.unlink()
+    sync_folder(task.parts)
     task.parts.replace(output)
     sync_folder(output.parent)
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ie_model.errors import InputError, RunError
+from ie_model.scoring.ahead import Ahead
 from ie_model.scoring.job import Job
-from ie_model.scoring.local import destination, model_or_factory
+from ie_model.scoring.local import destination, model_or_factory, with_day
 from ie_model.scoring.options import STDOUT, CutOptions, ReadOptions, WriteOptions
-from ie_model.scoring.pool import FailedShard
+from ie_model.scoring.pool import FailedShard, Pool
 from ie_model.scoring.runner import Run, StopRequest
-from ie_model.scoring.scorer import Factory, Scorer, Task
+from ie_model.scoring.scorer import Factory, Task
 from ie_model.scoring.shards import Key, Shard, ShardRecord, UnitEnd, read_unit
 from ie_model.scoring.sources import Source
-from ie_model.scoring.worker import Placement, pin
+from ie_model.scoring.worker import Placement
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,7 +86,7 @@ def score_on_ray(
         job = Job(
             target,
             inputs=names,
-            read=read or ReadOptions(),
+            read=with_day(read or ReadOptions(), normalise),
             write=resolved,
             cut=cut,
             device=device,
@@ -94,6 +94,8 @@ def score_on_ray(
             max_rejected=max_rejected,
             overwrite=overwrite,
         )
+        if not job.rereadable:
+            raise InputError("a pipe is not for a cluster, which may read twice: name files")
         with job:
             if job.complete is not None:
                 return job.complete
@@ -110,8 +112,7 @@ def score_on_ray(
                     ray.shutdown()
             facts = run.facts() | {"workers": count, "threads": actor_cpus}
             summary = job.totals(facts)
-            job.finish(summary)
-            return summary
+            return job.finish(summary)
 
 
 def import_ray() -> Any:
@@ -175,11 +176,18 @@ class _Cluster:
                 self.job.manifest.input_touched = False  # all of it was read and compared
 
     def _pass(self, units: Sequence[tuple[int, list[Source]]]) -> None:
-        with StopRequest() as stop, closing(self._stream(units)) as results:
-            for result in results:
-                if stop.number is not None:
-                    raise self.run.interrupted(stop.number)
-                self._take(result)
+        # Ray waits for results in code of its own, where Ctrl-C would be noted and not heeded.
+        results = Ahead(self._stream(units))
+        with StopRequest() as stop:
+            try:
+                while not results.exhausted:
+                    if stop.number is not None:
+                        raise self.run.interrupted(stop.number)
+                    result = results.take(0.2)
+                    if result is not None:
+                        self._take(result)
+            finally:
+                results.close()
 
     def _take(self, result: Any) -> None:
         if isinstance(result, UnitEnd):
@@ -196,7 +204,7 @@ class _Cluster:
                 self._failures.pop(Key.parse(record.key), None)
                 self.run.commit(record)
 
-    def _stream(self, units: Sequence[tuple[int, list[Source]]]) -> Generator[Any, None, None]:
+    def _stream(self, units: Sequence[tuple[int, list[Source]]]) -> Iterator[Any]:
         """What the cluster says: records, failed shards, ends of units, errors of the user's."""
         import ray.data
 
@@ -205,9 +213,10 @@ class _Cluster:
         context.target_max_block_size = 1
         context.enable_progress_bars = False
         with ray.data.DataContext.current(context):
+            job = self.job
             rows = [
-                {"unit": pickle.dumps((number, sources, self.job.finished_inputs(number)))}
-                for number, sources in units
+                {"unit": pickle.dumps((n, files, job.finished_inputs(n), job.manifest.ends.get(n)))}
+                for n, files in units
             ]
             reader: Any = read_units
             shards = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
@@ -236,26 +245,26 @@ class _Cluster:
 def read_units(batch: pa.Table, read: ReadOptions, cut: CutOptions) -> Iterator[pa.Table]:
     """A read task: units of files to pickled shards, one a row."""
     for packed in batch["unit"].to_pylist():
-        number, sources, finished = pickle.loads(packed)
+        number, sources, finished, known = pickle.loads(packed)
         try:
-            for item in read_unit(number, sources, read, cut, finished):
+            for item in read_unit(number, sources, read, cut, finished, known):
                 yield _row("shard", item)
         except InputError as error:
             yield _row("shard", error)
 
 
 class ScoringActor:
-    """Holds the model on a node and scores the shards it is given."""
+    """Scores the shards it is given on a node, in a process of its own that holds the model.
+
+    An actor that dies of a row Ray starts anew and gives the row again, for ever. So the
+    model is held by a :class:`~ie_model.scoring.pool.Pool` of one, as on one machine, which
+    finds such a row and sets it aside.
+    """
 
     def __init__(self, payload: bytes, placement: Placement) -> None:
-        pin(placement)
-        self._scorer: Scorer | None = None
-        try:
-            factory, task = pickle.loads(payload)
-            assert isinstance(task, Task)
-            self._scorer = Scorer(factory(placement.threads, placement.device), task)
-        except InputError as error:  # raised here, Ray would start the actor anew for ever
-            self._error = error
+        self._payload, self._placement = payload, placement
+        self._pool: Pool | None = None
+        self._engine: dict[str, Any] = {}
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """One pickled shard to one pickled result."""
@@ -263,13 +272,25 @@ class ScoringActor:
         return _row("result", self._score(item) if isinstance(item, Shard) else item)
 
     def _score(self, shard: Shard) -> tuple[ShardRecord, dict[str, Any]] | FailedShard | InputError:
-        if self._scorer is None:
-            return self._error
         try:
-            return self._scorer(shard), self._scorer.engine
-        except InputError as error:
-            return error
-        except Exception as error:
+            if self._pool is None:
+                factory, task = pickle.loads(self._payload)
+                assert isinstance(task, Task)
+                self._pool = Pool(factory, task, [self._placement])
+            self._pool.give(shard)
+            while True:
+                for event in self._pool.wait(1.0):
+                    if isinstance(event, ShardRecord):
+                        return event, self._engine
+                    if isinstance(event, FailedShard):
+                        return event
+                    self._engine = event
+        except Exception as error:  # raised here, Ray would start the actor anew for ever
+            if self._pool is not None:
+                self._pool.close()
+                self._pool = None
+            if isinstance(error, InputError):
+                return error
             return FailedShard(shard.key, shard.place, f"{type(error).__name__}: {error}")
 
 

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 
 from ie_model.errors import InputError
 from ie_model.scoring.options import ReadOptions
-from ie_model.scoring.raw import DELIMITERS, Origin, RawRow, need_columns, too_long
+from ie_model.scoring.raw import Origin, RawRow, delimiter, need_columns, too_long
 from ie_model.scoring.sources import Source
 from ie_model.scoring.streams import Line
+
+_SUSPECT = 20
+"""Lines of a row from which on they are looked at one by one: each a row of its own?"""
 
 
 class _Unclosed(Exception):
@@ -19,10 +22,10 @@ class _Unclosed(Exception):
 class _Record:
     """Feeds lines to ``csv.reader`` and remembers those of the row it is reading."""
 
-    def __init__(self, lines: Iterator[Line], limit: int) -> None:
+    def __init__(self, lines: Iterator[Line], limit: int, most_lines: int) -> None:
         self._lines = lines
         self._again: list[Line] = []
-        self._limit = limit
+        self._limit, self._most_lines = limit, most_lines
         self._bytes = 0
         self.taken: list[Line] = []
 
@@ -31,7 +34,12 @@ class _Record:
 
     def __next__(self) -> str:
         if self.taken and self._bytes > self._limit:
-            raise _Unclosed
+            raise _Unclosed(f"the row is longer than {self._limit} bytes")
+        if len(self.taken) >= self._most_lines:
+            raise _Unclosed(
+                f"the row spans more than {self._most_lines} lines; if it is meant to, allow "
+                "more with --max-row-lines"
+            )
         line = self._again.pop() if self._again else next(self._lines)
         self.taken.append(line)
         self._bytes += len(line.data)
@@ -56,13 +64,15 @@ class _Record:
 def csv_rows(source: Source, lines: Iterator[Line], options: ReadOptions) -> Iterator[RawRow]:
     """Rows of a table with a header; a field in quotes may hold line breaks.
 
-    A quote that is never closed would swallow the rest of the file: where a row of several
-    lines turns out broken, its first line alone is set aside and the next is read afresh.
+    A quote that is never closed, or closed by the next one rows later, would swallow what
+    lies between: where a row of several lines turns out broken, has another number of fields
+    than the header, or is made of lines that are rows themselves, its first line alone is set
+    aside and the next is read afresh.
     """
     csv.field_size_limit(max(csv.field_size_limit(), options.max_line))
-    record = _Record(lines, options.max_line)
-    delimiter = DELIMITERS[source.format]
-    reader = csv.reader(record, delimiter=delimiter, strict=True)
+    record = _Record(lines, options.max_line, options.max_row_lines)
+    between = delimiter(source.format, options)
+    reader = csv.reader(record, delimiter=between, strict=True)
     try:
         header = next(reader)
     except StopIteration:
@@ -70,26 +80,55 @@ def csv_rows(source: Source, lines: Iterator[Line], options: ReadOptions) -> Ite
     except (csv.Error, _Unclosed) as error:
         raise InputError(f"{source.path}, line 1: the header cannot be read: {error}") from error
     columns = _check_header(source, [h.strip() for h in header], options)
-    origin = Origin(source.name, source.format, columns)
+    origin = Origin(source.name, source.format, columns, between)
     while True:
         record.start()
         fault = None
         try:
-            next(reader)
+            fields = next(reader)
         except StopIteration:
             return
-        except _Unclosed:
-            fault = ("csv", "a quote is opened and not closed")
+        except _Unclosed as error:
+            fault = ("csv", f"a quote is opened and not closed: {error}")
         except csv.Error as error:
             fault = ("csv", str(error))
+        else:
+            if len(record.taken) > 1 and not any(line.cut for line in record.taken):
+                fault = _swallowed(record.taken, fields, origin)
         if fault is not None:
             record.give_back()
-            reader = csv.reader(record, delimiter=delimiter, strict=True)
+            reader = csv.reader(record, delimiter=between, strict=True)
         number = record.taken[0].number
         if any(line.cut for line in record.taken):
             yield RawRow(origin, number, record.raw()[:4096], too_long(options))
         elif fault is not None or record.raw().strip():
-            yield RawRow(origin, number, record.raw(), fault)
+            yield RawRow(origin, number, record.raw(), fault, len(record.taken))
+
+
+def _swallowed(lines: list[Line], fields: list[str], origin: Origin) -> tuple[str, str] | None:
+    """What is wrong with a row of several lines that read well; ``None`` for most."""
+    width = len(origin.columns)
+    if len(fields) != width:
+        said = f"{len(fields)} fields where the header has {width}"
+        return ("csv", f"{said}: a quote opened here ends {len(lines) - 1} lines on")
+    # The last line holds the end of the open field. Prose over many lines has as many
+    # delimiters in each as the header only by a rare chance; swallowed rows always do.
+    inner = lines[1:-1]
+    if width < 2 or len(inner) < _SUSPECT:
+        return None
+    rows = csv.reader((f"{_text(line)}\n" for line in inner), delimiter=origin.delimiter)
+    try:
+        whole = sum(len(row) == width for row in rows)
+    except csv.Error:
+        return None
+    if whole < 0.9 * len(inner):
+        return None
+    return ("csv", f"a quote opened here ends {len(lines) - 1} lines on, and {whole} of these "
+                   f"are rows of {width} fields themselves")  # fmt: skip
+
+
+def _text(line: Line) -> str:
+    return line.data.decode("utf-8", "surrogateescape")
 
 
 def _check_header(source: Source, header: list[str], options: ReadOptions) -> tuple[str, ...]:

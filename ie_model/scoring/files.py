@@ -24,6 +24,27 @@ def digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
+def file_facts(path: Path) -> dict[str, Any] | None:
+    """``bytes`` and ``digest`` of a file, read to its end, or of all files of a folder (in
+    the order of their names, without subfolders); ``None`` where there is nothing.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.exists():
+        return None
+    state = hashlib.blake2b(digest_size=16)
+    size = 0
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if path.is_dir():
+            state.update(f"{file.name}\0".encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                size += len(block)
+                state.update(block)
+    return {"bytes": size, "digest": state.hexdigest()}
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in ``folder`` survive a power cut, where the file system can."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -45,7 +66,8 @@ def whole_file(path: Path, scratch: Path | None = None) -> Iterator[BinaryIO]:
     own), under a unique name: two processes that write the same path do not meet.
     """
     folder = path.parent if scratch is None else scratch
-    temporary = folder / f"{path.name}.{uuid.uuid4().hex[:12]}{TEMPORARY}"
+    # Not made of the path's own name, which may be as long as a name can be.
+    temporary = folder / f"{uuid.uuid4().hex[:12]}{TEMPORARY}"
     try:
         with temporary.open("wb") as file:
             yield file

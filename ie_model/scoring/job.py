@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,13 @@ from filelock import FileLock, Timeout
 import ie_model
 from ie_model.errors import InputError, RunError
 from ie_model.scoring.assembly import DamagedPart, assemble, join_rejected
-from ie_model.scoring.files import TEMPORARY, remove_temporary, sync_folder, write_json
+from ie_model.scoring.files import (
+    TEMPORARY,
+    file_facts,
+    remove_temporary,
+    sync_folder,
+    write_json,
+)
 from ie_model.scoring.manifest import (
     INPUTS,
     JOURNAL,
@@ -21,7 +29,9 @@ from ie_model.scoring.manifest import (
     Manifest,
     changes,
     refusal,
+    rows_digest,
     sources_digest,
+    touched_digest,
 )
 from ie_model.scoring.options import CutOptions, ReadOptions, Target, WriteOptions, as_settings
 from ie_model.scoring.parquet_rows import kept_types
@@ -30,9 +40,16 @@ from ie_model.scoring.placement import default_cut
 from ie_model.scoring.raw import Meter
 from ie_model.scoring.readers import read_iterable
 from ie_model.scoring.scorer import Task
-from ie_model.scoring.shards import Key, Shard, ShardRecord, UnitEnd, cut, read_unit
+from ie_model.scoring.shards import (
+    Key,
+    Shard,
+    ShardRecord,
+    UnitEnd,
+    check_kept,
+    cut,
+    read_unit,
+)
 from ie_model.scoring.sources import Source, find_sources, units
-from ie_model.scoring.streams import STDIN
 from ie_model.scoring.summary import load_summary, totals
 
 _WORK_FILES = {"lock", "parts", "rejected", MANIFEST, JOURNAL, INPUTS}
@@ -92,6 +109,7 @@ class Job:
         work = self.target.work
         if not work.parent.is_dir():
             raise InputError(f"{self.target.path}: the folder {work.parent} does not exist")
+        self._check_places()
         try:
             work.mkdir(exist_ok=True)
         except OSError as error:
@@ -121,6 +139,24 @@ class Job:
             with contextlib.suppress(OSError):  # there is somebody else's file in it
                 work.rmdir()
         self._lock.release()
+
+    def _check_places(self) -> None:
+        """Refuse before the work what would fail behind it, or harm something else's place."""
+        target = self.target
+        for path in (Path(target.path), target.work, target.rejected, target.summary):
+            try:
+                mode = path.lstat().st_mode
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+            if stat.S_ISLNK(mode):
+                raise InputError(f"{path}: is a link; name what it points to: {path.resolve()}")
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise InputError(f"{path}: is no ordinary file and is not replaced; name another")
+            if os.path.ismount(path):
+                raise InputError(f"{path}: is a mount point, which cannot be replaced by what is "
+                                 "written; name a file or folder in it")  # fmt: skip
 
     def _begin(self) -> None:
         output, work = Path(self.target.path), self.target.work
@@ -189,7 +225,33 @@ class Job:
             found += changes(before[what], self.identity[what], what.removesuffix("s"))
         if found:
             raise refusal(found, self.target.work)
+        self._check_written(summary["files"])
+        if before["touched"] != touched_digest(self.sources):
+            self._compare_rows(before["rows"])
         return summary | {"already_complete": True}
+
+    def _check_written(self, files: Mapping[str, Any]) -> None:
+        """Raise :class:`InputError` if what the job wrote is not there as it was written."""
+        for path, name in ((Path(self.target.path), "output"), (self.target.rejected, "rejected")):
+            before, now = files[name], file_facts(path)
+            if before != now:
+                said = f"had {before['bytes']} bytes" if before else "was not there"
+                said += f", has {now['bytes']}" if now else ", is gone"
+                raise InputError(
+                    f"{path}: is not what the finished job wrote there ({said}); put it back, give "
+                    "another output, or make it anew with --overwrite"
+                )
+
+    def _compare_rows(self, before: str) -> None:
+        """Read an input whose files were touched since, and compare all its rows."""
+        ends = [
+            item
+            for number, unit in enumerate(units(self.sources))
+            for item in read_unit(number, unit, self.read, self.cut, {})
+            if isinstance(item, UnitEnd)
+        ]
+        if rows_digest(ends) != before:
+            raise refusal(["the input has changed"], self.target.work)
 
     def _clear_work(self) -> None:
         for path in self.target.work.iterdir():
@@ -212,7 +274,7 @@ class Job:
     @property
     def rereadable(self) -> bool:
         """Whether the input can be read again, as standard input and iterators cannot."""
-        return self.items is None and all(source.path != STDIN for source in self.sources)
+        return self.items is None and not any(source.stream for source in self.sources)
 
     def unread(self) -> list[tuple[int, list[Source]]]:
         """The units of files that have to be read: all but those that are finished.
@@ -237,11 +299,13 @@ class Job:
     def pending(self) -> Iterator[Shard | UnitEnd]:
         """The shards still to be done, read as they are asked for."""
         finished = self.finished_inputs()
+        ends = self.manifest.ends
         if self.items is not None:
-            yield from cut(read_iterable(self.items), 0, self.cut, Meter(), finished)
+            rows = check_kept(read_iterable(self.items), self.read)
+            yield from cut(rows, 0, self.cut, Meter(), finished, ends.get(0))
             return
         for number, unit in self.unread():
-            yield from read_unit(number, unit, self.read, self.cut, finished)
+            yield from read_unit(number, unit, self.read, self.cut, finished, ends.get(number))
 
     def commit(self, record: ShardRecord) -> None:
         """A shard is done and on the disk: note it for good.
@@ -279,7 +343,12 @@ class Job:
         """
         return totals(self._records(), run) | {
             "output": self.target.path,
-            "job": self.identity | {"engine": self.manifest.header["engine"]},
+            "job": self.identity
+            | {
+                "engine": self.manifest.header["engine"],
+                "rows": self.manifest.rows_digest(),
+                "touched": touched_digest(self.sources),
+            },
         }
 
     def _records(self) -> list[ShardRecord]:
@@ -292,8 +361,11 @@ class Job:
             raise RunError(f"shards are missing: {', '.join(missing[:5]) or 'unread input'}")
         return [manifest.finished[key] for key in keys]
 
-    def finish(self, summary: Mapping[str, Any]) -> None:
+    def finish(self, summary: Mapping[str, Any]) -> dict[str, Any]:
         """Put the output together, write the summary beside it, and remove the job's state.
+
+        Returns the summary with the sizes and digests of what was written, by which a later
+        call sees that it is still there.
 
         Raises:
             RunError: a part is not what was written; its shard is forgotten, so that the
@@ -304,6 +376,10 @@ class Job:
         try:
             join_rejected(self.task, records, self.target.rejected)
             assemble(self.task, records, self.target)
+            written = {
+                "output": file_facts(Path(self.target.path)),
+                "rejected": file_facts(self.target.rejected),
+            }
         except DamagedPart as error:
             self.manifest.forget(Key.parse(error.key))
             raise RunError(f"{error}; run the same command again to make it anew") from error
@@ -312,8 +388,10 @@ class Job:
                 f"{self.target.path}: cannot be put together: {error}; all rows are scored and "
                 "kept, run the same command again when there is room"
             ) from error
-        write_json(self.target.summary, summary, scratch=work)
+        complete = {**summary, "files": written}
+        write_json(self.target.summary, complete, scratch=work)
         self.manifest.close()
         # In this order: with the manifest gone, what remains here is no job any more.
         (work / MANIFEST).unlink()
         sync_folder(work)
+        return complete

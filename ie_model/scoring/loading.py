@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ie_model.errors import InputError
 from ie_model.scoring.files import digest
 from ie_model.scoring.scorer import Pipe
 
@@ -14,7 +16,11 @@ _IDENTITY_FILES = ("ie_model.json", "config.json", "tokenizer.json")
 
 @dataclass(frozen=True, slots=True)
 class ModelLoader:
-    """Loads a model directory in a worker: the extractor factory of ordinary jobs."""
+    """Loads a model directory in a worker: the extractor factory of ordinary jobs.
+
+    ``expected`` is the :meth:`identity` that the job began with: a worker that is started
+    later, when another model lies in the same place, must not mix in that one's answers.
+    """
 
     model_dir: str
     engine: str
@@ -24,6 +30,7 @@ class ModelLoader:
     streams: int | None = None
     min_score: float | None = None
     normalise: bool = False
+    expected: Mapping[str, Any] | None = field(default=None, hash=False, compare=False)
 
     @classmethod
     def resolve(
@@ -61,14 +68,26 @@ class ModelLoader:
         return replace(found, engine=choose_engine(device)) if found.engine == "auto" else found
 
     def __call__(self, threads: int | None, device: str) -> Pipe:
-        """The extractor, on ``device`` with ``threads`` compute threads."""
+        """The extractor, on ``device`` with ``threads`` compute threads.
+
+        Raises:
+            InputError: the model is not the one that the job began with.
+        """
         from ie_model.inference.extractor import Extractor
 
-        return Extractor.from_pretrained(
+        extractor = Extractor.from_pretrained(
             self.model_dir, self.engine, precision=self.precision, threads=threads,
             device=device, batch_tokens=self.batch_tokens, multiple=self.multiple,
             streams=self.streams, min_score=self.min_score, normalise=self.normalise,
         )  # fmt: skip
+        # Looked at after loading: what is there now is what was loaded, or came still later.
+        found = self.identity() if self.expected is not None else self.expected
+        if found != self.expected:
+            raise InputError(
+                f"{self.model_dir}: the model was changed while the job ran; what is done is kept: "
+                "put the model back and give the same command, or start afresh with --overwrite"
+            )
+        return extractor
 
     def identity(self) -> dict[str, Any]:
         """What decides the answers: the model's files and how it is run.

@@ -62,7 +62,8 @@ def score(
             with ``pipe(texts, on_error=...)``. It is sent to the workers by pickle.
         engine, precision, device, min_score, normalise: see
             :meth:`ie_model.Extractor.from_pretrained`. Normalised values stand in an
-            entity's ``meta``, in Parquet as JSON in its ``value``.
+            entity's ``meta``, in Parquet in its ``value``; relative dates are seen from the
+            day in ``read.date_column``, or else in the column ``date`` where a row has it.
         read, write, cut: how rows are read, written, and cut into shards.
         workers: processes that score; 0 scores in this one. By default one for each GPU,
             or for each CPU core. More than 0 start fresh processes: a script must keep its
@@ -93,7 +94,7 @@ def score(
             target,
             inputs=[inputs] if isinstance(inputs, str | Path) else inputs or (),
             items=items,
-            read=read or ReadOptions(),
+            read=with_day(read or ReadOptions(), normalise),
             write=resolved,
             cut=cut,
             device=where,
@@ -106,6 +107,11 @@ def score(
                 return job.complete
             emitter = None
             if str(output) == STDOUT:
+                if sys.stdout is None or sys.stderr is None:
+                    raise InputError(
+                        "standard output or standard error is closed: documents go to the one and "
+                        "rejected rows to the other; name a file"
+                    )
                 emitter = Emitter(job.task, sys.stdout.buffer, sys.stderr.buffer)
             run = Run(job, progress, emitter)
             if placements is None:
@@ -113,9 +119,18 @@ def score(
             else:
                 run.pooled(factory, placements)
             summary = job.totals(run.facts())
-            if emitter is None:
-                job.finish(summary)
-            return summary
+            return summary if emitter is not None else job.finish(summary)
+
+
+def with_day(read: ReadOptions, normalise: bool) -> ReadOptions:
+    """The options, with the column of a row's day where values are asked for.
+
+    Raises:
+        InputError: the column is named, and no values are asked for.
+    """
+    if read.date_column is not None and not normalise:
+        raise InputError("date_column is what relative dates are seen from: add normalise")
+    return replace(read, dated=normalise)
 
 
 def model_or_factory(
@@ -135,7 +150,8 @@ def model_or_factory(
     loader = ModelLoader.resolve(
         str(model), engine, precision, device, min_score=min_score, normalise=normalise
     )
-    return loader, loader.identity()
+    identity = loader.identity()
+    return replace(loader, expected=identity), identity
 
 
 @contextlib.contextmanager

@@ -12,15 +12,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError, RunError
 from ie_model.scoring.files import digest, sync_folder, whole_file, write_json
-from ie_model.scoring.shards import Key, ShardRecord
+from ie_model.scoring.shards import Key, ShardRecord, UnitEnd
 from ie_model.scoring.sources import Source, differences
 
-VERSION = 1
+VERSION = 2
 MANIFEST, JOURNAL, INPUTS = "manifest.json", "journal.jsonl", "inputs.jsonl"
 
 
@@ -57,6 +58,7 @@ class Manifest:
         self.work = work
         self.finished: dict[Key, ShardRecord] = {}
         self.units: dict[int, int] = {}
+        self.ends: dict[int, UnitEnd] = {}
         self.input_touched = False
         if (work / MANIFEST).exists():
             self.header = json.loads((work / MANIFEST).read_text())
@@ -86,7 +88,7 @@ class Manifest:
             found = differences(before, sources)
             found += changes(header["model"], model, "model")
             found += changes(header["settings"], settings, "setting")
-            self.input_touched = [s.mtime_ns for s in before] != [s.mtime_ns for s in sources]
+            self.input_touched = [s.touched for s in before] != [s.touched for s in sources]
         if found:
             raise refusal(found, self.work)
 
@@ -118,13 +120,16 @@ class Manifest:
                     break
                 sound += len(line)
                 if "unit" in row:
-                    self.units[row["unit"]] = row["shards"]
+                    self._end(UnitEnd(**row))
                 elif "forget" in row:
                     self.finished.pop(Key.parse(row["forget"]), None)
                 else:
                     self.finished[Key.parse(row["key"])] = ShardRecord(**row)
         # What follows a torn line cannot be trusted, and must not be appended to.
         os.truncate(path, sound)
+        for key in list(self.finished):
+            if key.number >= self.units.get(key.unit, key.number + 1):
+                del self.finished[key]  # of rows that a longer input had, once
 
     def commit(self, record: ShardRecord) -> None:
         """A shard is finished: from here on it is never scored again."""
@@ -139,11 +144,18 @@ class Manifest:
             self.header["assembling"] = False
             write_json(self.work / MANIFEST, self.header)
 
-    def unit_read(self, unit: int, shards: int) -> None:
+    def unit_read(self, end: UnitEnd) -> None:
         """A unit of input was read to its end and has this many shards."""
-        if unit not in self.units:
-            self._append({"unit": unit, "shards": shards})
-            self.units[unit] = shards
+        if end.unit not in self.units:
+            self._append(asdict(end))
+            self._end(end)
+
+    def _end(self, end: UnitEnd) -> None:
+        self.units[end.unit], self.ends[end.unit] = end.shards, end
+
+    def rows_digest(self) -> str:
+        """One digest over all rows of an input that was read to its end."""
+        return rows_digest(self.ends.values())
 
     def unit_finished(self, unit: int) -> bool:
         """Whether all shards of a unit are finished, so that it need not be read again."""
@@ -180,6 +192,17 @@ def refusal(found: Sequence[str], work: Path) -> InputError:
         f"{output}: this output was begun with something else: {'; '.join(found)}. Undo the "
         "change to go on, give another output, or start afresh with --overwrite"
     )
+
+
+def rows_digest(ends: Iterable[UnitEnd]) -> str:
+    """One digest over the rows of all units."""
+    rows = [[end.unit, end.shards, end.digest] for end in sorted(ends, key=lambda e: e.unit)]
+    return digest(json.dumps(rows).encode())
+
+
+def touched_digest(sources: Iterable[Source]) -> str:
+    """One digest over the times of change of all input files."""
+    return digest(json.dumps([s.touched for s in sources]).encode())
 
 
 def sources_digest(sources: Iterable[Source]) -> str:

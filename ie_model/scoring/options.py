@@ -11,6 +11,8 @@ from ie_model.errors import InputError
 INPUT_FORMATS = ("jsonl", "csv", "tsv", "parquet", "text", "lines")
 OUTPUT_FORMATS = ("jsonl", "jsonl.gz", "jsonl.zst", "parquet")
 STDOUT = "-"
+EVERY = "*"
+"""Kept columns: all there are, beside the text and the id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,13 @@ class ReadOptions:
     ``format``: one of :data:`INPUT_FORMATS`, or ``auto`` to go by each file's name.
     ``id_column``: a row without it is rejected; with ``None``, the column ``id`` is used
     where a row has one, else the id is made of file and row (``news.jsonl:12``).
-    ``keep``: columns that are carried into the output. ``max_chars``: a longer text is
-    rejected, and a line that could not hold a shorter one is not read into memory.
+    ``keep``: columns that are carried into the output; ``("*",)`` for all. ``max_chars``: a
+    longer text is rejected, and a line that could not hold a shorter one is not read into
+    memory. ``delimiter``: what stands between the fields of CSV and TSV, if not a comma and
+    a tab. ``max_row_lines``: lines that one row of a table may span; a quote left open by
+    mistake would swallow the rows after it. ``date_column``: the day of a row, from which
+    relative dates are seen; ``date`` by default, where a row has that. ``dated`` says that
+    days are wanted at all, since values are; a job sets it.
     """
 
     format: str = "auto"
@@ -29,14 +36,39 @@ class ReadOptions:
     id_column: str | None = None
     keep: tuple[str, ...] = ()
     max_chars: int = 1_000_000
+    delimiter: str | None = None
+    max_row_lines: int = 1000
+    date_column: str | None = None
+    dated: bool = False
 
     def __post_init__(self) -> None:
         _one_of("format", self.format, ("auto", *INPUT_FORMATS))
         _at_least_one("max_chars", self.max_chars)
+        _at_least_one("max_row_lines", self.max_row_lines)
+        if self.delimiter is not None and (
+            len(self.delimiter) != 1 or self.delimiter in '"\r\n' or ord(self.delimiter) > 0x7F
+        ):
+            raise InputError(
+                f"delimiter {self.delimiter!r}: give one ASCII character that is neither a quote "
+                "nor a line break"
+            )
+        if EVERY in self.keep and len(self.keep) > 1:
+            raise InputError("keep: '*' stands for all columns, name no other beside it")
         if len(set(self.keep)) < len(self.keep):
             raise InputError(f"keep: a column is named twice: {', '.join(self.keep)}")
         if self.text_column in self.keep:
             raise InputError(f"keep: {self.text_column!r} is the text column already")
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The columns that have to be there, beside the text."""
+        named = [name for name in self.keep if name != EVERY]
+        return tuple(dict.fromkeys([*named, *filter(None, (self.id_column, self.date_column))]))
+
+    @property
+    def day_column(self) -> str | None:
+        """Where the day of a row stands; ``None`` when nobody asks for it."""
+        return (self.date_column or "date") if self.dated else None
 
     @property
     def max_line(self) -> int:
@@ -105,6 +137,8 @@ class Target:
             InputError: the name says no format and none was given, or the two differ.
         """
         name, format = str(output), write.format
+        if name != STDOUT and Path(name).name in ("", ".."):
+            raise InputError(f"{name}: is no name for an output; give one, such as ./entities/")
         if name == STDOUT:
             if format not in ("auto", "jsonl") or write.parts:
                 raise InputError("standard output takes plain JSON lines: name a file for the rest")

@@ -1,4 +1,9 @@
-"""Raw rows of Parquet files, a slice of a row group at a time."""
+"""Raw rows of Parquet files, a few at a time.
+
+A Parquet file may hold a thousand times what it takes on the disk, a long string named once
+in a dictionary and meant in every row. So rows are unpacked by their size, not by the
+thousand, and a file that unpacks to absurd amounts is refused by what its footer says.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ie_model.errors import InputError
-from ie_model.scoring.options import ReadOptions
-from ie_model.scoring.raw import Meter, Origin, RawRow, need_columns
+from ie_model.scoring.options import EVERY, ReadOptions
+from ie_model.scoring.raw import Meter, Origin, RawRow, need_columns, too_long
 from ie_model.scoring.sources import Source
+
+BATCH_ROWS = 64
+"""Rows unpacked at once; fewer where one alone may be large."""
+BATCH_BYTES = 64 << 20
+_ABSURD_BYTES, _ABSURD_RATIO = 256 << 20, 1000
 
 
 def parquet_rows(source: Source, options: ReadOptions, meter: Meter) -> Iterator[RawRow]:
@@ -24,20 +34,54 @@ def parquet_rows(source: Source, options: ReadOptions, meter: Meter) -> Iterator
         schema = file.schema_arrow
         need_columns(source, schema.names, options)
         _check_types(source, schema, options)
-        wanted = {options.text_column, options.id_column or "id", *options.keep}
-        columns = tuple(name for name in schema.names if name in wanted)
+        wanted = {options.text_column, options.id_column or "id", options.day_column}
+        wanted.update(options.named)
+        every = EVERY in options.keep
+        columns = tuple(name for name in schema.names if every or name in wanted)
         origin = Origin(source.name, "parquet", columns)
+        rows = _rows_at_once(source, file, columns)
         number, total = 0, max(file.metadata.num_rows, 1)
+        limit = 4 * options.max_chars  # bytes of UTF-8
         try:
             # One row group's columns are in memory at a time; threads would decode ahead.
-            for batch in file.iter_batches(1000, columns=list(columns), use_threads=False):
+            for batch in file.iter_batches(rows, columns=list(columns), use_threads=False):
                 slices = [_values(batch.column(name)) for name in columns]
                 for values in zip(*slices, strict=True):
                     number += 1
-                    yield RawRow(origin, number, dict(zip(columns, values, strict=True)))
+                    row = dict(zip(columns, values, strict=True))
+                    text, fault = row[options.text_column], None
+                    if isinstance(text, bytes) and len(text) > limit:
+                        row[options.text_column] = text[:4096].decode("utf-8", "ignore").encode()
+                        fault = too_long(options)
+                    yield RawRow(origin, number, row, fault)
                 meter.current = source.size * number // total
-        except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise InputError(f"{source.path}: damaged after row {number}: {error}") from error
+
+
+def _rows_at_once(source: Source, file: Any, columns: Sequence[str]) -> int:
+    """How many rows to unpack at a time.
+
+    Raises:
+        InputError: a column unpacks to hundreds of megabytes and a thousand times its size.
+    """
+    largest = 0
+    for group in range(file.metadata.num_row_groups):
+        facts = file.metadata.row_group(group)
+        for k in range(facts.num_columns):
+            column = facts.column(k)
+            if column.path_in_schema.partition(".")[0] not in columns:
+                continue
+            size, packed = column.total_uncompressed_size, column.total_compressed_size
+            if size > _ABSURD_BYTES and size > _ABSURD_RATIO * max(packed, 1):
+                raise InputError(
+                    f"{source.path}: the column {column.path_in_schema!r} unpacks {packed} bytes "
+                    f"to {size >> 20} MiB; if that is right, write the file anew in smaller row "
+                    "groups"
+                )
+            if column.has_dictionary_page:  # one value of this size may stand in each row
+                largest = max(largest, size)
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(largest, 1)))
 
 
 def _check_types(source: Source, schema: Any, options: ReadOptions) -> None:
@@ -48,7 +92,8 @@ def _check_types(source: Source, schema: Any, options: ReadOptions) -> None:
         raise InputError(
             f"{source.path}: the column {options.text_column!r} holds {text}, not strings"
         )
-    for name in options.keep:
+    kept = _kept_columns(schema.names, options)
+    for name in kept:
         kind = schema.field(name).type
         if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             raise InputError(f"{source.path}: the column {name!r} holds bytes: they are not kept")
@@ -69,34 +114,75 @@ def _values(column: Any) -> list[Any]:
         column = column.dictionary_decode()
     if _is_string(column.type):
         column = column.cast(pa.large_binary())
-    return column.to_pylist()
+    if column.type == pa.large_binary() or _is_simple(column.type):
+        return column.to_pylist()
+    # Times, decimals, lists: Python's values are other ones, or none. They stay Arrow's.
+    return [value if value.is_valid else None for value in column]
+
+
+def _is_simple(kind: Any) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    return (
+        types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+        or types.is_null(kind) or types.is_binary(kind) or types.is_large_binary(kind)
+    )  # fmt: skip
+
+
+def _kept_columns(names: Sequence[str], options: ReadOptions) -> list[str]:
+    if EVERY not in options.keep:
+        return list(options.keep)
+    return [n for n in names if n not in (options.text_column, options.id_column or "id")]
 
 
 def kept_types(sources: Sequence[Source], options: ReadOptions) -> dict[str, Any]:
     """The Arrow type of each kept column in a Parquet output.
 
-    Numbers and booleans keep their type where every input is Parquet and agrees on it;
-    all else becomes a string, as JSON or ISO 8601 where it is none.
+    Columns of Parquet inputs keep their type where all files agree on it: a file that has
+    nothing but nulls there agrees with any, and whole numbers, or fractions, of several
+    widths become those of the widest. All else becomes a string, as JSON or ISO 8601 where
+    it is none.
+
+    Raises:
+        InputError: a file cannot be read or lacks a column; ``*`` with files that are no
+            Parquet, whose columns are not known beforehand.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types: dict[str, Any] = dict.fromkeys(options.keep, pa.string())
-    if not options.keep or not sources or any(s.format != "parquet" for s in sources):
-        return types
-    schemas = []
-    for source in sources:
+    if not sources or any(s.format != "parquet" for s in sources):
+        if EVERY in options.keep:
+            raise InputError(
+                "keep: '*' into Parquet needs Parquet for input, whose columns are known "
+                "beforehand; name the columns, or write JSON lines"
+            )
+        return dict.fromkeys(options.keep, pa.string())
+    found: dict[str, set[Any]] = {}
+    for source in sources if options.keep else ():
         try:
-            schemas.append(pq.read_schema(source.path))
-        except (pa.ArrowInvalid, OSError) as error:
+            schema = pq.read_schema(source.path)
+        except (pa.ArrowException, OSError) as error:
             raise InputError(f"{source.path}: no readable Parquet file: {error}") from error
-        need_columns(source, schemas[-1].names, options)
-    for name in options.keep:
-        found = {schema.field(name).type for schema in schemas}
-        kind = found.pop()
-        simple = (
-            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-        )
-        if not found and simple:
-            types[name] = kind
-    return types
+        need_columns(source, schema.names, options)
+        for name in _kept_columns(schema.names, options):
+            kind = schema.field(name).type
+            found.setdefault(name, set()).add(
+                kind.value_type if pa.types.is_dictionary(kind) else kind
+            )
+    return {name: _common_type(kinds) for name, kinds in found.items()}
+
+
+def _common_type(kinds: set[Any]) -> Any:
+    import pyarrow as pa
+
+    valued = [kind for kind in kinds if not pa.types.is_null(kind)]
+    if not valued:
+        return pa.null() if kinds else pa.string()
+    if len(valued) == 1:
+        return pa.string() if _is_string(valued[0]) else valued[0]
+    for alike in (pa.types.is_integer, pa.types.is_floating):
+        if all(map(alike, valued)):
+            fields = [pa.schema([pa.field("x", kind)]) for kind in valued]
+            return pa.unify_schemas(fields, promote_options="permissive").field("x").type
+    return pa.string()

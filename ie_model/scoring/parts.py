@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import types
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from ie_model.documents import Entity
 from ie_model.errors import InputError
+from ie_model.normalise import DateValue, QuantityValue
 from ie_model.scoring.options import WriteOptions
-from ie_model.scoring.rows import Row
+from ie_model.scoring.rows import Row, is_arrow, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,8 +59,33 @@ def json_line(row: Row, entities: Sequence[Entity], options: WriteOptions) -> by
         value["text"] = row.text
     value["entities"] = [entity.to_dict() for entity in entities]
     if row.kept:
-        value["meta"] = dict(row.kept)
+        value["meta"] = {k: _python(v) if is_arrow(v) else v for k, v in row.kept.items()}
     return json.dumps(value, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def _python(value: Any) -> Any:
+    """A value of Arrow's as JSON has it.
+
+    Raises:
+        ValueError, OverflowError: Python has no such value (a time after the year 9999).
+    """
+    return plain(value.as_py())
+
+
+def encodable(
+    scored: Sequence[Scored], options: WriteOptions, schema: pa.Schema | None
+) -> tuple[list[Scored], list[tuple[Row, str]]]:
+    """What can be written of these rows, each tried alone, and what not, with the reasons."""
+    sound: list[Scored] = []
+    faulty: list[tuple[Row, str]] = []
+    for one in scored:
+        try:
+            encode_part([one], options, schema)
+        except Exception as error:
+            faulty.append((one[0], f"{type(error).__name__}: {error}"))
+        else:
+            sound.append(one)
+    return sound, faulty
 
 
 def output_schema(options: WriteOptions, kept: dict[str, Any]) -> pa.Schema:
@@ -84,12 +111,25 @@ def output_schema(options: WriteOptions, kept: dict[str, Any]) -> pa.Schema:
 
 def entity_type() -> pa.StructType:
     """The Arrow type of an entity: offsets in code points, its mention as ``text``, and as
-    ``value`` the JSON of its normalised value, if it has one."""
+    ``value`` the struct of its normalised value, if it has one (see :func:`value_type`)."""
     import pyarrow as pa
 
     span = [("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]
-    rest = [("text", pa.string()), ("score", pa.float32()), ("value", pa.string())]
+    rest = [("text", pa.string()), ("score", pa.float32()), ("value", value_type())]
     return pa.struct([*span, *rest])
+
+
+def value_type() -> pa.StructType:
+    """The Arrow type of a normalised value: the fields of dates and of quantities together."""
+    import pyarrow as pa
+
+    arrow = {str: pa.string(), float: pa.float64(), bool: pa.bool_(), int: pa.int64()}
+    hints = get_type_hints(DateValue) | get_type_hints(QuantityValue)
+    found = []
+    for name, hint in hints.items():
+        said = [h for h in get_args(hint) or (hint,) if h is not types.NoneType]
+        found.append((name, arrow.get(said[0], pa.string())))
+    return pa.struct(found)
 
 
 def _parquet(scored: Sequence[Scored], options: WriteOptions, schema: pa.Schema) -> bytes:
@@ -109,8 +149,10 @@ def _parquet(scored: Sequence[Scored], options: WriteOptions, schema: pa.Schema)
             | {"entities": [entity_struct(e, row.text) for e in entities]}
             for row, entities in scored
         ]
+    # Column by column: Arrow's own values are taken as they are only in a list of their own.
+    columns = [pa.array([row.get(f.name) for row in rows], f.type) for f in schema]
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema), sink, compression="zstd")
     return sink.getvalue()
 
 
@@ -118,9 +160,8 @@ def entity_struct(entity: Entity, text: str) -> dict[str, Any]:
     """An entity as :func:`entity_type` has it."""
     mention = entity.text or text[entity.start : entity.end]
     span = {"start": entity.start, "end": entity.end, "label": entity.label}
-    value = entity.meta.get("value")
-    packed = None if value is None else json.dumps(value, ensure_ascii=False)
-    return {**span, "text": mention, "score": entity.score, "value": packed}
+    value: Mapping[str, Any] | None = entity.meta.get("value")
+    return {**span, "text": mention, "score": entity.score, "value": value}
 
 
 def _kept(row: Row, schema: pa.Schema) -> dict[str, Any]:
@@ -131,7 +172,10 @@ def _kept(row: Row, schema: pa.Schema) -> dict[str, Any]:
     for name, value in row.kept.items():
         if name not in schema.names:
             continue
-        if pa.types.is_string(schema.field(name).type) and not isinstance(value, str | None):
+        kind = schema.field(name).type
+        if is_arrow(value) and not value.type.equals(kind):
+            value = _python(value)
+        if pa.types.is_string(kind) and not isinstance(value, str | None):
             value = json.dumps(value, ensure_ascii=False)
         values[name] = value
     return values

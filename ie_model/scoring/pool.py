@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import pickle
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -20,7 +20,11 @@ from ie_model.scoring.worker import Placement, work
 QUEUED = 2
 """Shards a worker holds: the one in hand, and one so that it need not wait."""
 ATTEMPTS = 3
-"""How often a shard is tried before it is given up."""
+"""How often a shard is tried, when no row of it is to blame, before it is given up."""
+STRIKES = 2
+"""Workers that have to die of one text, given to them alone, before its row is set aside."""
+MAX_DEADLY = 10
+"""Rows of one shard set aside that way; if there are more, something else is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class _Worker:
     connection: Connection
     ready: bool = False
     held: deque[Shard] = field(default_factory=deque)
+    at: int | None = None  # the row it was given alone
     last_words: str = ""
 
 
@@ -50,8 +55,10 @@ class Pool:
         task: what the workers have to know of the job.
         placements: one for each worker.
 
-    A worker that dies loses the shard in hand, which is tried :data:`ATTEMPTS` times in
-    all, each time by a fresh process. Close the pool, or use it in a ``with`` block.
+    A worker that dies loses the shard in hand. A fresh one goes through that shard text by
+    text, so that a text it dies of is found; when :data:`STRIKES` workers have died of it
+    its row is set aside, and the others are scored. A shard whose workers die, and of no
+    text, is tried :data:`ATTEMPTS` times. Close the pool, or use it in a ``with`` block.
     """
 
     def __init__(self, factory: Factory, task: Task, placements: Sequence[Placement]) -> None:
@@ -64,7 +71,8 @@ class Pool:
                 "at the top of a module, or use workers=0"
             ) from error
         self._again: deque[Shard] = deque()
-        self._attempts: dict[Key, int] = {}
+        self._attempts: Counter[Key] = Counter()
+        self._strikes: dict[Key, Counter[int]] = {}
         self._stillborn = 0
         self._stopping = False
         self.restarts = 0
@@ -129,14 +137,18 @@ class Pool:
             shard = worker.held.popleft()
             assert str(shard.key) == message[1].key
             self._attempts.pop(shard.key, None)
+            self._strikes.pop(shard.key, None)
             return [message[1]]
+        if message[0] == "at":
+            worker.at = message[1]
+            return []
         _, worker.last_words, is_input = message
         if is_input:
             raise InputError(worker.last_words)
         return []
 
     def _bury(self, worker: _Worker) -> list[FailedShard]:
-        """Replace a dead worker; its shard in hand has one attempt less."""
+        """Replace a dead worker, and find out what of its shard in hand it died of."""
         worker.connection.close()
         worker.process.join(timeout=5)
         code = worker.process.exitcode
@@ -156,15 +168,32 @@ class Pool:
             if self._stillborn >= ATTEMPTS:
                 raise RunError(f"workers end before they have loaded the model: {reason}")
         elif worker.held:
-            shard = worker.held[0]
-            attempts = self._attempts[shard.key] = self._attempts.get(shard.key, 0) + 1
-            if attempts >= ATTEMPTS:
-                worker.held.popleft()
+            shard = worker.held.popleft()
+            again = self._to_try(shard, worker.at, reason)
+            if again is None:
                 failed.append(FailedShard(shard.key, shard.place, reason))
+            else:
+                worker.held.appendleft(again)
         self._again.extendleft(reversed(worker.held))
         self._workers[self._workers.index(worker)] = self._start(worker.placement)
         self.restarts += 1
         return failed
+
+    def _to_try(self, shard: Shard, at: int | None, reason: str) -> Shard | None:
+        """How a shard that a worker died of is tried next; ``None``: not again."""
+        deadly = dict(shard.deadly)
+        if at is None:
+            self._attempts[shard.key] += 1
+        else:
+            strikes = self._strikes.setdefault(shard.key, Counter())
+            strikes[at] += 1
+            if strikes[at] >= STRIKES:
+                deadly[at] = reason
+            elif len(strikes) > 2 * MAX_DEADLY:  # of another text each time: of none
+                return None
+        if self._attempts[shard.key] >= ATTEMPTS or len(deadly) > MAX_DEADLY:
+            return None
+        return shard.tried_alone(deadly)
 
     def _idlest(self) -> _Worker | None:
         free = [w for w in self._workers if w.ready and len(w.held) < QUEUED]

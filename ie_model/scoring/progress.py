@@ -129,6 +129,6 @@ class Bar:
 
 def reporter(wanted: bool, pace: Pace) -> Reporter:
     """A bar on a terminal, lines elsewhere, nothing when not wanted."""
-    if not wanted:
+    if not wanted or sys.stderr is None:  # closed: print() would take standard output instead
         return Silent()
     return Bar(pace) if sys.stderr.isatty() else Lines(pace)

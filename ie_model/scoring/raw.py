@@ -11,28 +11,31 @@ from ie_model.errors import InputError
 from ie_model.scoring.options import ReadOptions
 from ie_model.scoring.sources import Source
 
-DELIMITERS = {"csv": ",", "tsv": "\t"}
+_DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where rows come from: the file's name, its format, and for CSV its header."""
+    """Where rows come from: the file's name, its format, and for tables the columns."""
 
     name: str
     format: str
     columns: tuple[str, ...] = ()
+    delimiter: str = ","
 
 
 class RawRow(NamedTuple):
     """One row as found; ``line`` counts from 1 (rows, for Parquet and iterables).
 
-    ``fault`` is ``(kind, reason)`` where the row could not even be cut out of its file.
+    ``fault`` is ``(kind, reason)`` where the row could not even be cut out of its file;
+    ``lines`` how many lines of the file it spans.
     """
 
     origin: Origin
     line: int
     raw: bytes | dict[str, Any] | str | Document | object
     fault: tuple[str, str] | None = None
+    lines: int = 1
 
     @property
     def size(self) -> int:
@@ -58,6 +61,11 @@ class Meter:
         return self.finished + self.current
 
 
+def delimiter(format: str, options: ReadOptions) -> str:
+    """What stands between the fields of a table."""
+    return options.delimiter or _DELIMITERS[format]
+
+
 def too_long(options: ReadOptions) -> tuple[str, str]:
     """The fault of a line that was not read to its end; ``raw`` holds its first 4096 bytes."""
     reason = f"the line is longer than {options.max_line} bytes (max_chars {options.max_chars})"
@@ -67,10 +75,7 @@ def too_long(options: ReadOptions) -> tuple[str, str]:
 def need_columns(source: Source, columns: Iterable[str], options: ReadOptions) -> None:
     """Raise :class:`InputError` if a column that the options name is not there."""
     there = list(columns)
-    wanted = [options.text_column, *options.keep]
-    if options.id_column is not None:
-        wanted.append(options.id_column)
-    for name in wanted:
+    for name in (options.text_column, *options.named):
         if name not in there:
             known = ", ".join(there).encode("utf-8", "backslashreplace").decode()
             raise InputError(f"{source.path}: no column {name!r}; its columns: {known}")

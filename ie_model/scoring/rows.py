@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any, NoReturn
 
 from ie_model.documents import Document
-from ie_model.scoring.options import ReadOptions
-from ie_model.scoring.raw import DELIMITERS, Origin, RawRow
+from ie_model.scoring.options import EVERY, ReadOptions
+from ie_model.scoring.raw import Origin, RawRow
 
 KINDS = {
     "json": "not JSON, or not a JSON object",
@@ -22,21 +22,28 @@ KINDS = {
     "encoding": "not UTF-8",
     "surrogate": "half of a surrogate pair, which no UTF-8 file can hold",
     "missing": "a column is missing or null",
-    "type": "the text is not a string, or the id neither string nor integer",
+    "type": "the text is not a string, the id neither string nor integer, or a value nested "
+    "too deeply",
     "too_large": "the text or its line is longer than max_chars allows",
     "prediction": "the model failed on this text",
+    "worker": "a worker process died of this text, each time it was tried alone",
+    "output": "the answer cannot be written: a kept value has no place in the output's format",
 }
 """Why a row is rejected: the values of ``kind`` in the rejected rows."""
+
+MAX_DEPTH = 64
+"""Objects and lists within one another that a kept value may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row that can be scored: its text, its id, and the columns carried through."""
+    """A row that can be scored: its text, its id, its day, and the columns carried through."""
 
     raw: RawRow
     id: str
     text: str
     kept: Mapping[str, Any]
+    date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ class Rejected:
         """One line of the rejected-rows file: file, line, kind, reason and the raw row.
 
         A row that is not UTF-8 stands in ``raw_base64`` in place of ``raw``. What JSON
-        cannot hold in UTF-8 is escaped, so every raw row can be written.
+        cannot hold in UTF-8 is escaped, so every raw row can be written. ``lines`` says how
+        many lines a row spans that spans several.
         """
         row: dict[str, Any] = {
             "file": self.raw.origin.name,
@@ -59,6 +67,8 @@ class Rejected:
             "kind": self.kind,
             "reason": self.reason,
         }
+        if self.raw.lines > 1:
+            row["lines"] = self.raw.lines
         raw = self.raw.raw
         if isinstance(raw, bytes):
             try:
@@ -86,6 +96,18 @@ def read_row(raw: RawRow, options: ReadOptions) -> Row | Rejected:
         return _table_row(raw, _fields(raw, options), options)
     except _Bad as bad:
         return Rejected(raw, bad.kind, bad.reason)
+
+
+def columns_of(raw: RawRow, options: ReadOptions) -> Iterable[str]:
+    """The columns a row has; of one that cannot be read, none."""
+    if raw.fault is not None:
+        return ()
+    try:
+        if isinstance(raw.raw, Document):
+            return [*raw.raw.meta, options.text_column]
+        return list(_fields(raw, options))
+    except _Bad:
+        return ()
 
 
 def _fields(raw: RawRow, options: ReadOptions) -> Mapping[str, Any]:
@@ -143,7 +165,7 @@ def _json_type(value: object) -> str:
 
 def _csv_fields(text: str, origin: Origin) -> Mapping[str, Any]:
     lines = [line + "\n" for line in text.split("\n")]
-    fields = next(csv.reader(lines, delimiter=DELIMITERS[origin.format], strict=True))
+    fields = next(csv.reader(lines, delimiter=origin.delimiter, strict=True))
     if len(fields) != len(origin.columns):
         raise _Bad("csv", f"{len(fields)} fields where the header has {len(origin.columns)}")
     return dict(zip(origin.columns, fields, strict=True))
@@ -156,7 +178,18 @@ def _table_row(raw: RawRow, fields: Mapping[str, Any], options: ReadOptions) -> 
     if fields[name] is None:
         raise _Bad("missing", f"{name!r} is null")
     text = _check_text(fields[name], name, options)
-    return Row(raw, _make_id(raw, fields, options), text, _kept(fields, options.keep))
+    id_ = _make_id(raw, fields, options)
+    names: Iterable[str] = options.keep
+    if EVERY in options.keep:
+        names = [key for key in fields if key not in (name, options.id_column or "id")]
+    return Row(raw, id_, text, _kept(fields, names), _day(fields, options))
+
+
+def _day(fields: Mapping[str, Any], options: ReadOptions) -> str | None:
+    if options.day_column is None:
+        return None
+    value = plain(fields.get(options.day_column))
+    return None if value is None or value == "" else str(value)
 
 
 def _some(keys: Iterable[Any]) -> str:
@@ -168,13 +201,36 @@ def _some(keys: Iterable[Any]) -> str:
 def _document_row(raw: RawRow, document: Document, options: ReadOptions) -> Row:
     """A ``Document`` from Python: its meta is carried whole, or as far as ``keep`` says."""
     text = _check_text(document.text, "text", options)
-    kept = _kept(document.meta, options.keep or tuple(document.meta))
-    return Row(raw, _make_id(raw, {"id": document.id or None}, ReadOptions()), text, kept)
+    some = options.keep if options.keep and EVERY not in options.keep else tuple(document.meta)
+    id_ = _make_id(raw, {"id": document.id or None}, ReadOptions())
+    return Row(raw, id_, text, _kept(document.meta, some), _day(document.meta, options))
 
 
 def _kept(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """The columns carried through; one that a JSON object leaves out is null."""
-    return {name: _checked(plain(fields.get(name)), name) for name in names}
+    """The columns carried through; one that a JSON object leaves out is null.
+
+    A value of Arrow's own stays as it is: a Parquet output has a place for it.
+    """
+    kept = {}
+    for name in names:
+        value = fields.get(name)
+        if not isinstance(name, str):
+            raise _Bad("type", f"the column {name!r:.40} is not named by a string")
+        if _too_deep(value):
+            raise _Bad("type", f"{name!r} is nested in more than {MAX_DEPTH} levels")
+        _checked(plain(name), "a column's name")
+        kept[name] = value if is_arrow(value) else _checked(plain(value), name)
+    return kept
+
+
+def _too_deep(value: Any, depth: int = 0) -> bool:
+    if depth > MAX_DEPTH:
+        return True
+    if isinstance(value, Mapping):
+        return any(_too_deep(v, depth + 1) for v in value.values())
+    if isinstance(value, list | tuple):
+        return any(_too_deep(v, depth + 1) for v in value)
+    return False
 
 
 def _check_text(text: object, name: str, options: ReadOptions) -> str:
@@ -208,18 +264,41 @@ def _make_id(raw: RawRow, fields: Mapping[str, Any], options: ReadOptions) -> st
     return str(_checked(str(value), column))
 
 
-def plain(value: Any) -> Any:
-    """``value`` as JSON can hold it: times in ISO 8601, NaN as null, the rest as strings."""
-    if value is None or isinstance(value, bool | int | str):
+def is_arrow(value: Any) -> bool:
+    """Whether this is a value of Arrow's, not of Python's."""
+    return hasattr(value, "as_py")
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """``value`` as JSON can hold it: times in ISO 8601, NaN as null, the rest as strings.
+
+    It never fails, so that a rejected row can always be written down: what lies deeper than
+    any kept value may is replaced by a word, and so is what Python has no value for.
+    """
+    if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, int):
+        # Python writes no more than 4300 digits, and no reader takes them.
+        return value if abs(value) < 1 << 1024 else "a whole number of over 300 digits"
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if depth > 2 * MAX_DEPTH:
+        return "nested too deeply"
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): plain(v, depth + 1) for k, v in value.items()}
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, datetime | date | time):
         return value.isoformat()
+    if is_arrow(value):
+        try:
+            return plain(value.as_py(), depth + 1)
+        except (ValueError, OverflowError, ArithmeticError):
+            # A time in the year 30000, say: Arrow counts further than Python does.
+            return f"{value.type} {getattr(value, 'value', 'without a Python value')}"
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a number of numpy's
+        inner = value.item()
+        return plain(inner, depth + 1) if type(inner) is not type(value) else str(value)
     if isinstance(value, Iterable):
-        return [plain(v) for v in value]
-    return value.item() if hasattr(value, "item") else str(value)
+        return [plain(v, depth + 1) for v in value]
+    return str(value)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import queue
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 from ie_model.errors import IEModelError, RunError
+from ie_model.scoring.ahead import Ahead
 from ie_model.scoring.assembly import Emitter
 from ie_model.scoring.job import Job
 from ie_model.scoring.pool import FailedShard, Pool
@@ -33,10 +33,16 @@ class Interrupted(RunError):
         self.signal = number
 
 
-class StopRequest:
-    """Notes SIGINT and SIGTERM in ``number``; a second one ends the program at once.
+_STOPS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
-    Outside the main thread no handler can be set, and none is.
+
+class StopRequest:
+    """Notes SIGINT, SIGTERM and SIGHUP in ``number``; a second one ends the program at once.
+
+    Outside the main thread no handler can be set, and none is. What is ignored (SIGHUP
+    under ``nohup``) stays so.
     """
 
     def __init__(self) -> None:
@@ -45,8 +51,9 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+            for number in _STOPS:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -57,54 +64,6 @@ class StopRequest:
         if self.number is not None:
             raise KeyboardInterrupt
         self.number = number
-
-
-class _Ahead:
-    """Reads ahead in a thread, by two shards at most.
-
-    A thread, because reading standard input may block: the workers' answers and Ctrl-C
-    are not to wait for it.
-    """
-
-    def __init__(self, shards: Iterator[Shard | UnitEnd]) -> None:
-        self._shards = shards
-        self._queue: queue.Queue[Shard | UnitEnd | Exception | None] = queue.Queue(maxsize=2)
-        self._closed = False
-        self.exhausted = False
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        try:
-            for item in self._shards:
-                if not self._put(item):
-                    return
-            self._put(None)
-        except Exception as error:
-            self._put(error)
-
-    def _put(self, item: Shard | UnitEnd | Exception | None) -> bool:
-        while not self._closed:
-            try:
-                self._queue.put(item, timeout=0.5)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def take(self, timeout: float) -> Shard | UnitEnd | None:
-        """The next shard, or ``None`` if there is none yet, or no more."""
-        try:
-            item = self._queue.get(timeout=timeout)
-        except queue.Empty:
-            return None
-        if isinstance(item, Exception):
-            raise item
-        self.exhausted = item is None
-        return item
-
-    def close(self) -> None:
-        """Let the thread end."""
-        self._closed = True
 
 
 class Run:
@@ -140,7 +99,7 @@ class Run:
     def pooled(self, factory: Factory, placements: Sequence[Placement]) -> None:
         """Score in worker processes, which start when there is something to do."""
         self._facts = {"workers": len(placements), "threads": placements[0].threads}
-        ahead = _Ahead(self.job.pending())
+        ahead = Ahead(self.job.pending())
         with StopRequest() as stop:
             try:
                 first: Shard | UnitEnd | None = None
@@ -158,7 +117,9 @@ class Run:
                 ahead.close()
                 self._reporter.close()
 
-    def _drive(self, pool: Pool, first: Shard, ahead: _Ahead, stop: StopRequest) -> None:
+    def _drive(
+        self, pool: Pool, first: Shard, ahead: Ahead[Shard | UnitEnd], stop: StopRequest
+    ) -> None:
         pool.give(first)
         stopping = False
         while pool.alive if stopping else pool.busy or not ahead.exhausted:
@@ -199,7 +160,7 @@ class Run:
 
     def unit_read(self, end: UnitEnd) -> None:
         """A unit of input has been read to its end."""
-        self.job.manifest.unit_read(end.unit, end.shards)
+        self.job.manifest.unit_read(end)
         self._emit()
 
     def _emit(self) -> None:

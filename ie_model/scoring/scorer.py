@@ -15,7 +15,7 @@ from ie_model.errors import RunError
 from ie_model.inference.batching import first_occurrences
 from ie_model.scoring.files import digest, write_whole
 from ie_model.scoring.options import ReadOptions, WriteOptions
-from ie_model.scoring.parts import Scored, encode_part
+from ie_model.scoring.parts import Scored, encodable, encode_part
 from ie_model.scoring.rows import Rejected, Row, read_row
 from ie_model.scoring.shards import Key, Shard, ShardRecord
 
@@ -28,9 +28,12 @@ _FAILURES = 10
 
 
 class Pipe(Protocol):
-    """What scoring asks of an extractor: texts in, documents out, in order."""
+    """What scoring asks of an extractor: texts in, documents out, in order.
 
-    def pipe(self, items: Iterable[str], *, on_error: Any = ...) -> Iterator[Document]:
+    A text that has a day comes as a :class:`Document` with it in ``meta["date"]``.
+    """
+
+    def pipe(self, items: Iterable[Any], *, on_error: Any = ...) -> Iterator[Document]:
         """One document for each text; a failed one carries ``error``."""
         ...
 
@@ -83,11 +86,15 @@ class Scorer:
         """Tokens and token places so far; nothing of an extractor that does not count."""
         return getattr(self._extractor, "computed", (0, 0))
 
-    def __call__(self, shard: Shard) -> ShardRecord:
+    def __call__(
+        self, shard: Shard, tell: Callable[[int | None], None] | None = None
+    ) -> ShardRecord:
         """Score a shard, write its part and its rejected rows, and say what was done.
 
         The same shard gives the same bytes: equal texts are computed once, within the
-        shard, and nothing of another shard touches it.
+        shard, and nothing of another shard touches it. A shard that is tried ``alone`` has
+        each text computed by itself first, and ``tell`` hears which row comes next; what is
+        written comes from all of them together, as ever.
 
         Raises:
             RunError: the extractor gave back another number of documents than it was given,
@@ -96,10 +103,17 @@ class Scorer:
         """
         started = time.perf_counter()
         before = self._computed()
-        rows = [read_row(raw, self._task.read) for raw in shard.rows]
+        rows = _without_deadly([read_row(raw, self._task.read) for raw in shard.rows], shard)
         sound = [row for row in rows if isinstance(row, Row)]
-        firsts, inverse = first_occurrences(row.text for row in sound)
-        texts = [sound[i].text for i in firsts]
+        # The same words on two days are two texts: "yesterday" is another day.
+        firsts, inverse = first_occurrences(map(_key, sound))
+        texts = [as_item(sound[i]) for i in firsts]
+        if shard.alone and tell is not None:
+            places = [k for k, row in enumerate(rows) if isinstance(row, Row)]
+            for i, text in zip(firsts, texts, strict=True):
+                tell(places[i])
+                list(self._extractor.pipe([text], on_error="yield"))
+            tell(None)
         predicted = list(self._extractor.pipe(texts, on_error="yield"))
         if len(predicted) != len(texts):
             raise RunError(
@@ -122,12 +136,22 @@ class Scorer:
             else:
                 scored.append((row, answer.entities))
 
-        part = encode_part(scored, self._task.write, self._task.schema)
-        write_whole(self._task.part(shard.key), part)
+        try:
+            part = encode_part(scored, self._task.write, self._task.schema)
+        except Exception:  # one row is enough: the others are written without it
+            scored, faulty = encodable(scored, self._task.write, self._task.schema)
+            refused += [Rejected(row.raw, "output", reason) for row, reason in faulty]
+            place = {id(raw): k for k, raw in enumerate(shard.rows)}
+            refused.sort(key=lambda row: place[id(row.raw)])
+            part = encode_part(scored, self._task.write, self._task.schema)
+        # Written in the job's folder and renamed into that of the parts, which may become the
+        # output as it is: what a killed worker leaves behind must not lie there.
+        write_whole(self._task.part(shard.key), part, scratch=self._task.work)
         lines = b"".join(row.to_json() for row in refused)
         if refused:
-            write_whole(self._task.rejected(shard.key), lines)
+            write_whole(self._task.rejected(shard.key), lines, scratch=self._task.work)
         after = self._computed()
+        longest = max(shard.rows, key=lambda raw: raw.lines)
         return ShardRecord(
             key=str(shard.key),
             rows=len(shard.rows),
@@ -145,7 +169,33 @@ class Scorer:
             seconds=round(time.perf_counter() - started, 3),
             bytes=shard.bytes,
             peak_memory=peak_memory(),
+            lines=longest.lines,
+            longest=f"{longest.origin.name} line {longest.line}" if longest.lines > 1 else "",
         )
+
+
+def _key(row: Row) -> tuple[str, str | None]:
+    return row.text, row.date
+
+
+def as_item(row: Row) -> str | Document:
+    """What the extractor is given for a row."""
+    return row.text if row.date is None else Document(row.text, meta={"date": row.date})
+
+
+def _without_deadly(rows: list[Row | Rejected], shard: Shard) -> list[Row | Rejected]:
+    """The rows, those that workers die of (and others with the same text) set aside."""
+    reasons = {}
+    for place, reason in shard.deadly.items():
+        row = rows[place]
+        if isinstance(row, Row):
+            reasons[_key(row)] = reason
+    return [
+        Rejected(row.raw, "worker", reasons[_key(row)])
+        if isinstance(row, Row) and _key(row) in reasons
+        else row
+        for row in rows
+    ]
 
 
 def _describe(row: Rejected) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import logging
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError
+from ie_model.scoring.links import matches, walk
 from ie_model.scoring.streams import STDIN
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = {
     ".jsonl": "jsonl",
@@ -37,7 +42,8 @@ class Source:
 
     ``name`` is its path below the folder that all inputs share; ids and rejected rows show
     it, so they do not depend on where the corpus lies. ``sample`` is a digest of its first
-    and last 64 KiB and of 14 blocks of 4 KiB between them.
+    and last 64 KiB and of 14 blocks of 4 KiB between them. A ``stream`` (standard input, a
+    pipe) can be read once alone, so nothing of it is looked at before.
     """
 
     name: str
@@ -46,25 +52,27 @@ class Source:
     size: int = 0
     mtime_ns: int = 0
     sample: str = ""
+    ctime_ns: int = 0
+    stream: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The source as a JSON object."""
         return asdict(self)
 
-    def same_content(self, other: Source) -> bool:
-        """Size, sample and reading are the same: only a full read could tell the two apart."""
-        mine = (self.name, self.format, self.size, self.sample)
-        return mine == (other.name, other.format, other.size, other.sample)
+    @property
+    def touched(self) -> tuple[int, int]:
+        """When content, and when anything about the file, was changed last."""
+        return self.mtime_ns, self.ctime_ns
 
     def untouched(self) -> bool:
         """Whether the file still has the size and time of change recorded here."""
-        if self.path == STDIN:
+        if self.stream:
             return True
         try:
-            stat = Path(self.path).stat()
+            now = Path(self.path).stat()
         except OSError:
             return False
-        return (stat.st_size, stat.st_mtime_ns) == (self.size, self.mtime_ns)
+        return (now.st_size, now.st_mtime_ns) == (self.size, self.mtime_ns)
 
 
 def find_sources(
@@ -74,7 +82,8 @@ def find_sources(
 
     Arguments keep their order; below a folder or pattern files are sorted by path. A folder
     is searched to its depths for known suffixes (for every file, when ``format`` is given),
-    without hidden files and those for which ``ours`` is true (the job's own output).
+    without hidden files and those for which ``ours`` is true (the job's own output). Links
+    to files are read, links to folders only where they are named; each real file once.
 
     Raises:
         InputError: nothing is there, or a file's name tells no format.
@@ -87,7 +96,7 @@ def find_sources(
             raise InputError("standard input (-) cannot be mixed with other inputs")
         if format == "parquet":
             raise InputError("Parquet cannot be read from standard input: name the file")
-        return [Source("stdin", STDIN, "jsonl" if format == "auto" else format)]
+        return [Source("stdin", STDIN, "jsonl" if format == "auto" else format, stream=True)]
     found: dict[Path, None] = {}
     roots = []
     for name in names:
@@ -103,7 +112,17 @@ def find_sources(
         roots.append(_absolute(root))
         found.update(dict.fromkeys(_absolute(f) for f in files))
     base = os.path.commonpath(roots)
-    return [_describe(path, base, format) for path in found]
+    return [_describe(path, base, format) for path in _each_once(found)]
+
+
+def _each_once(paths: Iterable[Path]) -> Iterator[Path]:
+    seen: dict[str, Path] = {}
+    for path in paths:
+        first = seen.setdefault(os.path.realpath(path), path)
+        if first is path:
+            yield path
+        else:
+            log.warning("%s: the same file as %s, read once", path, first)
 
 
 def _absolute(path: Path) -> Path:
@@ -114,28 +133,20 @@ def _absolute(path: Path) -> Path:
 def _expand(name: str, format: str) -> tuple[Path, list[Path]]:
     """The folder that names are relative to, and the files, of one argument."""
     path = Path(name)
-    if path.is_dir():
-        return path, sorted(_walk(path, format))
-    if path.exists():
-        return path.parent, [path]
+    try:
+        if path.is_dir():
+            known = (f for f in walk(path) if format != "auto" or _format_of(f) is not None)
+            return path, sorted(known)
+        if path.exists():
+            return path.parent, [path]
+    except OSError as error:  # a name too long, or a folder on the way that is closed to us
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from error
+    except ValueError:
+        raise InputError(f"{name!r}: no name of a file: it holds a null character") from None
     if glob.has_magic(name):
-        fixed = []
-        for part in path.parts[:-1]:
-            if glob.has_magic(part):
-                break
-            fixed.append(part)
-        matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207
-        return Path(*fixed), [match for match in matches if match.is_file()]
+        fixed, found = matches(path)
+        return fixed, sorted(found)
     raise InputError(f"{name}: no such file, folder or pattern")
-
-
-def _walk(folder: Path, format: str) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = [f for f in folders if not f.startswith(".")]
-        for file in files:
-            known = format != "auto" or _format_of(Path(file)) is not None
-            if known and not file.startswith("."):
-                yield Path(root) / file
 
 
 def _format_of(path: Path) -> str | None:
@@ -145,15 +156,24 @@ def _format_of(path: Path) -> str | None:
 
 def _describe(path: Path, base: str, format: str) -> Source:
     known = _format_of(path) if format == "auto" else format
-    if known is None:
-        raise InputError(f"{path}: the name tells no format: give one (jsonl, csv, ...)")
     name = path.relative_to(base).as_posix().encode("utf-8", "backslashreplace").decode()
     try:
-        stat = path.stat()
-        sample = _sample(path, stat.st_size)
+        facts = path.stat()
+        stream = not stat.S_ISREG(facts.st_mode)
+        if stream and known is None:
+            known = "jsonl"  # as on standard input: /dev/fd/63 says nothing
+        sample = "" if stream else _sample(path, facts.st_size)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    return Source(name, str(path), known, stat.st_size, stat.st_mtime_ns, sample)
+    if known is None:
+        raise InputError(f"{path}: the name tells no format: give one (jsonl, csv, ...)")
+    if stream:
+        if known == "parquet":
+            raise InputError(f"{path}: Parquet cannot be read from a pipe: name the file")
+        return Source(name, str(path), known, stream=True)
+    return Source(
+        name, str(path), known, facts.st_size, facts.st_mtime_ns, sample, facts.st_ctime_ns
+    )
 
 
 def _sample(path: Path, size: int) -> str:

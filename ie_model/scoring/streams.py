@@ -16,6 +16,11 @@ from ie_model.errors import InputError
 STDIN = "-"
 _BUFFER = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
+_ZSTD_WINDOW = 1 << 27
+"""Bytes a frame may make us hold: what ``zstd --long`` needs, and no more."""
+_ZSTD_PIECE = 1 << 10
+"""Packed bytes unpacked at a time: they become 32 MiB at the very most."""
 
 
 class Line(NamedTuple):
@@ -38,6 +43,7 @@ class _ZstdFrames(io.RawIOBase):
         self._raw = raw
         self._decompressor = decompressor
         self._frame: Any = None
+        self._packed = memoryview(b"")
         self._ready = memoryview(b"")
 
     def readable(self) -> bool:
@@ -45,10 +51,12 @@ class _ZstdFrames(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._ready:
-            packed = b""
+            packed: bytes | memoryview = b""
             if self._frame is not None and self._frame.eof:
                 packed, self._frame = self._frame.unused_data, None
-            packed = packed or self._raw.read(1 << 17)
+            if not packed:
+                self._packed = self._packed or memoryview(self._raw.read(1 << 17))
+                packed, self._packed = self._packed[:_ZSTD_PIECE], self._packed[_ZSTD_PIECE:]
             if not packed:
                 if self._frame is not None:
                     raise EOFError("the last zstd frame is cut short")
@@ -60,6 +68,11 @@ class _ZstdFrames(io.RawIOBase):
         buffer[:size] = self._ready[:size]
         self._ready = self._ready[size:]
         return size
+
+
+def _is_skippable(start: bytes) -> bool:
+    """Whether a zstd frame without content begins here, as pzstd puts before each of its own."""
+    return len(start) == 4 and start[1:] == b"\x2a\x4d\x18" and start[0] >> 4 == 5
 
 
 class ByteStream:
@@ -85,14 +98,15 @@ class ByteStream:
             # GzipFile.readline is Python code; a BufferedReader around it is not.
             unpacked = cast(io.RawIOBase, gzip.GzipFile(fileobj=raw, mode="rb"))
             return io.BufferedReader(unpacked, _BUFFER)
-        if peeked == b"\x28\xb5\x2f\xfd":
+        if peeked == _ZSTD_FRAME or _is_skippable(peeked):
             try:
                 import zstandard
             except ImportError as error:
                 raise InputError(
                     f"{self.path}: zstd needs a package: pip install 'ie-model[score]'"
                 ) from error
-            return io.BufferedReader(_ZstdFrames(raw, zstandard.ZstdDecompressor()), _BUFFER)
+            unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+            return io.BufferedReader(_ZstdFrames(raw, unpacker), _BUFFER)
         return raw
 
     @property

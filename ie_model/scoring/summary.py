@@ -18,8 +18,10 @@ def totals(records: Sequence[ShardRecord], run: Mapping[str, Any]) -> dict[str, 
 
     ``rows`` = ``documents`` + ``rejected``. ``tokens`` went through the model (equal texts
     of a shard once), ``padding_waste`` is the share of computed token places that held
-    padding. ``scoring_seconds`` adds up what all workers spent in all runs of the job;
-    ``run`` is about the last one alone. Memory is in MiB, the largest of any process.
+    padding. ``longest_row`` says how many lines of its file the row spans that spans most,
+    where any spans several. ``scoring_seconds`` adds up what all workers spent in all runs
+    of the job; ``run`` is about the last one alone. Memory is in MiB, the largest of any
+    process.
     """
     entities: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
@@ -31,6 +33,7 @@ def totals(records: Sequence[ShardRecord], run: Mapping[str, Any]) -> dict[str, 
         return sum(getattr(record, name) for record in records)
 
     tokens, places = total("tokens"), total("places")
+    longest = max(records, key=lambda r: r.lines, default=None)
     rows, documents, rejected = total("rows"), total("written"), total("rejected")
     assert rows == documents + rejected
     return {
@@ -39,6 +42,9 @@ def totals(records: Sequence[ShardRecord], run: Mapping[str, Any]) -> dict[str, 
         "rejected": rejected,
         "rejected_by_kind": dict(sorted(kinds.items())),
         "first_rejected": next((r.first_rejected for r in records if r.rejected), None),
+        "longest_row": {"lines": longest.lines, "row": longest.longest}
+        if longest and longest.lines > 1
+        else None,
         "duplicates": total("duplicates"),
         "entities": sum(entities.values()),
         "entities_by_label": dict(sorted(entities.items())),
@@ -63,7 +69,7 @@ def load_summary(path: Path) -> dict[str, Any]:
     """
     try:
         summary = json.loads(path.read_text())
-        summary["job"]["inputs"], summary["rows"]
+        summary["job"]["inputs"], summary["job"]["rows"], summary["rows"], summary["files"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not the summary of a scoring job; use --overwrite") from error
     return dict(summary)

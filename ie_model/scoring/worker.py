@@ -40,13 +40,17 @@ def pin(placement: Placement) -> None:
 def work(connection: Connection, payload: bytes, placement: Placement) -> None:
     """The life of a worker process.
 
-    Takes shards from the connection and answers ``("done", record)``. The first message is
-    ``("ready", engine)``; the last, when something fails, ``("failed", message, is_input)``.
-    ``None`` asks it to finish the shard in hand and to leave the ones that wait.
+    Takes shards from the connection and answers ``("done", record)``; for a shard that is
+    tried text by text, ``("at", row)`` comes before each, and ``("at", None)`` behind them.
+    The first message is ``("ready", engine)``; the last, when something fails, ``("failed",
+    message, is_input)``. ``None`` asks it to finish the shard in hand and to leave the ones
+    that wait.
     """
     # Ctrl-C reaches the whole process group: the parent decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     stop = threading.Event()
     threading.Thread(target=_receive, args=(connection, inbox, stop), daemon=True).start()
@@ -60,7 +64,8 @@ def work(connection: Connection, payload: bytes, placement: Placement) -> None:
             shard = inbox.get()
             if stop.is_set():
                 break
-            connection.send(("done", scorer(shard)))
+            record = scorer(shard, lambda place: connection.send(("at", place)))
+            connection.send(("done", record))
     except BrokenPipeError:
         os._exit(1)
     except BaseException as error:

@@ -68,3 +68,38 @@ class NoModel:
         if self.input_error:
             raise InputError("no such model")
         raise OSError("no disk")
+
+
+class _DiesTogether(FakeExtractor):
+    def pipe(self, items: Iterable[str], *, on_error: Any = "raise") -> Iterator[Document]:
+        texts = list(items)
+        if len(texts) > 1:
+            os._exit(7)
+        return super().pipe(texts, on_error=on_error)
+
+
+@dataclass(frozen=True)
+class DiesTogether:
+    """A model that takes its process down whenever it is given more than one text."""
+
+    def __call__(self, threads: int | None, device: str) -> FakeExtractor:
+        return _DiesTogether(None, 0.0, "ACTOR")
+
+
+@dataclass(frozen=True)
+class DiesAtRename:
+    """Its process is killed once when a part is written and has not got its name yet."""
+
+    marker: Path
+
+    def __call__(self, threads: int | None, device: str) -> FakeExtractor:
+        replace = os.replace
+
+        def dies(source: Any, target: Any, **options: Any) -> None:
+            if "part-" in str(target) and not self.marker.exists():
+                self.marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            replace(source, target, **options)
+
+        os.replace = dies
+        return FakeExtractor(None, 0.0, "ACTOR")

@@ -36,5 +36,11 @@ def run(inputs, output, **options):
     return score(inputs, output, **options)
 
 
+def refused_rows(output: Path) -> bytes:
+    """The rejected rows of a job; there is no file where there are none."""
+    file = output.with_name(f"{output.name}.rejected.jsonl")
+    return file.read_bytes() if file.exists() else b""
+
+
 def files_beside(output: Path) -> list[str]:
     return sorted(p.name for p in output.parent.iterdir() if p.name.startswith(output.name))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import stat
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +14,7 @@ from ie_model.documents import Document
 from ie_model.errors import InputError, RunError
 from ie_model.scoring import CutOptions, ReadOptions, WriteOptions
 from tests.scoring.fakes import FakeFactory
-from tests.scoring.jobs import corpus, files_beside, run, write_rows
+from tests.scoring.jobs import corpus, files_beside, refused_rows, run, write_rows
 
 
 def test_score_writes_native_documents_in_input_order(tmp_path):
@@ -28,7 +31,7 @@ def test_score_writes_native_documents_in_input_order(tmp_path):
     assert summary["rows"] == summary["documents"] == 20
     assert summary["shards"] == 7
     assert summary["entities_by_label"] == {"ACTOR": summary["entities"]}
-    assert files_beside(out) == ["out.jsonl", "out.jsonl.rejected.jsonl", "out.jsonl.summary.json"]
+    assert files_beside(out) == ["out.jsonl", "out.jsonl.summary.json"]  # none was rejected
     assert json.loads((tmp_path / "out.jsonl.summary.json").read_text()) == summary
 
 
@@ -200,3 +203,138 @@ def test_score_wrong_options_are_explained(tmp_path, output, options, message):
     with pytest.raises(InputError, match=message):
         run(source, tmp_path / output, **options)
     assert [p.name for p in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+@pytest.mark.parametrize("kind", ["device", "link", "pipe", "long", "dot"])
+def test_score_output_in_a_wrong_place_is_refused_before_the_work(tmp_path, kind):
+    """`-o /dev/null --overwrite` as root replaced the device; others failed behind the work."""
+    source, out = corpus(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    message = "is no ordinary file and is not replaced"
+    if kind == "device":
+        try:
+            os.mknod(out, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        except PermissionError:
+            out = Path("/dev/null")
+    elif kind == "link":
+        out.symlink_to(tmp_path / "elsewhere.jsonl")
+        message = "is a link; name what it points to"
+    elif kind == "pipe":
+        os.mkfifo(out)
+    elif kind == "long":
+        out, message = tmp_path / ("x" * 240 + ".jsonl"), "cannot be .*: File name too long"
+    else:
+        out, message = Path(), "is no name for an output"
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=message):
+        run(source, out, overwrite=True, write=WriteOptions(format="jsonl"))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_score_row_that_cannot_be_written_is_set_aside_and_the_others_are_not(tmp_path):
+    """Deep nesting, NaN of numpy or a time beyond Python's calendar cost the whole shard."""
+    np = pytest.importorskip("numpy")
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    deep = 1
+    for _ in range(500):
+        deep = [deep]
+    items = [
+        {"text": "Alpha", "x": deep},
+        {"text": "Alpha", "x": np.float32("nan")},
+        {"text": "Alpha", "x": np.int64(3)},
+        {"text": "Alpha", "x": 10**5000},
+    ]
+    for name in ("a.jsonl", "a.parquet"):
+        summary = run(None, tmp_path / name, items=items, read=ReadOptions(keep=("x",)))
+        assert summary["rejected_by_kind"] == {"type": 1}
+    rows = [json.loads(line)["meta"]["x"] for line in (tmp_path / "a.jsonl").open()]
+    assert rows == [None, 3, "a whole number of over 300 digits"]
+    far = pa.array([0, 2**50, None], pa.timestamp("s"))
+    pq.write_table(pa.table({"text": ["Alpha"] * 3, "when": far}), tmp_path / "in.parquet")
+    keep = ReadOptions(keep=("when",))
+    summary = run(tmp_path / "in.parquet", tmp_path / "b.jsonl", read=keep)
+    assert summary["rejected_by_kind"] == {"output": 1}
+    assert [json.loads(line)["meta"]["when"] for line in (tmp_path / "b.jsonl").open()] == [
+        "1970-01-01T00:00:00",
+        None,
+    ]
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_score_misspelt_kept_column_is_refused_for_every_format(tmp_path, format):
+    """In JSON lines it became a column of nulls, with exit code 0."""
+    source = tmp_path / f"in.{format}"
+    if format == "jsonl":
+        write_rows(source, ["{broken", {"id": "1", "text": "Alpha", "pub_date": "x"}])
+    elif format == "csv":
+        source.write_text("id,text,pub_date\n1,Alpha,x\n")
+    else:
+        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        pq.write_table(pa.table({"text": ["Alpha"], "pub_date": ["x"]}), source)
+    for output in ("out.jsonl", "out.parquet"):
+        with pytest.raises(InputError, match=r"no column 'pubdate'.*pub_date"):
+            run(source, tmp_path / output, read=ReadOptions(keep=("pubdate",)))
+        assert files_beside(tmp_path / output) == []
+    with pytest.raises(InputError, match="no column 'day'"):
+        run(None, tmp_path / "o.jsonl", items=["Alpha"], read=ReadOptions(keep=("day",)))
+
+
+def test_score_kept_column_that_some_rows_lack_is_null_in_those(tmp_path):
+    source = write_rows(tmp_path / "in.jsonl", [{"text": "a"}, {"text": "b", "day": 2}])
+    run(source, tmp_path / "out.jsonl", read=ReadOptions(keep=("day",)))
+    rows = [json.loads(line)["meta"] for line in (tmp_path / "out.jsonl").open()]
+    assert rows == [{"day": None}, {"day": 2}]
+
+
+def test_score_keeps_every_column(tmp_path):
+    source = write_rows(tmp_path / "in.jsonl", [{"id": 1, "text": "a", "x": 1}, {"text": "b"}])
+    run(source, tmp_path / "out.jsonl", read=ReadOptions(keep=("*",)))
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").open()]
+    assert [row.get("meta") for row in rows] == [{"x": 1}, None]
+    with pytest.raises(InputError, match="name the columns, or write JSON lines"):
+        run(source, tmp_path / "out.parquet", read=ReadOptions(keep=("*",)))
+    with pytest.raises(InputError, match="name no other beside it"):
+        ReadOptions(keep=("*", "x"))
+
+
+def test_score_parquet_columns_stay_what_they_are(tmp_path):
+    """Times and lists became strings, and a file with nothing but nulls made all strings."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {
+        "n": pa.array([1, None], pa.int32()),
+        "when": pa.array([0, 2**50], pa.timestamp("s")),
+        "tags": pa.array([["a"], None], pa.list_(pa.string())),
+        "d": pa.array(["a", "b"]).dictionary_encode(),
+        "none": pa.array([1, 2], pa.int8()),
+    }
+    first = pa.table({"text": ["Alpha", "b"], **columns})
+    pq.write_table(first, tmp_path / "1.parquet")
+    other = {**columns, "n": pa.array([2, 3]), "none": pa.nulls(2)}
+    pq.write_table(pa.table({"text": ["c", "d"], **other}), tmp_path / "2.parquet")
+    inputs = [tmp_path / "1.parquet", tmp_path / "2.parquet"]
+    run(inputs, tmp_path / "out.parquet", read=ReadOptions(keep=("*",)))
+    found = pq.read_table(tmp_path / "out.parquet")
+    types = {name: str(found.schema.field(name).type) for name in ("n", "d", "none")}
+    assert types == {"n": "int64", "d": "string", "none": "int8"}
+    assert pa.types.is_timestamp(found.schema.field("when").type)
+    assert pa.types.is_list(found.schema.field("tags").type)
+    assert found["none"].to_pylist() == [1, 2, None, None]
+    assert found["n"].to_pylist() == [1, None, 2, 3]
+    assert found["tags"].to_pylist() == [["a"], None, ["a"], None]
+
+
+def test_score_delimiter(tmp_path):
+    (tmp_path / "in.csv").write_text("id;text\n1;Alpha, he said\n")
+    run(tmp_path / "in.csv", tmp_path / "out.jsonl", read=ReadOptions(delimiter=";"))
+    assert json.loads((tmp_path / "out.jsonl").read_text())["text"] == "Alpha, he said"
+    with pytest.raises(InputError, match="one ASCII character"):
+        ReadOptions(delimiter="||")
+
+
+def test_score_leaves_no_file_of_rejected_rows_where_there_are_none(tmp_path):
+    source, out = write_rows(tmp_path / "in.jsonl", ["{", {"text": "a"}]), tmp_path / "out.jsonl"
+    run(source, out)
+    assert len(refused_rows(out).splitlines()) == 1
+    write_rows(source, [{"text": "a"}])
+    run(source, out, overwrite=True)
+    assert files_beside(out) == ["out.jsonl", "out.jsonl.summary.json"]

@@ -12,7 +12,8 @@ import pytest
 
 from ie_model.errors import InputError, RunError
 from ie_model.scoring import CutOptions, score, sources
-from tests.scoring.fakes import FakeFactory
+from tests.scoring.fakes import FakeFactory, NoModel
+from tests.scoring.jobs import refused_rows
 
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
@@ -82,7 +83,7 @@ def corpus(folder: Path, files: int, rows: int, special: dict[int, str] | None =
 
 
 def outcome(output: Path) -> tuple[bytes, bytes]:
-    return output.read_bytes(), output.with_name(f"{output.name}.rejected.jsonl").read_bytes()
+    return output.read_bytes(), refused_rows(output)
 
 
 @pytest.mark.slow
@@ -99,15 +100,24 @@ def test_cluster_gives_the_same_bytes_as_one_machine(tmp_path, cluster):
 
 
 @pytest.mark.slow
-def test_cluster_names_shards_that_always_fail_and_one_machine_can_go_on(tmp_path, cluster):
-    source = corpus(tmp_path / "in", 2, 100, {30: "raises"})
-    with pytest.raises(RunError, match=r"2 shards .*0.jsonl, lines 21 to 40: ValueError"):
-        score_on_ray(source, tmp_path / "b.jsonl", extractor_factory=FakeFactory(), cut=CUT)
-    journal = (tmp_path / "b.jsonl.work" / "journal.jsonl").read_text()
-    assert journal.count('"key"') == 12 - 2  # a file is 100 rows and a broken one: 6 shards
-    # The journal is the same everywhere: another runner takes over (and fails alike).
-    with pytest.raises(RunError, match="the model does not like this text"):
-        score(source, tmp_path / "b.jsonl", extractor_factory=FakeFactory(), workers=1, cut=CUT)
+def test_cluster_sets_aside_the_row_that_kills_its_actors(tmp_path, cluster):
+    """Such a row was tried for ever: Ray starts an actor anew and gives it the same again."""
+    source = corpus(tmp_path / "in", 2, 60, {30: "always-kills Alpha"})
+    summary = score_on_ray(
+        source, tmp_path / "b.jsonl", extractor_factory=FakeFactory(), cut=CUT, actors=2
+    )
+    assert summary["rejected_by_kind"] == {"json": 2, "worker": 2}
+    score(source, tmp_path / "a.jsonl", extractor_factory=FakeFactory(), workers=1, cut=CUT)
+    assert outcome(tmp_path / "b.jsonl") == outcome(tmp_path / "a.jsonl")
+
+
+@pytest.mark.slow
+def test_cluster_that_cannot_load_the_model_ends_and_says_why(tmp_path, cluster):
+    source = corpus(tmp_path / "in", 1, 20)
+    with pytest.raises(RunError, match="before they have loaded the model: OSError: no disk"):
+        score_on_ray(
+            source, tmp_path / "b.jsonl", extractor_factory=NoModel(False), cut=CUT, actors=1
+        )
 
 
 @pytest.mark.slow

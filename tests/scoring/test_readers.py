@@ -6,7 +6,11 @@ import csv
 import gzip
 import io
 import json
+import os
 import random
+import subprocess
+import sys
+import threading
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -364,3 +368,136 @@ def test_lines_are_cut_and_counted_whatever_the_bytes(tmp_path_factory, data, li
         assert b"".join(line.data + line.ending for line in lines) == data
     else:
         assert max(len(line) for line in data.split(b"\n")) > limit
+
+
+def test_csv_quote_left_open_does_not_swallow_the_rows_behind_it(tmp_path):
+    """Closed 290 rows on, it made one row of 291: 289 sound ones were gone, unnamed."""
+    lines = ["id,text", *(f"{i},Alpha {i}" for i in range(300))]
+    lines[5] = '4,"Alpha 4'
+    file = tmp_path / "a.csv"
+    for end in ('295,Alpha 295"', '295,Alpha 295",more', '295,"Alpha 295"'):
+        lines[296] = end
+        file.write_text("\n".join(lines) + "\n")
+        rows = read(file)
+        assert (5 + 1, "csv") in bad(rows)
+        assert len(bad(rows)) <= 2
+        assert len(rows) == 300, "every line is a row or a rejected row"
+
+
+def test_csv_row_of_many_lines_is_read_as_far_as_the_limit_goes(tmp_path):
+    body = "\n".join(f"paragraph {i}, of some length" for i in range(50))
+    file = tmp_path / "a.csv"
+    file.write_text(f'id,text,day\n1,"{body}",x\n2,Alpha,y\n')
+    first, second = read(file)
+    assert (first.text, first.raw.lines, second.raw.line) == (body, 51 - 1, 52)
+    rows = read(file, max_row_lines=49)
+    assert bad(rows)[0] == (2, "csv")
+    assert "allow more with --max-row-lines" in rows[0].reason
+    assert texts(rows)[-1] == "Alpha"
+
+
+def test_zstd_that_begins_with_a_skippable_frame_is_unpacked(tmp_path):
+    """As pzstd writes it; it was taken for plain text, and every line rejected."""
+    zstandard = pytest.importorskip("zstandard")
+    skip = bytes([0x50, 0x2A, 0x4D, 0x18]) + (4).to_bytes(4, "little") + b"size"
+    frames = [zstandard.compress(b'{"text": "%d"}\n' % k) for k in range(3)]
+    (tmp_path / "a.jsonl.zst").write_bytes(b"".join(skip + frame for frame in frames))
+    assert texts(read(tmp_path / "a.jsonl.zst")) == ["0", "1", "2"]
+
+
+def peak_of(code: str) -> int:
+    """Bytes by which a fresh process grows while it runs ``code``."""
+    script = f"""
+import resource
+from ie_model.scoring.options import ReadOptions
+from ie_model.scoring.raw import Meter
+from ie_model.scoring.readers import read_source
+from ie_model.scoring.sources import find_sources
+import pyarrow.parquet
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+{code}
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+def test_zstd_bomb_does_not_fill_the_memory(tmp_path):
+    """96 KB took 3 GB, since each read unpacked all that 128 KiB stand for."""
+    zstandard = pytest.importorskip("zstandard")
+    packer = zstandard.ZstdCompressor().compressobj()
+    packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(512)) + packer.flush()
+    file = tmp_path / "a.jsonl.zst"
+    file.write_bytes(packed)
+    code = f"list(read_source(find_sources([{str(file)!r}])[0], ReadOptions(), Meter()))"
+    assert peak_of(code) < 150 << 20
+    huge = zstandard.ZstdCompressionParameters(window_log=28, enable_ldm=True)
+    wide = zstandard.ZstdCompressor(compression_params=huge).compressobj()
+    file.write_bytes(wide.compress(b"x" * 1000) + wide.flush())
+    with pytest.raises(InputError, match="damaged zstd data"):
+        read(file)
+
+
+def test_parquet_bomb_does_not_fill_the_memory(tmp_path):
+    """One long string that a dictionary gives to each row: 549 bytes took 3.9 GB."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    values = pa.DictionaryArray.from_arrays(pa.array([0] * 500, pa.int32()), ["x" * 2_000_000])
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": values}), file, compression="zstd",
+                   dictionary_pagesize_limit=1 << 30)  # fmt: skip
+    assert file.stat().st_size < 10_000
+    code = f"""
+options = ReadOptions(max_chars=1000)
+for row in read_source(find_sources([{str(file)!r}])[0], options, Meter()):
+    assert row.fault[0] == "too_large" and len(row.raw["text"]) == 4096
+"""
+    assert peak_of(code) < 300 << 20
+    plain = pa.table({"text": ["x" * 4_000_000] * 100})
+    pq.write_table(plain, file, compression="zstd", use_dictionary=False)
+    with pytest.raises(InputError, match=r"unpacks .* to 381 MiB"):
+        read(file)
+
+
+def test_links_to_folders_are_followed_where_named_and_files_are_read_once(tmp_path, caplog):
+    """`**` went through a link to a folder above: 10 rows became 410."""
+    data = tmp_path / "data"
+    (data / "deep").mkdir(parents=True)
+    (data / "a.jsonl").write_text('{"text": "a"}\n')
+    (data / "deep" / "b.jsonl").write_text('{"text": "b"}\n')
+    (data / "deep" / "up").symlink_to(data)
+    (data / "c.jsonl").symlink_to(data / "a.jsonl")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "d.jsonl").write_text('{"text": "d"}\n')
+    (data / "linked").symlink_to(other)
+    for pattern in (data, f"{data}/**/*.jsonl", f"{data}/**"):
+        caplog.clear()
+        assert texts(read(pattern)) == ["a", "b"]
+        said = [record.getMessage() for record in caplog.records]
+        assert any("linked: a link to a folder, not followed" in line for line in said)
+        assert any("c.jsonl: the same file as" in line for line in said)
+    assert texts(read(data / "linked")) == ["d"]
+    assert texts(read(f"{data}/linked/*.jsonl")) == ["d"]
+    os.mkfifo(data / "never.jsonl")  # found by the way, it would be waited for
+    assert texts(read(data)) == ["a", "b"]
+
+
+def test_pipe_is_read_from_its_first_byte(tmp_path):
+    """The sample had taken its first 64 KiB, or waited for a second writer."""
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    count = 20_000
+
+    def write() -> None:
+        with pipe.open("w") as file:
+            file.writelines(f'{{"text": "Alpha {i}"}}\n' for i in range(count))
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    assert len(read(pipe)) == count
+    writer.join(timeout=10)
+    os.mkfifo(tmp_path / "pipe.parquet")
+    with pytest.raises(InputError, match="Parquet cannot be read from a pipe"):
+        read(tmp_path / "pipe.parquet")

@@ -12,7 +12,7 @@ from ie_model.errors import InputError, RunError
 from ie_model.scoring import CutOptions, ReadOptions, WriteOptions, runner as runner_module
 from ie_model.scoring.manifest import Manifest
 from tests.scoring.fakes import FakeFactory, NoModel
-from tests.scoring.jobs import corpus, files_beside, run, write_rows
+from tests.scoring.jobs import corpus, files_beside, refused_rows, run, write_rows
 
 
 class Stop(Exception):
@@ -262,7 +262,7 @@ def test_score_any_rows_any_shards_any_crash(tmp_path_factory, rows, size, stop)
     summary = run(folder / "in.jsonl", folder / "a.jsonl", **options)
     kept = (folder / "a.jsonl").read_bytes()
     assert len(kept.split(b"\n")) - 1 == summary["documents"]
-    refused = (folder / "a.jsonl.rejected.jsonl").read_bytes()
+    refused = refused_rows(folder / "a.jsonl")
     assert refused.count(b"\n") == summary["rejected"]
     left = [stop]
 
@@ -284,4 +284,52 @@ def test_score_any_rows_any_shards_any_crash(tmp_path_factory, rows, size, stop)
     except RunError:
         run(folder / "in.jsonl", folder / "b.jsonl", **options)
     assert (folder / "b.jsonl").read_bytes() == kept
-    assert (folder / "b.jsonl.rejected.jsonl").read_bytes() == refused
+    assert refused_rows(folder / "b.jsonl") == refused
+
+
+def test_score_items_with_more_rows_than_the_first_time_are_refused(tmp_path, monkeypatch):
+    """They were scored and journalled, and then left out of the output without a word."""
+    items = [f"Alpha {i}" for i in range(9)]
+    monkeypatch.setattr(runner_module.Job, "finish", lambda *_: (_ for _ in ()).throw(Stop))
+    with pytest.raises(Stop):
+        run(None, tmp_path / "out.jsonl", items=items)
+    monkeypatch.undo()
+    for others in ([*items, "one more"], items[:6], [*items[:8]]):
+        with pytest.raises(InputError, match=r"the rows are not those|content has changed"):
+            run(None, tmp_path / "out.jsonl", items=others)
+    assert run(None, tmp_path / "out.jsonl", items=items)["documents"] == 9
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 9
+
+
+def test_score_finished_job_notices_an_output_that_is_not_whole_any_more(tmp_path):
+    """`finished before, nothing to do` was said of an output of half its size."""
+    source, out = corpus(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
+    run(source, out)
+    whole = out.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole.replace(b"ACTOR", b"DATES")):
+        out.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"is not what the finished job wrote there \(had"):
+            run(source, out)
+    out.write_bytes(whole)
+    assert run(source, out)["already_complete"]
+    run(source, f"{tmp_path}/parts/", write=WriteOptions(format="jsonl"))
+    next((tmp_path / "parts").iterdir()).unlink()
+    with pytest.raises(InputError, match="is not what the finished job wrote"):
+        run(source, f"{tmp_path}/parts/", write=WriteOptions(format="jsonl"))
+
+
+def test_score_finished_job_notices_an_input_changed_outside_the_samples(tmp_path):
+    filler = "x" * 3_000
+    rows = [{"id": str(i), "text": f"Alpha {i} {filler}"} for i in range(200)]
+    source, out = write_rows(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
+    run(source, out, cut=CutOptions(rows=100))
+    facts = source.stat()
+    content = bytearray(source.read_bytes())
+    content[65536 + 3] = ord("y")
+    source.write_bytes(bytes(content))
+    os.utime(source, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # the time of change, put back
+    with pytest.raises(InputError, match="the input has changed"):
+        run(source, out, cut=CutOptions(rows=100))
+    content[65536 + 3] = ord("x")
+    source.write_bytes(bytes(content))
+    assert run(source, out, cut=CutOptions(rows=100))["already_complete"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +18,10 @@ import pytest
 from ie_model.errors import InputError, RunError
 from ie_model.models.hardware import available_cpus
 from ie_model.scoring import CutOptions, score
+from ie_model.scoring.local import model_or_factory
 from ie_model.scoring.placement import default_cut, place
-from tests.scoring.fakes import FakeFactory, NoModel
+from tests.scoring.fakes import DiesAtRename, DiesTogether, FakeFactory, NoModel
+from tests.scoring.jobs import refused_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = CutOptions(rows=5)
@@ -87,17 +91,53 @@ def test_worker_that_dies_is_replaced_and_its_shard_redone(tmp_path):
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [("always-kills", "killed by signal 9, as happens when memory"), ("raises", "ValueError: the")],
-)
-def test_worker_shard_that_always_fails_is_named_and_the_rest_is_kept(tmp_path, text, reason):
-    source = corpus(tmp_path / "in.jsonl", 60, {31: text})
-    with pytest.raises(RunError, match=f"lines 31 to 35: .*{reason}"):
-        score(source, tmp_path / "a.jsonl", extractor_factory=FakeFactory(), workers=2, cut=TINY)
+def test_worker_row_that_kills_each_time_is_set_aside_and_the_rest_is_done(tmp_path):
+    """One such row kept its shard, and so the job, from ever being finished."""
+    special = {31: "always-kills Alpha", 33: "raises Alpha", 34: "always-kills Alpha"}
+    source = corpus(tmp_path / "in.jsonl", 40, special)
+    out = tmp_path / "a.jsonl"
+    summary = score(source, out, extractor_factory=FakeFactory(), workers=2, cut=TINY)
+    assert summary["rejected_by_kind"] == {"worker": 3}
+    rejected = [json.loads(line) for line in refused_rows(out).splitlines()]
+    assert [row["line"] for row in rejected] == [32, 34, 35]
+    assert "killed by signal 9" in rejected[0]["reason"]
+    assert "ValueError: the model does not like this text" in rejected[1]["reason"]
+    assert rejected[2]["reason"] == rejected[0]["reason"]  # the same text, not tried again
+    # The other rows have the bytes they have when the three were never there.
+    rows = [line for k, line in enumerate(source.open()) if k not in special]
+    (tmp_path / "sound.jsonl").write_text("".join(rows))
+    score(tmp_path / "sound.jsonl", tmp_path / "b.jsonl", extractor_factory=FakeFactory(),
+          workers=0, cut=TINY)  # fmt: skip
+    assert out.read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+
+
+def test_worker_that_dies_behind_every_text_is_no_fault_of_a_row(tmp_path):
+    source = corpus(tmp_path / "in.jsonl", 10)
+    with pytest.raises(RunError, match=r"lines 1 to 5: .*code 7.*run the same command again"):
+        score(source, tmp_path / "a.jsonl", extractor_factory=DiesTogether(), workers=1, cut=TINY)
     assert not (tmp_path / "a.jsonl").exists()
-    journal = (tmp_path / "a.jsonl.work" / "journal.jsonl").read_text()
-    assert journal.count('"key"') == 11
+
+
+def test_worker_killed_between_writing_and_renaming_leaves_nothing_in_a_folder(tmp_path):
+    """The half-written part stayed among the parts, and became one: rows came twice."""
+    source = corpus(tmp_path / "in.jsonl", 20)
+    factory = DiesAtRename(tmp_path / "died")
+    score(source, f"{tmp_path}/out/", extractor_factory=factory, workers=1, cut=TINY)
+    assert (tmp_path / "died").exists()
+    names = [path.name for path in sorted((tmp_path / "out").iterdir())]
+    assert names == [f"part-00000-{k:06d}.jsonl" for k in range(4)]
+
+
+def test_worker_refuses_a_model_that_was_changed_under_the_job(tmp_path, tiny_model):
+    """Retrained in its place, it answered for the rows after a worker was started anew."""
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    loader, _ = model_or_factory(model, None, "torch", "fp32", "cpu")
+    assert loader(1, "cpu").labels
+    settings = json.loads((model / "ie_model.json").read_text())
+    settings["temperature"] = 3.0
+    (model / "ie_model.json").write_text(json.dumps(settings))
+    with pytest.raises(InputError, match="the model was changed while the job ran"):
+        pickle.loads(pickle.dumps(loader))(1, "cpu")
 
 
 def test_worker_that_cannot_load_the_model_ends_the_job(tmp_path):
@@ -114,7 +154,7 @@ def test_worker_factory_that_cannot_be_sent_is_explained(tmp_path):
         score(source, tmp_path / "a.jsonl", extractor_factory=lambda t, d: None, workers=1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_signal_finishes_the_shard_in_hand_and_says_how_to_go_on(tmp_path, number, workers):
     source = corpus(tmp_path / "in.jsonl", 400)
@@ -260,8 +300,7 @@ def test_twenty_kills_at_any_moment_change_nothing(tmp_path):
     process = start(tmp_path, source, output, 2, rows=20)
     assert process.wait(timeout=120) == 0, process.communicate()[1]
     assert output.read_bytes() == whole.read_bytes()
-    refused = [path.with_name(f"{path.name}.rejected.jsonl") for path in (output, whole)]
-    assert refused[0].read_bytes() == refused[1].read_bytes()
+    assert refused_rows(output) == refused_rows(whole)
     summary = json.loads((tmp_path / "out.jsonl.gz.summary.json").read_text())
     assert summary["rows"] == 6003
     assert 0 < summary["run"]["rows"] < 6003  # the kills came in the middle
