@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ie_model.documents import Document
 from ie_model.encoding.windows import EncodedText, Encoder
+from ie_model.errors import RunError
 from ie_model.inference.batching import (
     even_batches,
     first_occurrences,
@@ -29,6 +30,9 @@ from ie_model.inference.engines import Done, Engine, Pending
 
 DEPTH = 3
 """Jobs under way at a time: one being encoded, one at the engine, one being decoded."""
+
+_OURS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends the caller's own thread, and is for nobody in between."""
 
 Floats = NDArray[np.float32]
 
@@ -90,17 +94,25 @@ class Job:
         """Wait for a batch's logits and keep them; the last batch sets ``done``."""
         try:
             logits = pending.result()
-        except Exception as error:
+            for row, index in enumerate(batch):
+                self._logits[index] = logits[row]
+        except BaseException as error:
             self.fail(error)
             return
-        for row, index in enumerate(batch):
-            self._logits[index] = logits[row]
         self._left -= 1
         if self._left == 0:
             self.done.set()
 
-    def fail(self, error: Exception) -> None:
-        """Set ``done`` with the first thing that went wrong."""
+    def fail(self, error: BaseException) -> None:
+        """Set ``done`` with the first thing that went wrong.
+
+        What libraries in other languages throw when they panic is no ``Exception``, and
+        would end the thread it comes up in while the caller waits for ever.
+        """
+        if not isinstance(error, Exception):
+            panic = RunError(f"{type(error).__name__}: {error}")
+            panic.__cause__ = error
+            error = panic
         self.error = self.error or error
         self.done.set()
 
@@ -151,14 +163,18 @@ class Pipeline:
     def _finish(self, job: Job) -> None:
         try:
             job.encode(self.encoder, self.batch_tokens, self.multiple)
-        except Exception as error:
+        except _OURS:
+            raise
+        except BaseException as error:
             job.fail(error)
             return
         if len(job.batches) == 1:  # nothing to overlap with: every thread on this batch
             try:
                 ids, mask = self._padded(job, job.batches[0])
                 job.take(job.batches[0], Done(self.engine.forward(ids, mask)))
-            except Exception as error:
+            except _OURS:
+                raise
+            except BaseException as error:
                 job.fail(error)
         elif job.batches:
             job.even_out(self.batch_tokens, self.multiple, self.engine.streams)
@@ -213,7 +229,7 @@ class Pipeline:
             try:
                 if not job.abandoned:
                     job.encode(self.encoder, self.batch_tokens, self.multiple)
-            except Exception as error:
+            except BaseException as error:
                 job.fail(error)
             outbox.put(job)
         outbox.put(None)
@@ -242,7 +258,7 @@ class Pipeline:
                         land()
                     ids, mask = self._padded(job, batch)
                     flying.append((job, batch, self.engine.submit(ids, mask)))
-            except Exception as error:
+            except BaseException as error:
                 job.fail(error)
         while flying:
             land()

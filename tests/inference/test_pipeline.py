@@ -1,5 +1,6 @@
 """The stations side by side: order, errors, early ends, bounded memory, nothing computed twice."""
 
+import re
 import threading
 import time
 from collections import deque
@@ -195,3 +196,37 @@ def test_pipeline_long_stream_has_few_shapes_for_engines_that_keep_them(make):
     found = keys(make(Recorder()).pipe(sample))
     assert found == keys(make(FakeEngine()).pipe(sample))
     assert all(rows == max(1, 64 // length) for rows, length in Recorder.shapes)
+
+
+class Panic(BaseException):
+    """As the bindings of a Rust library raise it when the library panics."""
+
+
+@pytest.mark.parametrize("count", [1, 400])
+@pytest.mark.parametrize("stage", ["encode", "submit", "result"])
+def test_pipeline_panic_of_a_library_reaches_the_caller(make, monkeypatch, stage, count):
+    """It is no Exception: it ended the thread it came up in, and pipe() waited for ever."""
+    engine = FakeEngine()
+    extractor = make(engine)
+
+    def panics(*_):
+        raise Panic("no entry found for key")
+
+    if stage == "encode":
+        monkeypatch.setattr(extractor.encoder, "encode", panics)
+    elif stage == "submit":
+        monkeypatch.setattr(engine, "forward", panics)
+    else:
+        monkeypatch.setattr(engine, "forward", lambda ids, mask: np.zeros((0, 0, 3), np.float32))
+    items = [f"{text} {k}" for k, text in enumerate(texts(count))]
+    said = "index 0|Panic: no entry found for key"
+    answers = []
+    caller = threading.Thread(
+        target=lambda: answers.extend(extractor.pipe(items, on_error="yield")), daemon=True
+    )
+    caller.start()
+    caller.join(timeout=60)
+    assert not caller.is_alive(), "the caller waits for ever"
+    assert len(answers) == count
+    for document in answers:
+        assert re.search(said, document.error)
