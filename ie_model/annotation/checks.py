@@ -19,7 +19,9 @@ from ie_model.corpus.near_duplicates import near_duplicate_clusters
 from ie_model.corpus.overlaps import flatten, overlapping
 from ie_model.display.excerpts import Excerpt, counted, excerpt
 from ie_model.documents import Document, Entity, misplaced
+from ie_model.encoding.windows import Encoder
 from ie_model.errors import InputError
+from ie_model.models.backbones import resolve
 
 __all__ = [
     "KINDS",
@@ -149,9 +151,6 @@ def backbone_units(backbone: str) -> Units:
         InputError: no such backbone, or one without a fast tokenizer.
     """
     from tokenizers import Tokenizer
-
-    from ie_model.encoding.windows import Encoder
-    from ie_model.models.backbones import resolve
 
     file = Path(resolve(backbone)) / "tokenizer.json"
     if not file.is_file():

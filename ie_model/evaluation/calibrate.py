@@ -21,15 +21,15 @@ from ie_model.config.schema import differences, tell, without_places
 from ie_model.encoding.alignment import align
 from ie_model.errors import InputError
 from ie_model.evaluation.calibration import (
-    calibrate_scores,
     cross_fitted,
     fit_knots,
     fit_temperature,
     reliability,
 )
 from ie_model.evaluation.out_of_fold import OofRun, Prediction
+from ie_model.evaluation.thresholds import ScoredSpans, choose_thresholds, review_bands
 from ie_model.inference.decoding import decode
-from ie_model.inference.thresholds import ScoredSpans, choose_thresholds, review_bands
+from ie_model.inference.thresholds import calibrate_scores
 from ie_model.metrics.bootstrap import FEWEST_DOCUMENTS
 from ie_model.models.directory import read_settings, write_settings
 
@@ -50,10 +50,10 @@ def calibrate_run(
 
     Returns:
         ``temperature``; ``knots``; ``thresholds`` (see
-        :func:`ie_model.inference.thresholds.choose_thresholds`); ``review``; ``before``,
-        ``after``: :func:`ie_model.evaluation.calibration.reliability` of the raw scores and
-        of scores calibrated without the document (below ten documents: the paragraph) they
-        are in; ``spans``, ``groups`` (what was left out together).
+        :func:`~ie_model.evaluation.thresholds.choose_thresholds`); ``review``; ``before``,
+        ``after``: :func:`~ie_model.evaluation.calibration.reliability` of the scores as the
+        models gave them and of scores calibrated without the document (below ten documents:
+        the paragraph) they are in; ``spans``, ``groups`` (what was left out together).
 
     Raises:
         InputError: the run is incomplete or predicted nothing, or a bad precision.

@@ -6,19 +6,19 @@ of Modern Neural Networks", ICML 2017). The *calibrator* then maps the score of 
 (the smallest probability along it, see :mod:`ie_model.inference.decoding`) to the share of
 spans with such a score that are right: isotonic regression, a line between its levels.
 
-What :func:`fit_calibration` returns is the ``calibration`` of ``ie_model.json``; an empty
-mapping there means uncalibrated. Applying it needs numpy alone.
+Both are applied by :mod:`ie_model.inference.thresholds`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ie_model.errors import InputError
+from ie_model.inference.thresholds import calibrate_scores
 
 Floats = NDArray[np.float64]
 
@@ -26,24 +26,6 @@ BINS = 10
 """Equal-width bins of the expected calibration error and the reliability plot."""
 
 _PRIOR = 2.0  # spans' worth of the average that every level of the calibrator is mixed with
-
-
-def calibrate_scores(scores: ArrayLike, calibration: Mapping[str, Any]) -> Floats:
-    """Map raw span scores to the probability that the span is right.
-
-    Args:
-        scores: raw scores, any shape, 0 to 1.
-        calibration: of ``ie_model.json``; with no ``knots`` the scores come back unchanged.
-            ``knots`` has ``scores`` (ascending) and ``probabilities`` (not descending).
-
-    Returns:
-        float64 of the same shape; the order of two scores is never reversed.
-    """
-    raw = np.asarray(scores, dtype=np.float64)
-    knots = calibration.get("knots")
-    if not knots:
-        return raw
-    return np.asarray(np.interp(raw, knots["scores"], knots["probabilities"]))
 
 
 def fit_temperature(logits: NDArray[np.floating[Any]], tags: NDArray[np.integer[Any]]) -> float:

@@ -1,8 +1,8 @@
 """Cross-validation: train on some folds, predict the others, keep everything that was said.
 
 The result is a folder, see :mod:`ie_model.evaluation.out_of_fold`; intervals, calibration,
-suspects, learning curve and report are made from it without training again. A run that was interrupted goes on
-with the first part that is not there.
+suspects, learning curve and report are made from it without training again. A run that was
+interrupted goes on with the first part that is not there.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from ie_model.display.excerpts import Excerpt, excerpt
 from ie_model.documents import Document, Entity
 from ie_model.encoding.alignment import IGNORED, align
+from ie_model.encoding.projection import probabilities
 from ie_model.encoding.windows import EncodedText
 from ie_model.evaluation.out_of_fold import OofRun
-from ie_model.inference.decoding import probabilities
 from ie_model.labels import LabelSet
 from ie_model.metrics.matching import Kind, kind_of, match_spans
 

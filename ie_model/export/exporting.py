@@ -8,17 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ie_model.config.loading import load_config
 from ie_model.corpus.reading import split_documents
 from ie_model.documents import Document
 from ie_model.encoding.windows import Window
 from ie_model.errors import InputError, RunError
 from ie_model.export.acceptance import Limits, Verdict, judge
 from ie_model.export.quantization import quantize
-from ie_model.inference.engines import Engine, artifacts
+from ie_model.inference import engines
+from ie_model.inference.engines import artifacts
 from ie_model.inference.engines.conversion import convert
+from ie_model.inference.engines.interface import Engine
 from ie_model.inference.extractor import Extractor
 from ie_model.models.directory import write_text
 from ie_model.models.hardware import multiplies_bf16
+from ie_model.training.inputs import read_sources
 
 log = logging.getLogger(__name__)
 
@@ -122,12 +126,8 @@ def export(
 
 def _engine(folder: Path, engine: str, precision: str, path: Path) -> Engine:
     if engine == "onnx":
-        from ie_model.inference.engines.onnx import OnnxEngine
-
-        return OnnxEngine(folder, precision, path=path)
-    from ie_model.inference.engines.openvino import OpenVINOEngine
-
-    return OpenVINOEngine(folder, precision, path=path)
+        return engines.OnnxEngine(folder, precision, path=path)
+    return engines.OpenVINOEngine(folder, precision, path=path)
 
 
 def _windows(extractor: Extractor, documents: Sequence[Document]) -> list[Window]:
@@ -165,9 +165,6 @@ def _from_config(folder: Path, labels: Sequence[str]) -> tuple[list[Document], l
             f"{folder}: no config.yaml that names the training documents; "
             "give documents with --calibration and --documents"
         )
-    from ie_model.config.loading import load_config
-    from ie_model.training.inputs import read_sources
-
     config = load_config(file)
     data = config.data
     train = [d for _, d in read_sources(data.train, labels)]

@@ -16,7 +16,8 @@ from ie_model.encoding.windows import Window
 from ie_model.errors import InputError
 from ie_model.inference.batching import pad_batch, token_budget_batches
 from ie_model.inference.decoding import best_path, spans_of
-from ie_model.inference.engines import Ids, Logits, artifacts
+from ie_model.inference.engines import artifacts
+from ie_model.inference.engines.interface import Ids, Logits
 from ie_model.labels import LabelSet
 from ie_model.models.hardware import multiplies_int8
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ie_model.documents import Entity
+from ie_model.encoding.projection import probabilities
 from ie_model.encoding.windows import EncodedText
 from ie_model.labels import LabelSet
 
@@ -209,9 +210,3 @@ def span_scores(
         one_span = np.minimum(within[at - 1, label[first]], going_on[at, label[first]])
         weakest = np.where(heads[at] | ~inside, weakest, np.minimum(weakest, 1.0 - one_span))
     return np.clip(weakest, 0.0, 1.0).astype(np.float64)
-
-
-def probabilities(logits: Floats) -> Floats:
-    """Softmax over the last axis, stable; float32 of the same shape."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)

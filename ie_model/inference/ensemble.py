@@ -7,19 +7,19 @@ the answer is given in, so put the model with the finest tokenizer, or the best 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ie_model.documents import Document
+from ie_model.encoding.projection import Answers, mean_on_units, require_same_labels
 from ie_model.encoding.windows import EncodedText
 from ie_model.errors import InputError
-from ie_model.inference.engines import Engine
-from ie_model.inference.extractor import Extractor
-from ie_model.inference.pipeline import Job, Pipeline
-from ie_model.inference.projection import Answers, mean_on_units, require_same_labels
+from ie_model.inference.engines.interface import Engine
+from ie_model.inference.model import LoadedModel
+from ie_model.inference.pipeline import Job
 from ie_model.labels import LabelSet
 
 Floats = NDArray[np.float32]
@@ -30,7 +30,9 @@ _LEAST = 1e-12  # below this a probability is rounding; its logarithm must stay 
 class JointJob:
     """One chunk of documents after every member has worked on it; speaks like a :class:`Job`."""
 
-    def __init__(self, jobs: Sequence[Job], members: Sequence[Extractor], labels: LabelSet) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], members: Sequence[LoadedModel], labels: LabelSet
+    ) -> None:
         self._jobs, self._members, self._labels = jobs, members, labels
 
     @property
@@ -52,8 +54,8 @@ class JointJob:
         """Per document the logarithm of the mean probability, float32 ``[units, tags]``."""
         answers = (
             Answers(
-                zip(job.encoded, job.logits(len(member.label_set.tags)), strict=True),
-                member.label_set, member.settings.temperature,
+                zip(job.encoded, job.logits(len(member.settings.tags)), strict=True),
+                member.settings.label_set, member.settings.temperature,
             )
             for job, member in zip(self._jobs, self._members, strict=True)
         )  # fmt: skip
@@ -61,88 +63,62 @@ class JointJob:
         return [np.log(np.maximum(mean, _LEAST)) for mean in means]
 
 
-class JointPipeline:
-    """The members' pipelines, one after the other on each chunk, so that none disturbs another."""
-
-    def __init__(self, members: Sequence[Extractor], labels: LabelSet) -> None:
-        self._members, self._labels = members, labels
-        each = [member._pipeline for member in members]
-        self._pipelines = [pipeline for pipeline in each if isinstance(pipeline, Pipeline)]
-        self.pad_id: int = self._pipelines[0].pad_id
-        self.batch_tokens: int = self._pipelines[0].batch_tokens
-
-    @property
-    def tokens(self) -> int:
-        """Tokens given to the members' engines so far."""
-        return sum(p.tokens for p in self._pipelines)
-
-    @property
-    def places(self) -> int:
-        """The token places they took with padding."""
-        return sum(p.places for p in self._pipelines)
-
-    def run_one(self, documents: list[Document]) -> JointJob:
-        """One chunk taken through every member."""
-        jobs = [pipeline.run_one(documents) for pipeline in self._pipelines]
-        return JointJob(jobs, self._members, self._labels)
-
-    def run(self, chunks: Iterable[list[Document]]) -> Iterator[JointJob]:
-        """Finished chunks in order."""
-        for chunk in chunks:
-            yield self.run_one(chunk)
-
-
-class Ensemble(Extractor):
-    """An :class:`Extractor` over several models; made by ``Extractor.from_pretrained([...])``.
+class Ensemble:
+    """Models that work one after the other on each chunk; speaks like a :class:`LoadedModel`.
 
     Scores are those of the averaged probabilities: thresholds and calibrators that were
-    fitted to one member are not used, its temperature is.
+    fitted to one member are not used, its temperature is. ``engine``, ``encoder`` and
+    ``folder`` are the first member's.
 
     Args:
         members: loaded models with the same labels.
-        min_score: leave out entities scored lower: a number, or one by label.
-        normalise: put values into ``entity.meta["value"]``.
 
     Raises:
         InputError: no models, or models with different labels.
     """
 
-    def __init__(
-        self,
-        members: Sequence[Extractor],
-        *,
-        min_score: float | Mapping[str, float] | None = None,
-        normalise: bool = False,
-    ) -> None:
+    def __init__(self, members: Sequence[LoadedModel]) -> None:
         if not members:
             raise InputError("an ensemble needs at least one model directory")
-        if any(isinstance(member, Ensemble) for member in members):
-            raise InputError("an ensemble is made of models, not of other ensembles")
         first = members[0]
         for member in members[1:]:
-            require_same_labels(str(member.model_dir), member.labels, first.labels)
-        labels = LabelSet.declare(first.labels)
-        touching = any(member.label_set.touching for member in members)
-        settings = replace(
-            first.settings, tags=labels.tags, touching=touching, temperature=1.0, calibration={},
-            thresholds={}, origin={"members": [str(m.model_dir) for m in members]},
+            require_same_labels(str(member.folder), member.settings.labels, first.settings.labels)
+        self._labels = LabelSet.declare(first.settings.labels)
+        touching = any(member.settings.touching for member in members)
+        self.settings = replace(
+            first.settings, tags=self._labels.tags, touching=touching, temperature=1.0,
+            calibration={}, thresholds={}, origin={"members": [str(m.folder) for m in members]},
         )  # fmt: skip
-        super().__init__(
-            first.engine, first.encoder, settings, 0, first.model_dir,
-            batch_tokens=first.batch_tokens, min_score=min_score, normalise=normalise,
-        )  # fmt: skip
-        self.members: tuple[Extractor, ...] = tuple(members)
-        self._pipeline = JointPipeline(self.members, self.label_set)
+        self.engine, self.encoder, self.folder = first.engine, first.encoder, first.folder
+        self.batch_tokens = first.batch_tokens
+        self.members = tuple(members)
 
-    def __repr__(self) -> str:
-        return f"Ensemble({list(self.members)!r})"
+    def __str__(self) -> str:
+        return f"[{', '.join(f'({member})' for member in self.members)}]"
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the members' weights."""
         return hashlib.sha256("".join(m.fingerprint for m in self.members).encode()).hexdigest()
 
-    def with_engine(self, engine: Engine, *, batch_tokens: int | None = None) -> Extractor:
+    @property
+    def computed(self) -> tuple[int, int]:
+        """Tokens given to the members' engines so far, and the places they took with padding."""
+        tokens, places = zip(*(member.computed for member in self.members), strict=True)
+        return sum(tokens), sum(places)
+
+    def run_one(self, documents: list[Document]) -> JointJob:
+        """One chunk taken through every member."""
+        # One member after the other, so that none disturbs another.
+        jobs = [member.run_one(documents) for member in self.members]
+        return JointJob(jobs, self.members, self._labels)
+
+    def run(self, chunks: Iterable[list[Document]]) -> Iterator[JointJob]:
+        """Finished chunks in order."""
+        for chunk in chunks:
+            yield self.run_one(chunk)
+
+    def with_engine(self, engine: Engine, batch_tokens: int | None = None) -> LoadedModel:
         """Refuse: an engine runs one model.
 
         Raises:

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ie_model import normalise
 from ie_model.documents import Document
-from ie_model.encoding.windows import EncodedText, Encoder
+from ie_model.encoding.windows import EncodedText
 from ie_model.errors import InputError
 from ie_model.inference.batching import chunks_by_size
 from ie_model.inference.decoding import decode
-from ie_model.inference.engines import Engine, load_engine
-from ie_model.inference.pipeline import Job, Pipeline
+from ie_model.inference.engines.interface import Engine
+from ie_model.inference.ensemble import Ensemble, JointJob
+from ie_model.inference.loading import load_model
+from ie_model.inference.model import LoadedModel
+from ie_model.inference.pipeline import Job
 from ie_model.inference.thresholds import apply_calibration, check_min_score
-from ie_model.labels import LabelSet
-from ie_model.models.directory import (
-    ModelSettings,
-    read_settings,
-    tokenizer_file,
-    weights_fingerprint,
-)
-from ie_model.models.plan import load_plan
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
-    from ie_model.inference.ensemble import JointJob, JointPipeline
 
 LOOKAHEAD_BATCHES = 32
 """Documents are read ahead until they fill about this many batches, then sorted by length."""
@@ -45,34 +34,34 @@ Item = str | Document
 
 
 class Extractor:
-    """Predicts the entities of texts with one trained model.
+    """Predicts the entities of texts with one trained model, or with several as one.
 
     Make one with :meth:`from_pretrained`. It may be called from several threads.
+
+    Args:
+        model: a loaded model, or an ensemble of them.
+        min_score: leave out entities scored lower: a number, or one by label; takes the
+            place of the thresholds stored with the model.
+        normalise: put values into ``entity.meta["value"]``.
+
+    Raises:
+        InputError: a ``min_score`` outside 0 to 1, or for a label the model does not have.
     """
 
     def __init__(
         self,
-        engine: Engine,
-        encoder: Encoder,
-        settings: ModelSettings,
-        pad_id: int,
-        model_dir: Path,
+        model: LoadedModel | Ensemble,
         *,
-        batch_tokens: int | None = None,
-        multiple: int | None = None,
         min_score: float | Mapping[str, float] | None = None,
         normalise: bool = False,
     ) -> None:
-        check_min_score(min_score, settings.labels)
-        self.engine, self.encoder, self.settings = engine, encoder, settings
-        self.model_dir = model_dir
+        check_min_score(min_score, model.settings.labels)
+        self._model = model
+        self.engine, self.encoder, self.settings = model.engine, model.encoder, model.settings
+        self.model_dir = model.folder
+        self.label_set = model.settings.label_set
         self.min_score, self.normalise = min_score, normalise
-        self.label_set: LabelSet = settings.label_set
-        budget = batch_tokens or engine.batch_tokens
-        self._pipeline: Pipeline | JointPipeline = Pipeline(
-            encoder, engine, pad_id, budget, multiple or engine.multiple
-        )
-        self._lookahead = LOOKAHEAD_BATCHES * CHARACTERS_PER_TOKEN * budget
+        self._lookahead = LOOKAHEAD_BATCHES * CHARACTERS_PER_TOKEN * model.batch_tokens
 
     @classmethod
     def from_pretrained(
@@ -117,48 +106,23 @@ class Extractor:
             InputError: not a model directory, an engine or precision it cannot run in, or a
                 ``min_score`` outside 0 to 1.
         """
-        if not isinstance(model_dir, str | os.PathLike):
-            from ie_model.inference.ensemble import Ensemble
 
-            members = [
-                Extractor.from_pretrained(
-                    one, engine, precision=precision, threads=threads, device=device,
-                    batch_tokens=batch_tokens, multiple=multiple, streams=streams,
-                    compile=compile, lines=lines,
-                )
-                for one in model_dir
-            ]  # fmt: skip
-            return Ensemble(members, min_score=min_score, normalise=normalise)
-        settings = read_settings(model_dir)
-        folder = Path(model_dir)
-        tokenizer, pad_id = _read_tokenizer(folder, len(settings.tags))
-        encoder = Encoder(
-            tokenizer, settings.window, settings.overlap, lines or settings.lines,
-            whole_words=settings.whole_words,
-        )  # fmt: skip
-        chosen = load_plan(folder) if engine == precision == "auto" else None
-        # What the caller says comes before what was measured.
-        if chosen is not None and device in ("auto", chosen.device):
-            engine, precision, device = chosen.engine, chosen.precision, chosen.device
-            batch_tokens = batch_tokens or chosen.batch_tokens
-            multiple, streams = multiple or chosen.multiple, streams or chosen.streams
-        loaded = load_engine(
-            folder, engine, precision,
-            threads=threads, device=device, compile=compile, streams=streams,
-        )  # fmt: skip
-        # Where the model has the CPUs, the tokenizer's threads would only be in its way.
-        encoder.parallel = str(getattr(loaded, "device", "cpu")) != "cpu"
-        return Extractor(
-            loaded, encoder, settings, pad_id, folder,
-            batch_tokens=batch_tokens, multiple=multiple, min_score=min_score,
-            normalise=normalise,
-        )  # fmt: skip
+        def load(folder: str | os.PathLike[str]) -> LoadedModel:
+            return load_model(
+                folder, engine, precision, threads=threads, device=device,
+                batch_tokens=batch_tokens, multiple=multiple, streams=streams, compile=compile,
+                lines=lines,
+            )  # fmt: skip
+
+        model: LoadedModel | Ensemble
+        if isinstance(model_dir, str | os.PathLike):
+            model = load(model_dir)
+        else:
+            model = Ensemble([load(folder) for folder in model_dir])
+        return cls(model, min_score=min_score, normalise=normalise)
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({str(self.model_dir)!r}, engine={self.engine.name!r}, "
-            f"precision={self.engine.precision!r})"
-        )
+        return f"Extractor({self._model})"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -167,8 +131,8 @@ class Extractor:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the weights."""
-        return weights_fingerprint(self.model_dir)
+        """SHA-256 over the weights, of all models together."""
+        return self._model.fingerprint
 
     @property
     def computed(self) -> tuple[int, int]:
@@ -176,7 +140,7 @@ class Extractor:
 
         Approximate while several threads use the extractor.
         """
-        return self._pipeline.tokens, self._pipeline.places
+        return self._model.computed
 
     @overload
     def predict(self, items: Item) -> Document: ...  # type: ignore[overload-overlap]
@@ -244,27 +208,29 @@ class Extractor:
 
     def logits(self, texts: Sequence[str]) -> list[tuple[EncodedText, NDArray[np.float32]]]:
         """Each text's units and their logits, float32 ``[units, tags]``, before decoding."""
-        job = self._pipeline.run_one([Document(text) for text in texts])
+        job = self._model.run_one([Document(text) for text in texts])
         if job.error is not None:
             raise job.error
         rows = job.logits(len(self.label_set.tags))
         return list(zip(job.encoded, rows, strict=True))
 
     def with_engine(self, engine: Engine, *, batch_tokens: int | None = None) -> Extractor:
-        """The same model run by another engine, or in batches of another size."""
-        return Extractor(
-            engine, self.encoder, self.settings, self._pipeline.pad_id, self.model_dir,
-            batch_tokens=batch_tokens, min_score=self.min_score, normalise=self.normalise,
-        )  # fmt: skip
+        """The same model run by another engine, or in batches of another size.
+
+        Raises:
+            InputError: there are several models; an engine runs one.
+        """
+        other = self._model.with_engine(engine, batch_tokens)
+        return Extractor(other, min_score=self.min_score, normalise=self.normalise)
 
     @property
     def batch_tokens(self) -> int:
         """Padded tokens of one batch at most."""
-        return self._pipeline.batch_tokens
+        return self._model.batch_tokens
 
     def close(self) -> None:
         """Free the model; the extractor cannot be used afterwards."""
-        self.engine.close()
+        self._model.close()
 
     def _extract(self, chunks: Iterable[list[Document]], keep_errors: bool) -> Iterator[Document]:
         waiting: deque[list[Document]] = deque()
@@ -274,7 +240,7 @@ class Extractor:
                 waiting.append(chunk)
                 yield [d for d in chunk if d.error is None]
 
-        for job in self._pipeline.run(sound()):
+        for job in self._model.run(sound()):
             chunk = waiting.popleft()
             if job.error is not None and not keep_errors:
                 raise job.error
@@ -294,50 +260,20 @@ class Extractor:
             for document, entities in zip(job.documents, found, strict=True)
         ]
         if self.normalise:
-            from ie_model.normalise import normalise_document
-
-            documents = [normalise_document(document) for document in documents]
+            documents = [normalise.normalise_document(document) for document in documents]
         return documents
 
     def _one_by_one(self, job: Job | JointJob) -> list[Document]:
         """After a failed chunk: each document alone, so that only the culprit is marked."""
         results = []
         for document in job.documents:
-            alone = self._pipeline.run_one([document])
+            alone = self._model.run_one([document])
             if alone.error is None:
                 results += self._decode(alone)
             else:
                 where = f"document {document.id!r}"
                 results.append(replace(document, error=f"{where}: {alone.error}"))
         return results
-
-
-def _read_tokenizer(folder: Path, tags: int) -> tuple[Tokenizer, int]:
-    """The Rust tokenizer of a model directory, and its padding id.
-
-    Read without the transformers package, whose import alone takes a second.
-
-    Raises:
-        InputError: a file is missing or damaged, or the model has another number of tags.
-    """
-    from tokenizers import Tokenizer
-
-    file = tokenizer_file(folder)
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}/config.json: cannot be read: {error}") from None
-    outputs = len(config.get("id2label") or ())
-    if outputs and outputs != tags:
-        raise InputError(
-            f"{folder}: ie_model.json names {tags} tags, config.json {outputs}; the files belong "
-            "to different models"
-        )
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the Rust library raises nothing more special
-        raise InputError(f"{file}: damaged: {error}") from None
-    return tokenizer, config.get("pad_token_id") or 0
 
 
 def _document(item: object, number: int) -> Document:

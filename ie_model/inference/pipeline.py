@@ -26,7 +26,7 @@ from ie_model.inference.batching import (
     round_up,
     token_budget_batches,
 )
-from ie_model.inference.engines import Done, Engine, Pending
+from ie_model.inference.engines.interface import Done, Engine, Pending
 
 DEPTH = 3
 """Jobs under way at a time: one being encoded, one at the engine, one being decoded."""

@@ -171,7 +171,8 @@ def muc_scores(pairs: Iterable[Pair]) -> Metrics:
     ``(correct + partial / 2) / actual`` and recall the same over ``possible``.
 
     Sources: Chinchor and Sundheim, "MUC-5 Evaluation Metrics" (1993); Segura-Bedmar et al.,
-    "SemEval-2013 Task 9" (2013). Pairing: :func:`ie_model.metrics.matching.match_spans`.
+    "SemEval-2013 Task 9" (2013). The pairing is that of
+    :func:`ie_model.metrics.matching.match_spans`.
     """
     kinds = Counter(kind_of(g, p) for g, p in pairs)
     span, label, both = kinds["wrong_type"], kinds["wrong_boundary"], kinds["wrong_both"]

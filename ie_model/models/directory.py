@@ -26,14 +26,16 @@ WEIGHTS_FILE = "model.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
 FORMAT_VERSION = 1
 
+_SAMPLES, _SAMPLE_BYTES = 64, 16_384
+
 
 @dataclass(frozen=True)
 class ModelSettings:
     """What ``ie_model.json`` holds.
 
     ``touching`` says whether spans of one label may stand side by side.
-    ``calibration`` and ``thresholds`` are as ``ie_model.evaluation.calibration`` defines
-    them, empty when nothing was calibrated. ``origin`` says how the model was made: versions, seed,
+    ``calibration`` and ``thresholds`` are what ``ie_model.inference.thresholds`` applies, empty
+    when nothing was calibrated. ``origin`` says how the model was made: versions, seed,
     fingerprints of data and weights, what the encoding ledger counted.
     """
 
@@ -113,6 +115,26 @@ def weights_fingerprint(model_dir: str | os.PathLike[str]) -> str:
     for file in sorted(Path(model_dir).glob("*.safetensors")):
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def weights_digest(model_dir: Path) -> str:
+    """16 hex digits that change when the weights do.
+
+    Hashing 64 evenly spaced blocks of every weight file (and its size) takes milliseconds
+    where all of it would take seconds; training changes every block.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    files = sorted(p for p in model_dir.glob("*") if p.suffix in (".safetensors", ".bin"))
+    for path in [model_dir / "config.json", *files]:
+        size = path.stat().st_size
+        digest.update(f"{path.name}:{size}\n".encode())
+        with path.open("rb") as file:
+            for k in range(_SAMPLES):
+                file.seek(max(size - _SAMPLE_BYTES, 0) * k // (_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+                if size <= _SAMPLE_BYTES:
+                    break
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What this process may use of the machine: how many CPUs, and what they can multiply.
+"""What this process may use of the machine, and what it used: CPUs, their products, memory.
 
 A container or a job scheduler often grants two CPUs of a machine with ninety-six; threads
 started by the machine's count then fight over two. Affinity and cgroup limits say what was
@@ -12,6 +12,7 @@ import math
 import os
 import platform
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -143,3 +144,18 @@ def multiplies_int8(flags: frozenset[str] | None = None) -> bool:
     """
     flags = cpu_flags() if flags is None else flags
     return bool(flags & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
+
+
+def peak_memory() -> int:
+    """The largest resident set of this process so far, in bytes; 0 where unknown."""
+    # getrusage() would do, but on Linux a process begins with the figure of its parent.
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return 0

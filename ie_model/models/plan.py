@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ie_model.inference.engines.artifacts import weights_digest
-from ie_model.models.directory import write_text
+from ie_model.models.directory import weights_digest, write_text
 from ie_model.models.hardware import available_cpus, cpu_name
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError
+from ie_model.inference.engines import artifacts
+from ie_model.inference.extractor import Extractor
+from ie_model.inference.loading import choose_engine
+from ie_model.inference.thresholds import check_min_score
+from ie_model.models.directory import read_settings, weights_fingerprint
+from ie_model.models.plan import load_plan
 from ie_model.scoring.files import digest
 from ie_model.scoring.scorer import Pipe
 
@@ -51,11 +57,6 @@ class ModelLoader:
         Raises:
             InputError: not a model directory, or ``min_score`` outside 0 to 1.
         """
-        from ie_model.inference.engines import choose_engine
-        from ie_model.inference.thresholds import check_min_score
-        from ie_model.models.directory import read_settings
-        from ie_model.models.plan import load_plan
-
         folder = Path(model_dir).absolute()
         check_min_score(min_score, read_settings(folder).labels)
         plan = load_plan(folder) if engine == precision == "auto" else None
@@ -73,8 +74,6 @@ class ModelLoader:
         Raises:
             InputError: the model is not the one that the job began with.
         """
-        from ie_model.inference.extractor import Extractor
-
         extractor = Extractor.from_pretrained(
             self.model_dir, self.engine, precision=self.precision, threads=threads,
             device=device, batch_tokens=self.batch_tokens, multiple=self.multiple,
@@ -95,9 +94,6 @@ class ModelLoader:
         Where the model lies is no part of it; which precision ``auto`` stood for is noted
         when the first worker has loaded it.
         """
-        from ie_model.inference.engines import artifacts
-        from ie_model.models.directory import weights_fingerprint
-
         folder = Path(self.model_dir)
         found: dict[str, Any] = {"weights": weights_fingerprint(folder)}
         for name in _IDENTITY_FILES:

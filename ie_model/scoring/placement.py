@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ie_model.errors import InputError
+from ie_model.inference.engines.runtimes import has_nvidia_driver
 from ie_model.models.hardware import available_cpus
 from ie_model.scoring.options import CutOptions
 from ie_model.scoring.worker import Placement
@@ -90,8 +91,6 @@ def default_cut(device: str, input_bytes: int) -> CutOptions:
 
 
 def _gpus(device: str) -> list[str]:
-    from ie_model.inference.engines import has_nvidia_driver
-
     if device.startswith("cuda:"):
         return [device]
     if device == "cuda" or (device == "auto" and has_nvidia_driver()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ie_model.documents import Document
 from ie_model.errors import RunError
 from ie_model.inference.batching import first_occurrences
+from ie_model.models.hardware import peak_memory
 from ie_model.scoring.files import digest, write_whole
 from ie_model.scoring.options import ReadOptions, WriteOptions
 from ie_model.scoring.parts import Scored, encodable, encode_part
@@ -200,18 +200,3 @@ def _without_deadly(rows: list[Row | Rejected], shard: Shard) -> list[Row | Reje
 
 def _describe(row: Rejected) -> str:
     return f"{row.raw.origin.name} line {row.raw.line}: {row.reason}"
-
-
-def peak_memory() -> int:
-    """The largest resident set of this process so far, in bytes; 0 where unknown."""
-    # getrusage() would do, but on Linux a process begins with the figure of its parent.
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    if sys.platform == "darwin":
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError
-from ie_model.scoring.scorer import peak_memory
+from ie_model.models.hardware import peak_memory
 from ie_model.scoring.shards import ShardRecord
 
 

@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from ie_model.errors import InputError
-from ie_model.inference.engines import Done, Ids, Logits
+from ie_model.inference.engines.interface import Done, Ids, Logits
 from ie_model.inference.extractor import Extractor
+from ie_model.inference.model import LoadedModel
 from ie_model.metrics.spans import score_documents
 from ie_model.models.directory import write_text
 from ie_model.training.batches import is_first_process
@@ -117,7 +118,8 @@ class DevEvaluation(TrainerCallback):
         self._history: list[tuple[int, float]] = []
         self.best_metrics: dict[str, Any] = {}
         pad = ready.tokenizer.pad_token_id or 0
-        self._extractor = Extractor(_LiveEngine(model), ready.encoder, ready.settings(), pad, work)
+        live = LoadedModel(_LiveEngine(model), ready.encoder, ready.settings(), pad, work)
+        self._extractor = Extractor(live)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         file = self._work / self.HISTORY

@@ -20,11 +20,11 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from ie_model.encoding.projection import Answers, mean_on_units, require_same_labels
 from ie_model.encoding.units import RULES
 from ie_model.encoding.windows import EncodedText
 from ie_model.errors import InputError
 from ie_model.inference.extractor import Extractor
-from ie_model.inference.projection import Answers, mean_on_units, require_same_labels
 from ie_model.labels import LabelSet
 from ie_model.models.devices import native_precision, resolve_device
 from ie_model.models.directory import read_settings, tokenizer_file, weights_fingerprint

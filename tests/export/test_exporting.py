@@ -11,8 +11,9 @@ from ie_model.encoding.windows import Window
 from ie_model.export.acceptance import Limits
 from ie_model.export.exporting import _write_card, export
 from ie_model.export.quantization import left_in_fp32
-from ie_model.inference.engines import artifacts, installed, load_engine
+from ie_model.inference.engines import artifacts, installed
 from ie_model.inference.engines.openvino import OpenVINOEngine
+from ie_model.inference.loading import load_engine
 from ie_model.labels import LabelSet
 
 LENIENT = Limits(f1_drop=1.0, agreement=0.5)

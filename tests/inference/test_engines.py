@@ -11,7 +11,9 @@ import pytest
 
 from ie_model import InputError
 from ie_model.inference.batching import pad_batch
-from ie_model.inference.engines import artifacts, choose_engine, installed, load_engine
+from ie_model.inference.engines import artifacts, installed
+from ie_model.inference.loading import choose_engine, load_engine
+from ie_model.models.directory import weights_digest
 
 ENGINES = [
     pytest.param(name, marks=pytest.mark.skipif(not installed(package), reason=f"no {package}"))
@@ -83,7 +85,7 @@ def test_engines_answer_several_threads_at_once(tiny_model, batches, expected, n
 _FORK = """
 import multiprocessing, sys, warnings
 import numpy as np
-from ie_model.inference.engines import load_engine
+from ie_model.inference.loading import load_engine
 engine = load_engine(sys.argv[1], sys.argv[2], "fp32", device="cpu", threads=2)
 ids = np.full((2, 8), 7); mask = np.ones_like(ids)
 before = engine.forward(ids, mask)
@@ -148,7 +150,7 @@ def test_engines_model_directory_that_cannot_be_written_converts_into_the_cache(
     monkeypatch.setattr(os, "access", lambda path, mode: tiny_model not in path.parents)
     home = artifacts.writable_home(tiny_model, "elsewhere")
     assert tmp_path in home.parents
-    assert artifacts.weights_digest(tiny_model) in home.parts
+    assert weights_digest(tiny_model) in home.parts
 
 
 @pytest.mark.parametrize(
@@ -175,11 +177,11 @@ def test_engines_folder_without_a_model(tmp_path):
 
 
 def test_engines_auto_is_openvino_on_a_cpu_where_installed(monkeypatch):
-    monkeypatch.setattr("ie_model.inference.engines.has_nvidia_driver", lambda: False)
-    monkeypatch.setattr("ie_model.inference.engines.installed", lambda package: True)
+    monkeypatch.setattr("ie_model.inference.loading.has_nvidia_driver", lambda: False)
+    monkeypatch.setattr("ie_model.inference.loading.installed", lambda package: True)
     assert choose_engine() == "openvino"
     assert choose_engine("cuda") == "torch"
-    monkeypatch.setattr("ie_model.inference.engines.installed", lambda package: False)
+    monkeypatch.setattr("ie_model.inference.loading.installed", lambda package: False)
     assert choose_engine() == "torch"
 
 

@@ -56,7 +56,7 @@ def test_ensemble_is_evaluated_and_marks_bad_items_in_their_place(tiny_model, by
     both.close()
 
 
-def test_ensemble_refuses_none_others_and_ensembles(tiny_model, tiny_config):
+def test_ensemble_refuses_none_others_and_another_engine(tiny_model, tiny_config):
     with pytest.raises(InputError, match="at least one"):
         Extractor.from_pretrained([])
     config = tiny_config()
@@ -67,11 +67,5 @@ def test_ensemble_refuses_none_others_and_ensembles(tiny_model, tiny_config):
     with pytest.raises(InputError, match=r"its labels are WHO.*trained on the same labels"):
         Extractor.from_pretrained([tiny_model, other])
     pair = Extractor.from_pretrained([tiny_model, tiny_model])
-    from ie_model.inference.ensemble import Ensemble
-
-    with pytest.raises(InputError, match="not of other ensembles"):
-        Ensemble([pair])
-    one = Ensemble.from_pretrained(tiny_model)
-    assert not isinstance(one, Ensemble)
     with pytest.raises(InputError, match="an engine for each member"):
         pair.with_engine(pair.engine)

@@ -110,10 +110,10 @@ def test_extractor_pipe_does_not_take_a_text_for_its_letters(extractor):
 
 
 def test_extractor_repr_says_which_model_runs_how(extractor, tiny_model):
-    one = f"Extractor({str(tiny_model)!r}, engine='torch', precision='fp32')"
-    assert repr(extractor) == one
+    one = f"{str(tiny_model)!r}, engine='torch', precision='fp32'"
+    assert repr(extractor) == f"Extractor({one})"
     both = Extractor.from_pretrained([tiny_model, tiny_model], "torch", precision="fp32")
-    assert repr(both) == f"Ensemble([{one}, {one}])"
+    assert repr(both) == f"Extractor([({one}), ({one})])"
 
 
 def test_extractor_answers_what_came_before_an_error(extractor):

@@ -11,6 +11,7 @@ import pytest
 
 from ie_model import Extractor, RunError
 from ie_model.encoding.windows import Encoder
+from ie_model.inference.model import LoadedModel
 from ie_model.labels import LabelSet
 from ie_model.models.directory import ModelSettings
 
@@ -61,7 +62,8 @@ class FakeEngine:
 def make(bert_tokenizer, tmp_path):
     def extractor(engine):
         settings = ModelSettings(LABELS.labels, LABELS.tags, 96, 16, "line")
-        return Extractor(engine, Encoder(bert_tokenizer, 96, 16), settings, 0, tmp_path)
+        encoder = Encoder(bert_tokenizer, 96, 16)
+        return Extractor(LoadedModel(engine, encoder, settings, 0, tmp_path))
 
     return extractor
 

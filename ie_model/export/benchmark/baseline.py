@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ie_model.inference.engines import Done, Ids, Logits
+from ie_model.inference.engines.interface import Done, Ids, Logits
 from ie_model.inference.extractor import Extractor
 from ie_model.models.hardware import available_cpus, multiplies_bf16
+from ie_model.models.weights import no_progress_bars
 
 Run = Callable[[Sequence[str]], None]
 
@@ -28,8 +29,6 @@ def hugging_face(
     import torch
     from transformers import pipeline
     from transformers.utils import logging as transformers_logging
-
-    from ie_model.inference.engines.torch import no_progress_bars
 
     transformers_logging.set_verbosity_error()
     cuda = device.startswith("cuda")

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ie_model.inference.engines.runtimes import import_openvino, installed
 from ie_model.models.hardware import multiplies_bf16, multiplies_int8
+from ie_model.models.weights import load_classifier
 
 _SIZE = 2048
 _REPEATS = 3
@@ -66,12 +68,8 @@ def _best(multiply: Callable[[], None], size: int) -> float:
 
 
 def _openvino_int8(threads: int) -> Callable[[], None] | None:
-    from ie_model.inference.engines import installed
-
     if not installed("openvino"):
         return None
-    from ie_model.inference.engines.openvino import import_openvino
-
     openvino = import_openvino()
     import openvino.opset13 as ops
 
@@ -100,12 +98,10 @@ def model_operations(model_dir: Path, lengths: Iterable[int]) -> float:
     """
     from transformers import AutoConfig
 
-    from ie_model.inference.engines.torch import load_model
-
     config = AutoConfig.from_pretrained(model_dir, local_files_only=True)
     import torch
 
-    model = load_model(model_dir)
+    model = load_classifier(model_dir)
     weights = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear))
     tokens = np.fromiter(lengths, dtype=np.float64)
     attention = 4 * config.num_hidden_layers * config.hidden_size * np.square(tokens).sum()

@@ -26,7 +26,9 @@ from ie_model.export.acceptance import entity_agreement
 from ie_model.export.benchmark.baseline import DryEngine, hugging_face
 from ie_model.export.benchmark.matrix_peak import measured_peaks, model_operations
 from ie_model.inference.batching import padding_waste, token_budget_batches
-from ie_model.inference.engines import ENGINES, PRECISIONS, artifacts, installed
+from ie_model.inference.engines import artifacts
+from ie_model.inference.engines.interface import ENGINES, PRECISIONS
+from ie_model.inference.engines.runtimes import installed
 from ie_model.inference.extractor import Extractor
 from ie_model.models.hardware import available_cpus, multiplies_bf16
 from ie_model.models.plan import Plan, machine
@@ -348,7 +350,7 @@ for _ in range(20):
     started = time.perf_counter()
     extractor.predict(sentence)
     times.append(time.perf_counter() - started)
-from ie_model.scoring.scorer import peak_memory
+from ie_model.models.hardware import peak_memory
 print(first, sorted(times)[10], peak_memory())
 """
 

@@ -9,7 +9,6 @@ written to has its conversions in the user's cache folder instead.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -22,29 +21,9 @@ from typing import Any
 from filelock import FileLock
 
 from ie_model.errors import RunError
+from ie_model.models.directory import weights_digest
 
 SUFFIXES = {"openvino": ".xml", "onnx": ".onnx"}
-_SAMPLES, _SAMPLE_BYTES = 64, 16_384
-
-
-def weights_digest(model_dir: Path) -> str:
-    """16 hex digits that change when the weights do.
-
-    Hashing 64 evenly spaced blocks of every weight file (and its size) takes milliseconds
-    where all of it would take seconds; training changes every block.
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    files = sorted(p for p in model_dir.glob("*") if p.suffix in (".safetensors", ".bin"))
-    for path in [model_dir / "config.json", *files]:
-        size = path.stat().st_size
-        digest.update(f"{path.name}:{size}\n".encode())
-        with path.open("rb") as file:
-            for k in range(_SAMPLES):
-                file.seek(max(size - _SAMPLE_BYTES, 0) * k // (_SAMPLES - 1))
-                digest.update(file.read(_SAMPLE_BYTES))
-                if size <= _SAMPLE_BYTES:
-                    break
-    return digest.hexdigest()
 
 
 def homes(model_dir: Path, engine: str) -> tuple[Path, Path]:

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from ie_model.errors import InputError, RunError
-from ie_model.inference.engines import Ids, Logits, artifacts
+from ie_model.inference.engines import artifacts
+from ie_model.inference.engines.interface import Ids, Logits
+from ie_model.inference.engines.runtimes import import_onnxruntime, import_openvino
+from ie_model.models.weights import load_classifier
 
 TOLERANCE = 1e-3
 """Largest difference of a logit between torch and a converted model, both in fp32, relative
@@ -34,9 +37,7 @@ def convert(model_dir: Path, engine: str) -> Path:
         there = artifacts.locate(model_dir, engine, "fp32")
         if there is not None:
             return there
-        from ie_model.inference.engines.torch import load_model
-
-        model = load_model(model_dir)
+        model = load_classifier(model_dir)
         maker = _openvino if engine == "openvino" else _onnx
         try:
             with _quiet():
@@ -98,8 +99,6 @@ def _example(model: Any) -> dict[str, Any]:
 
 
 def _openvino(model: Any) -> Made:
-    from ie_model.inference.engines.openvino import import_openvino
-
     openvino = import_openvino()
     converted = openvino.convert_model(model, example_input=_example(model))
     compiled = openvino.Core().compile_model(
@@ -116,8 +115,6 @@ def _openvino(model: Any) -> Made:
 
 
 def _onnx(model: Any) -> Made:
-    from ie_model.inference.engines.onnx import import_onnxruntime
-
     runtime = import_onnxruntime()
     import onnx
     import torch

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ie_model.inference.engines import Ids, Logits
+from ie_model.inference.engines.interface import Ids, Logits
 from ie_model.inference.engines.packing import PACKABLE, PackedModel, unpack
 
 log = logging.getLogger(__name__)

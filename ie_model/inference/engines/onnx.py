@@ -7,19 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError
-from ie_model.inference.engines import Done, Ids, Logits, artifacts, forking
+from ie_model.inference.engines import artifacts, forking
+from ie_model.inference.engines.conversion import convert
+from ie_model.inference.engines.interface import Done, Ids, Logits
+from ie_model.inference.engines.runtimes import import_onnxruntime
 from ie_model.models.hardware import available_cpus
-
-
-def import_onnxruntime() -> Any:
-    """The ``onnxruntime`` package."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise InputError(
-            "engine 'onnx' needs the onnxruntime package: pip install 'ie-model[onnx]'"
-        ) from error
-    return onnxruntime
 
 
 class OnnxEngine:
@@ -92,6 +84,4 @@ def _exported(model_dir: Path, precision: str) -> Path:
             f"{model_dir} holds no int8 model made from its present weights: "
             f"run 'ie-model export {model_dir} --engine onnx --precision int8'"
         )
-    from ie_model.inference.engines.conversion import convert
-
     return convert(model_dir, "onnx")

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ie_model.errors import InputError, RunError
-from ie_model.inference.engines import Engine, Ids, Logits, artifacts, forking
+from ie_model.inference.engines import artifacts, forking
+from ie_model.inference.engines.conversion import convert
+from ie_model.inference.engines.interface import Engine, Ids, Logits
+from ie_model.inference.engines.runtimes import import_openvino
 from ie_model.models.hardware import available_cpus, multiplies_bf16, multiplies_int8
 
 _first_pid: int | None = None
-
-
-def import_openvino() -> Any:
-    """The ``openvino`` package, without the usage statistics it sends when imported."""
-    # Both openvino and nncf use a stub when this import fails.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    try:
-        import openvino
-    except ImportError as error:
-        raise InputError(
-            "engine 'openvino' needs the openvino package: pip install 'ie-model[openvino]'"
-        ) from error
-    return openvino
 
 
 class OpenVINOEngine:
@@ -38,7 +28,19 @@ class OpenVINOEngine:
     ``forward`` serves one batch with every thread (lowest latency); ``submit`` serves many
     over throughput streams. Each is compiled on first use, under the model directory's
     compile cache, so that an engine which is only built costs no threads and may be forked.
-    ``path`` names a converted model to use in place of the model directory's own.
+
+    Args:
+        model_dir: a model directory.
+        precision: ``auto`` (bf16 where the CPU multiplies it), ``fp32``, ``bf16`` or ``int8``.
+        threads: CPU threads; by default those the process may use.
+        streams: batches worked on side by side; by default OpenVINO's own choice.
+        path: a converted model to use in place of the model directory's own.
+        fallback: makes the engine that answers in a process which was forked off after
+            OpenVINO had started; without one such a process gets a :class:`RunError`.
+
+    Raises:
+        InputError: no int8 export, or one that this CPU would add up wrongly.
+        RunError: the model cannot be converted.
     """
 
     name = "openvino"
@@ -54,6 +56,7 @@ class OpenVINOEngine:
         threads: int | None = None,
         streams: int | None = None,
         path: Path | None = None,
+        fallback: Callable[[], Engine] | None = None,
     ) -> None:
         if precision == "auto":
             precision = "bf16" if multiplies_bf16() else "fp32"
@@ -66,6 +69,7 @@ class OpenVINOEngine:
         self._compiled: dict[str, Any] = {}
         self._idle: dict[str, list[Any]] = {"LATENCY": [], "THROUGHPUT": []}
         self._streams_used = 0
+        self._make_fallback = fallback
         self._fallback: Engine | None = None
         forking.watch(self)
 
@@ -152,22 +156,23 @@ class OpenVINOEngine:
         """Whether OpenVINO was started before this process was forked off.
 
         Its threads stay behind in the parent, and the library can neither run nor be
-        started again: such a process goes on with torch.
+        started again: such a process goes on with the fallback.
         """
         if _first_pid is None or os.getpid() == _first_pid:
             return False
         with self._lock:
             if self._fallback is None:
-                from ie_model.inference.engines.torch import TorchEngine
-
+                remedy = "load the model after forking, or use the spawn start method"
+                if self._make_fallback is None:
+                    raise RunError(f"OpenVINO does not survive a fork: {remedy}")
+                self._fallback = self._make_fallback()
+                self.name, self.precision = self._fallback.name, self._fallback.precision
                 warnings.warn(
-                    "OpenVINO does not survive a fork: this process goes on with torch, in fp32. "
-                    "For full speed load the model after forking, or use the spawn start method.",
+                    f"OpenVINO does not survive a fork: this process goes on with {self.name}, "
+                    f"in {self.precision}. For full speed {remedy}.",
                     RuntimeWarning,
                     stacklevel=4,
                 )
-                self._fallback = TorchEngine(self._model_dir, "fp32", device="cpu")
-                self.name, self.precision = "torch", "fp32"
         return True
 
 
@@ -199,8 +204,6 @@ def _converted(model_dir: Path, precision: str) -> Path:
     # bf16 is a way to compute: the converted weights are the same.
     path = artifacts.locate(model_dir, "openvino", "fp32")
     if path is None:
-        from ie_model.inference.engines.conversion import convert
-
         path = convert(model_dir, "openvino")
     return path
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import scaled_dot_product_attention
 
 from ie_model.inference.batching import round_up
-from ie_model.inference.engines import Ids, Logits
+from ie_model.inference.engines.interface import Ids, Logits
 
 ATTENTION = "ie_model_packed"
 

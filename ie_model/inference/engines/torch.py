@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from ie_model.errors import InputError
-from ie_model.inference.engines import Done, Ids, Logits, Pending, forking
+from ie_model.inference.engines import forking
 from ie_model.inference.engines.cuda import GpuRunner
+from ie_model.inference.engines.interface import Done, Ids, Logits, Pending
 from ie_model.models.devices import THREADS, native_precision, resolve_device
 from ie_model.models.hardware import available_cpus
+from ie_model.models.weights import load_classifier
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -50,7 +49,7 @@ class TorchEngine:
             granted = threads or min(THREADS, available_cpus())
             if granted != torch.get_num_threads():
                 torch.set_num_threads(granted)
-        self._model = load_model(model_dir, DTYPES[self.precision]).to(self.device)
+        self._model = load_classifier(model_dir, DTYPES[self.precision]).to(self.device)
         self.streams = 1
         self.in_flight = 1
         self._gpu: GpuRunner | None = None
@@ -90,31 +89,3 @@ class TorchEngine:
         # would wait for them for ever.
         if self.device.type == "cpu":
             torch.set_num_threads(1)
-
-
-def load_model(model_dir: Path, dtype: torch.dtype = torch.float32) -> Any:
-    """The token classifier in ``model_dir``, in evaluation mode; never fetches anything."""
-    from transformers import AutoModelForTokenClassification
-
-    try:
-        with no_progress_bars():
-            model = AutoModelForTokenClassification.from_pretrained(
-                model_dir, dtype=dtype, local_files_only=True
-            )
-    except (OSError, ValueError, SafetensorError) as error:
-        raise InputError(f"{model_dir} holds no model that can be loaded: {error}") from error
-    return model.eval()
-
-
-@contextlib.contextmanager
-def no_progress_bars() -> Iterator[None]:
-    """Loads of weights in this block show no bars; those elsewhere do as before."""
-    from transformers.utils import logging as transformers_logging
-
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if bars:
-            transformers_logging.enable_progress_bar()

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from ie_model.encoding.projection import bio_probabilities, project
 from ie_model.encoding.windows import EncodedText, Encoder
 from ie_model.errors import InputError
-from ie_model.inference.projection import bio_probabilities, project
 from ie_model.labels import LabelSet
 
 LABELS = LabelSet.declare(["A", "B"])

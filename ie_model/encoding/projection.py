@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from ie_model.encoding.windows import EncodedText
 from ie_model.errors import InputError
-from ie_model.inference.decoding import probabilities
 from ie_model.labels import LabelSet, split_tag
 
 Floats = NDArray[np.float32]
@@ -33,6 +32,12 @@ def require_same_labels(name: str, found: Sequence[str], wanted: Sequence[str]) 
             f"{name}: its labels are {', '.join(found)}, not {', '.join(wanted)}; "
             "models can be put together only when they were trained on the same labels"
         )
+
+
+def probabilities(logits: Floats) -> Floats:
+    """Softmax over the last axis, stable; float32 of the same shape."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
 def bio_probabilities(

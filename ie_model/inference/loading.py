@@ -1,0 +1,159 @@
+"""A model directory to a loaded model: its encoder, and the engine that is chosen for it."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ie_model.encoding.windows import Encoder
+from ie_model.errors import InputError
+from ie_model.inference import engines
+from ie_model.inference.engines.interface import ENGINES, PRECISIONS, Engine
+from ie_model.inference.engines.runtimes import has_nvidia_driver, installed
+from ie_model.inference.model import LoadedModel
+from ie_model.models.directory import read_settings, tokenizer_file
+from ie_model.models.plan import load_plan
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+def load_model(
+    model_dir: str | os.PathLike[str],
+    engine: str = "auto",
+    precision: str = "auto",
+    *,
+    threads: int | None = None,
+    device: str = "auto",
+    batch_tokens: int | None = None,
+    multiple: int | None = None,
+    streams: int | None = None,
+    compile: bool = False,
+    lines: str | None = None,
+) -> LoadedModel:
+    """Load a model directory; see :meth:`ie_model.Extractor.from_pretrained`.
+
+    Raises:
+        InputError: not a model directory, or an engine or precision it cannot run in.
+    """
+    settings = read_settings(model_dir)
+    folder = Path(model_dir)
+    tokenizer, pad_id = _read_tokenizer(folder, len(settings.tags))
+    encoder = Encoder(
+        tokenizer, settings.window, settings.overlap, lines or settings.lines,
+        whole_words=settings.whole_words,
+    )  # fmt: skip
+    measured = load_plan(folder) if engine == precision == "auto" else None
+    # What the caller says comes before what was measured.
+    if measured is not None and device in ("auto", measured.device):
+        engine, precision, device = measured.engine, measured.precision, measured.device
+        batch_tokens = batch_tokens or measured.batch_tokens
+        multiple, streams = multiple or measured.multiple, streams or measured.streams
+    loaded = load_engine(
+        folder, engine, precision,
+        threads=threads, device=device, compile=compile, streams=streams,
+    )  # fmt: skip
+    # Where the model has the CPUs, the tokenizer's threads would only be in its way.
+    encoder.parallel = str(getattr(loaded, "device", "cpu")) != "cpu"
+    return LoadedModel(
+        loaded, encoder, settings, pad_id, folder, batch_tokens=batch_tokens, multiple=multiple
+    )
+
+
+def load_engine(
+    model_dir: str | os.PathLike[str],
+    engine: str = "auto",
+    precision: str = "auto",
+    *,
+    threads: int | None = None,
+    device: str = "auto",
+    compile: bool = False,
+    streams: int | None = None,
+) -> Engine:
+    """Load the model in ``model_dir`` into an engine.
+
+    ``engine="auto"`` is torch where CUDA is present, else OpenVINO where it is installed,
+    else torch. ``precision="auto"`` is bf16 where the hardware multiplies it natively, else
+    fp32; int8 is never chosen here, only asked for (it needs an export that passed the
+    quality gate). ``threads`` is by default the number of CPUs the process may use.
+    ``device`` (auto, cpu, cuda, cuda:N, mps) and ``compile`` are for torch alone,
+    ``streams`` (batches worked on side by side; its own choice when None) for OpenVINO alone.
+
+    Raises:
+        InputError: an unknown name, a missing folder, a package that is not installed, or a
+            combination that does not exist.
+    """
+    folder = Path(model_dir)
+    _one_of("engine", engine, ENGINES)
+    _one_of("precision", precision, PRECISIONS)
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}: give a number of at least 1")
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder} is no model directory: it holds no config.json")
+    if engine == "auto":
+        engine = choose_engine(device)
+    # The engines' own modules, and their heavy packages, are imported when they are named.
+    if engine == "torch":
+        return engines.TorchEngine(
+            folder, precision, threads=threads, device=device, compile=compile
+        )
+    if device not in ("auto", "cpu"):
+        raise InputError(f"engine {engine!r} runs on the CPU only: device={device!r} needs 'torch'")
+    if engine == "onnx":
+        return engines.OnnxEngine(folder, precision, threads=threads)
+    return engines.OpenVINOEngine(
+        folder, precision, threads=threads, streams=streams,
+        fallback=partial(_plain_torch, folder),
+    )  # fmt: skip
+
+
+def choose_engine(device: str = "auto") -> str:
+    """The engine that ``auto`` stands for on this machine."""
+    if device not in ("auto", "cpu") or not installed("openvino"):
+        return "torch"
+    if device == "auto" and has_nvidia_driver():
+        import torch
+
+        if torch.cuda.is_available():
+            return "torch"
+    return "openvino"
+
+
+def _plain_torch(folder: Path) -> Engine:
+    return engines.TorchEngine(folder, "fp32", device="cpu")
+
+
+def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"{what} {value!r} is unknown: use one of {', '.join(allowed)}")
+
+
+def _read_tokenizer(folder: Path, tags: int) -> tuple[Tokenizer, int]:
+    """The Rust tokenizer of a model directory, and its padding id.
+
+    Read without the transformers package, whose import alone takes a second.
+
+    Raises:
+        InputError: a file is missing or damaged, or the model has another number of tags.
+    """
+    from tokenizers import Tokenizer
+
+    file = tokenizer_file(folder)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}/config.json: cannot be read: {error}") from None
+    outputs = len(config.get("id2label") or ())
+    if outputs and outputs != tags:
+        raise InputError(
+            f"{folder}: ie_model.json names {tags} tags, config.json {outputs}; the files belong "
+            "to different models"
+        )
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the Rust library raises nothing more special
+        raise InputError(f"{file}: damaged: {error}") from None
+    return tokenizer, config.get("pad_token_id") or 0

@@ -1,0 +1,51 @@
+"""The weights of a model directory as a torch module."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ie_model.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def load_classifier(model_dir: Path, dtype: torch.dtype | None = None) -> Any:
+    """The token classifier in ``model_dir``, in evaluation mode; never fetches anything.
+
+    Args:
+        model_dir: a Hugging Face model directory.
+        dtype: of the weights; float32 by default.
+
+    Raises:
+        InputError: there is no model in it that can be loaded.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForTokenClassification
+
+    try:
+        with no_progress_bars():
+            model = AutoModelForTokenClassification.from_pretrained(
+                model_dir, dtype=dtype or torch.float32, local_files_only=True
+            )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(f"{model_dir} holds no model that can be loaded: {error}") from error
+    return model.eval()
+
+
+@contextlib.contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Loads of weights in this block show no bars; those elsewhere do as before."""
+    from transformers.utils import logging as transformers_logging
+
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if bars:
+            transformers_logging.enable_progress_bar()
