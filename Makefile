@@ -42,6 +42,7 @@ check: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 test-fast: setup check
 	$(BIN)/pytest -m "not slow"

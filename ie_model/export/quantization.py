@@ -8,16 +8,17 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from ie_model.encoding.windows import Window
 from ie_model.errors import InputError
+from ie_model.export.quantizers import OnnxQuantizer, OpenVINOQuantizer, Quantizer, Run
 from ie_model.inference.batching import pad_batch, token_budget_batches
 from ie_model.inference.decoding import best_path, spans_of
 from ie_model.inference.engines import artifacts
-from ie_model.inference.engines.interface import Ids, Logits
+from ie_model.inference.engines.interface import Logits
 from ie_model.labels import LabelSet
 from ie_model.models.hardware import multiplies_int8
 
@@ -29,31 +30,8 @@ CALIBRATION_WINDOWS = 300
 SEARCH_WINDOWS = 100
 """Windows on which layers are ranked by how much quantising them changes the logits."""
 
-Run = Callable[[Ids, Ids], Logits]
 Span = tuple[int, int, int]
 """First unit, last unit, label."""
-
-
-class Quantizer(Protocol):
-    """What the search asks of an engine's quantiser; matrix products go by their names."""
-
-    made_with: str
-
-    def fp32(self) -> Run:
-        """The model as it is."""
-        ...
-
-    def groups(self) -> list[tuple[list[str], int]]:
-        """Products that are quantised together, and the size of their matrices."""
-        ...
-
-    def variant(self, left_out: Sequence[str]) -> Run:
-        """The int8 model with some products in fp32, made quickly."""
-        ...
-
-    def save(self, left_out: Sequence[str], path: Path) -> None:
-        """Write that model in its final form."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -117,11 +95,7 @@ def quantize(
 
 def _quantizer(engine: str, path: Path, calibration: list[Window], reduce: bool) -> Quantizer:
     if engine == "onnx":
-        from ie_model.export.quantizers import OnnxQuantizer
-
         return OnnxQuantizer(path, reduce)
-    from ie_model.export.quantizers import OpenVINOQuantizer
-
     return OpenVINOQuantizer(path, calibration, reduce)
 
 

@@ -5,19 +5,42 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ie_model.encoding.windows import Window
 from ie_model.errors import InputError
-from ie_model.export.quantization import Run
-from ie_model.inference.engines.onnx import import_onnxruntime
-from ie_model.inference.engines.openvino import import_openvino
+from ie_model.inference.engines.interface import Ids, Logits
+from ie_model.inference.engines.runtimes import import_onnxruntime, import_openvino
+
+Run = Callable[[Ids, Ids], Logits]
+
+
+class Quantizer(Protocol):
+    """What the search asks of an engine's quantiser; matrix products go by their names."""
+
+    made_with: str
+
+    def fp32(self) -> Run:
+        """The model as it is."""
+        ...
+
+    def groups(self) -> list[tuple[list[str], int]]:
+        """Products that are quantised together, and the size of their matrices."""
+        ...
+
+    def variant(self, left_out: Sequence[str]) -> Run:
+        """The int8 model with some products in fp32, made quickly."""
+        ...
+
+    def save(self, left_out: Sequence[str], path: Path) -> None:
+        """Write that model in its final form."""
+        ...
 
 
 class OpenVINOQuantizer:
