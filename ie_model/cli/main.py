@@ -11,7 +11,16 @@ from typing import Annotated
 import typer
 
 import ie_model
-from ie_model.cli import annotations, backbones, engines, evaluation, prediction, scoring, training
+from ie_model.cli import (
+    annotations,
+    backbones,
+    engines,
+    evaluation,
+    prediction,
+    scoring,
+    serve,
+    training,
+)
 from ie_model.errors import InputError, RunError
 
 app = typer.Typer(
@@ -54,6 +63,7 @@ for _command in (
     evaluation.suspects,
     evaluation.calibrate,
     scoring.score,
+    serve.serve,
     engines.export,
     engines.bench,
 ):

@@ -53,6 +53,21 @@ def check_min_score(min_score: float | Mapping[str, float] | None, labels: Seque
             raise InputError(f"min_score is {value}: scores lie between 0 and 1")
 
 
+def lowest_scores(
+    thresholds: Mapping[str, float], min_score: float | Mapping[str, float] | None
+) -> tuple[dict[str, float], float]:
+    """The lowest score to keep: by label, and for the labels not named there.
+
+    ``thresholds`` are those of the model; ``min_score`` takes their place, as a number for
+    all labels, as a mapping for those it names.
+    """
+    if isinstance(min_score, Mapping):
+        return {**thresholds, **min_score}, 0.0
+    if min_score is not None:
+        return {}, float(min_score)
+    return dict(thresholds), 0.0
+
+
 def apply_calibration(
     found: Sequence[tuple[Entity, ...]],
     calibration: Mapping[str, Any],
@@ -73,12 +88,7 @@ def apply_calibration(
         The entities of each text, in order, with calibrated scores; the very ones given
         when there is nothing to do.
     """
-    if isinstance(min_score, Mapping):
-        floors, floor = {**thresholds, **min_score}, 0.0
-    elif min_score is not None:
-        floors, floor = {}, float(min_score)
-    else:
-        floors, floor = dict(thresholds), 0.0
+    floors, floor = lowest_scores(thresholds, min_score)
     review = calibration.get("review") or {}
     if not (calibration.get("knots") or review or floor or any(floors.values())):
         return list(found)

@@ -32,7 +32,7 @@ class DocumentIn(BaseModel):
 
 
 class Question(BaseModel):
-    """One document (``text``, ``id``, ``meta``) or many (``documents``), and the options."""
+    """One document (text, id, meta) or many (documents), and the options."""
 
     model_config = ConfigDict(extra="forbid", strict=True, title="Question")
 
@@ -40,7 +40,7 @@ class Question(BaseModel):
     id: Id | None = None
     meta: dict[str, JsonValue] | None = None
     documents: list[DocumentIn | str] | None = Field(
-        None, description="Documents, or texts; in place of `text`, `id` and `meta`."
+        None, description="Documents, or texts; in place of text, id and meta."
     )
     model: str | None = Field(None, description="A name of /v1/models; the first by default.")
     min_score: Score | dict[str, Score] | None = Field(
@@ -52,7 +52,7 @@ class Question(BaseModel):
     date: datetime.date | None = Field(
         None,
         description="The day that relative dates are seen from, for documents whose "
-        "`meta.date` does not say one. ISO 8601.",
+        "meta.date does not say one. ISO 8601.",
     )
 
     def as_documents(self) -> list[Document]:
@@ -65,9 +65,7 @@ class Question(BaseModel):
         return [
             Document(item, id=str(number))
             if isinstance(item, str)
-            else Document(
-                item.text, id=str(number if item.id is None else item.id), meta=item.meta
-            )
+            else Document(item.text, id=str(number if item.id is None else item.id), meta=item.meta)
             for number, item in enumerate(asked)
         ]
 

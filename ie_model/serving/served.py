@@ -1,0 +1,154 @@
+"""A loaded model under a name, ready to answer questions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ie_model.documents import Document
+from ie_model.errors import InputError
+from ie_model.inference.engines import installed
+from ie_model.inference.extractor import CHARACTERS_PER_TOKEN, Extractor
+from ie_model.inference.thresholds import check_min_score, lowest_scores
+from ie_model.normalise import document_date, normalise_document
+from ie_model.serving.batcher import Batcher, Finish
+from ie_model.serving.limits import Limits, Refusal
+from ie_model.serving.metrics import Metrics
+from ie_model.serving.questions import Question
+
+BATCHES = 2
+"""Engine batches in one dispatch: enough to sort by length, few enough to answer soon."""
+
+_NAME = re.compile(r"[\w.-]+")
+
+
+class Served:
+    """One model of a server.
+
+    ``extractor`` must have been loaded with ``min_score=0.0``, so that each question can
+    choose its own. It is ``ready`` from the end of :meth:`warm_up` on.
+    """
+
+    def __init__(self, name: str, extractor: Extractor) -> None:
+        self.name, self.extractor = name, extractor
+        self.ready = False
+        self._batcher: Batcher | None = None
+        self.description: dict[str, Any] = {
+            "name": name,
+            "labels": list(extractor.labels),
+            "engine": extractor.engine.name,
+            "precision": extractor.engine.precision,
+            "thresholds": dict(extractor.settings.thresholds),
+            "fingerprint": extractor.fingerprint,
+        }
+
+    def start(self, limits: Limits, metrics: Metrics) -> None:
+        """Open the queue; to be called in the event loop."""
+        budget = CHARACTERS_PER_TOKEN * self.extractor.batch_tokens
+        self._batcher = Batcher(
+            self._answer, batch_characters=BATCHES * budget,
+            queue_characters=limits.queue_characters, wait_ms=limits.wait_ms,
+            seen=metrics.batch_documents.labels(self.name).observe,
+        )  # fmt: skip
+
+    @property
+    def waiting_characters(self) -> int:
+        """Characters in the queue."""
+        return self._batcher.waiting_characters if self._batcher else 0
+
+    async def warm_up(self) -> None:
+        """Answer a few texts, so that no request pays for what the engine does once."""
+        assert self._batcher is not None
+        text = "Iraqi federal police cleared Hawija on Tuesday. " * 20
+        for count in (1, 8):  # engines treat one batch and several differently
+            texts = [Document(text[: -20 * number or None]) for number in range(count)]
+            for answer in await self._batcher.submit(texts, lambda d: d):
+                if answer.error is not None:
+                    raise InputError(f"model {self.name!r} does not answer: {answer.error}")
+        self.ready = True
+
+    async def answer(self, question: Question) -> list[Document]:
+        """The question's documents with their entities.
+
+        Raises:
+            Refusal: 422 for options this model cannot take; 503, see :class:`Batcher`.
+        """
+        assert self._batcher is not None
+        return await self._batcher.submit(question.as_documents(), self._finish(question))
+
+    def _finish(self, question: Question) -> Finish:
+        try:
+            check_min_score(question.min_score, self.extractor.labels)
+        except InputError as error:
+            raise Refusal(422, "invalid", f"{error}.") from None
+        if question.normalise and not (installed("pint") and installed("dateparser")):
+            raise Refusal(
+                422, "invalid",
+                "This server cannot normalise: its extra `normalise` is not installed.",
+            )  # fmt: skip
+        floors, floor = lowest_scores(self.extractor.settings.thresholds, question.min_score)
+
+        def finish(document: Document) -> Document:
+            kept = tuple(
+                e for e in document.entities if (e.score or 0.0) >= floors.get(e.label, floor)
+            )
+            document = replace(document, entities=kept)
+            if not question.normalise:
+                return document
+            own = question.date is None or document_date(document.meta)
+            return normalise_document(document, None if own else question.date)
+
+        return finish
+
+    def _answer(self, documents: list[Document]) -> list[Document]:
+        return list(self.extractor.pipe(documents, on_error="yield"))
+
+    async def close(self) -> None:
+        """Finish what is in hand, then free the model."""
+        self.ready = False
+        if self._batcher is not None:
+            await self._batcher.close()
+        self.extractor.close()
+
+
+def load_models(
+    models: Sequence[str], engine: str = "auto", precision: str = "auto",
+    threads: int | None = None, device: str = "auto",
+) -> list[Served]:  # fmt: skip
+    """Load model directories, each given as ``PATH`` or ``NAME=PATH``.
+
+    The name is by default that of the folder.
+
+    Raises:
+        InputError: no model, one that cannot be loaded, or two of one name.
+    """
+    if not models:
+        raise InputError("no model to serve: give the path of a model directory")
+    named: dict[str, Path] = {}
+    for model in models:
+        name, path = _split(model)
+        if name in named:
+            raise InputError(
+                f"two models are named {name!r}: give one of them a name of its own, as "
+                f"in NAME={path}"
+            )
+        named[name] = path
+    return [
+        Served(
+            name,
+            Extractor.from_pretrained(
+                path, engine, precision=precision, threads=threads, device=device, min_score=0.0
+            ),
+        )
+        for name, path in named.items()
+    ]
+
+
+def _split(model: str) -> tuple[str, Path]:
+    name, equals, path = model.partition("=")
+    if equals and _NAME.fullmatch(name) and not Path(model).exists():
+        return name, Path(path)
+    return Path(model).resolve().name, Path(model)

@@ -1,0 +1,105 @@
+"""A server in this process: a socket, the models behind it, and an orderly end."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+
+import uvicorn
+
+from ie_model.errors import InputError
+from ie_model.serving.app import create_app
+from ie_model.serving.limits import Limits
+from ie_model.serving.served import load_models
+
+logger = logging.getLogger(__name__)
+
+KEEP_ALIVE = 30
+"""Seconds that a connection may stay open without a request."""
+
+
+def serve(
+    models: Sequence[str], *, host: str = "127.0.0.1", port: int = 8000,
+    limits: Limits | None = None, keys: Sequence[str] = (), cors_origins: Sequence[str] = (),
+    engine: str = "auto", precision: str = "auto", threads: int | None = None,
+    device: str = "auto", listening: Callable[[str], None] = lambda _: None,
+) -> None:  # fmt: skip
+    """Serve models over HTTP until SIGTERM or SIGINT; requests in hand are finished first.
+
+    Args:
+        models: model directories, as ``PATH`` or ``NAME=PATH``.
+        host: the address to listen at; the default is reached from this machine only.
+        port: 0 takes any that is free.
+        limits: what is accepted.
+        keys: one of these must come with each request; none: no key is asked for.
+        cors_origins: sites whose pages may ask.
+        engine: for all models, as of :meth:`ie_model.Extractor.from_pretrained`.
+        precision: likewise.
+        threads: likewise.
+        device: likewise.
+        listening: told the address once it is taken.
+
+    Raises:
+        InputError: an address that is taken or not this machine's, or a model that cannot be
+            loaded.
+    """
+    limits = limits or Limits()
+    if any(not key.strip() for key in keys):
+        raise InputError("an API key is empty: leave it out, or give one")
+    with _listen(host, port) as listener:
+        loaded = load_models(models, engine, precision, threads, device)
+        app = create_app(loaded, limits, keys=keys, cors_origins=cors_origins)
+        config = uvicorn.Config(
+            app, log_level="error", access_log=False, server_header=False, lifespan="on",
+            timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=round(limits.timeout) + 1,
+        )  # fmt: skip
+        address = _address(listener)
+        if not _local(host) and not keys:
+            logger.warning("%s is open to other machines and asks for no key", address)
+        listening(address)
+        # uvicorn repeats the signal when all is done; the end was wanted and is no failure.
+        before = [
+            (number, signal.signal(number, lambda *_: None))
+            for number in (signal.SIGTERM, signal.SIGINT)
+        ]
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            for number, handler in before:
+                signal.signal(number, handler)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, OverflowError) as error:
+        raise InputError(f"host {host!r}, port {port}: {error}") from None
+    if os.name == "posix":  # elsewhere it would allow two servers at one port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"cannot listen at {host} port {port}: {reason}; choose others with --host and --port"
+        ) from None
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,95 @@
+"""The command in a process of its own, over a real model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import httpx
+import pytest
+
+from ie_model import Extractor, train
+from ie_model.errors import InputError
+from ie_model.serving import serve
+from tests.conftest import SENTENCES
+from tests.serving.conftest import documents, wait_until
+
+TEXTS = [s.replace("[[", "").replace("]]", "") for s in SENTENCES]
+
+
+@pytest.fixture
+def model(tiny_config):
+    """A model that was trained for a second: it finds things, if not the right ones."""
+    return train(tiny_config()).model_dir
+
+
+@pytest.fixture
+def process(model):
+    """``ie-model serve`` and its address."""
+    command = [sys.executable, "-m", "ie_model", "serve", str(model), "--port", "0",
+               "--engine", "torch", "--threads", "1"]  # fmt: skip
+    started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
+    try:
+        assert started.stderr is not None
+        line = started.stderr.readline()
+        assert line.startswith("serving at http://127.0.0.1:"), line
+        drain = threading.Thread(target=started.stderr.read, daemon=True)
+        drain.start()
+        address = line.split()[-1]
+        wait_until(lambda: httpx.get(f"{address}/readyz").status_code == 200, 60)
+        yield started, address
+    finally:
+        started.kill()
+        started.wait()
+
+
+def test_serve_answers_as_the_extractor_and_finishes_what_is_in_hand(process, model):
+    started, address = process
+    expected = Extractor.from_pretrained(model, "torch", threads=1).predict(TEXTS)
+    assert any(d.entities for d in expected)
+    answer = documents(httpx.post(f"{address}/v1/predict", json={"documents": TEXTS}))
+    assert [[e.key for e in d.entities] for d in answer] == [
+        [e.key for e in d.entities] for d in expected
+    ]
+    long = " ".join(TEXTS * 100)
+    results = []
+
+    def ask():
+        asked = {"documents": [f"{k} {long}" for k in range(4)]}
+        results.append(httpx.post(f"{address}/v1/predict", json=asked, timeout=60))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    wait_until(lambda: _busy(address))
+    started.send_signal(signal.SIGTERM)
+    asking.join(60)
+    assert len(documents(results[0])) == 4
+    assert started.wait(30) == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/healthz")
+
+
+def _busy(address):
+    """Whether a batch has begun that is not the warm-up's."""
+    for line in httpx.get(f"{address}/metrics").text.splitlines():
+        if line.startswith("ie_model_batch_documents_count"):
+            return float(line.split()[-1]) > _WARM_UP + 1
+    return False
+
+
+_WARM_UP = 2
+
+
+def test_serve_taken_port_is_one_clear_error(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"cannot listen at 127.0.0.1 port {port}"):
+            serve([str(tmp_path)], port=port)
+    with pytest.raises(InputError, match="host 'no such host'"):
+        serve([str(tmp_path)], host="no such host")
+    with pytest.raises(InputError, match="key is empty"):
+        serve([str(tmp_path)], keys=[" "])
