@@ -35,7 +35,7 @@ from ie_model.models.directory import weights_fingerprint
 from ie_model.models.hardware import available_cpus
 from ie_model.scoring.placement import place
 from ie_model.scoring.worker import pin
-from ie_model.training.refusals import trained_backbone
+from ie_model.training.backbone import trained_backbone
 
 Run = tuple[Config, str, list[Document], Path, bool]
 """What :func:`measure` is called with."""
@@ -52,7 +52,7 @@ def key(config: Config, gold: Path) -> str:
         files += source_files(source.path, source.format, source.options.get("text_dir"))
     for file in (*files, *source_files(gold)):
         digest.update(file.read_bytes())
-    for model in (*config.distillation.teachers, trained_backbone(config)):
+    for model in (*config.distillation.teachers, trained_backbone(config.model.backbone)):
         digest.update(weights_fingerprint(model).encode() if model else b"")
     return digest.hexdigest()
 

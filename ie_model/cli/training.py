@@ -87,4 +87,3 @@ def _dry_run(settings: Config) -> None:
     typer.echo(settings.to_yaml())
     ready = training.prepare(settings)
     typer.echo(json.dumps(ready.describe(), indent=2, ensure_ascii=False))
-    ready.discard()

@@ -41,8 +41,9 @@ from ie_model.labels import LabelSet
 from ie_model.metrics.bootstrap import intervals, seed_spread
 from ie_model.metrics.spans import Metrics, document_counts, score_documents, span_scores
 from ie_model.models.directory import weights_fingerprint, write_text
+from ie_model.training.backbone import trained_backbone
 from ie_model.training.inputs import read_sources
-from ie_model.training.refusals import check_cross_validation, trained_backbone
+from ie_model.training.refusals import check_cross_validation
 from ie_model.training.run import TrainResult, train
 
 log = logging.getLogger(__name__)
@@ -246,7 +247,7 @@ def _other_fingerprints(config: Config) -> dict[str, str]:
     found = {}
     if dev := [d for _, d in read_sources(config.data.dev, config.labels)]:
         found["dev_fingerprint"] = fingerprint(dev)
-    if backbone := trained_backbone(config):
+    if backbone := trained_backbone(config.model.backbone):
         found["backbone_fingerprint"] = weights_fingerprint(backbone)
     return found
 

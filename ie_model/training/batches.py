@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +13,6 @@ from ie_model.errors import InputError
 
 if TYPE_CHECKING:
     import torch
-
-
-def world_size() -> int:
-    """Processes of this run, as `torchrun` or `accelerate launch` set them."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def is_first_process() -> bool:
-    """Whether this process is the one of the run that reports and writes."""
-    return int(os.environ.get("RANK", "0")) == 0
 
 
 class LengthGroupedBatches:

@@ -1,61 +1,102 @@
-"""Training windows: sources -> checked documents -> an Arrow table on disk.
-
-The encoded windows live in a memory-mapped `datasets.Dataset`, keyed by a fingerprint of
-everything they depend on, so a corpus of a million documents trains in flat memory and is
-encoded once.
-"""
+"""The documents of a run: what it trains on, stops by and is tested on."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zlib import crc32
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
-import numpy as np
-from filelock import FileLock
-from numpy.typing import NDArray
-
-from ie_model.config.schema import SourceConfig
+from ie_model.config.schema import DataConfig, SourceConfig
 from ie_model.corpus import reading as corpus
+from ie_model.corpus.augmentation import numbered_copies
 from ie_model.corpus.changes import Changes
-from ie_model.documents import Document, Entity
-from ie_model.encoding.alignment import IGNORED, Ledger, align
-from ie_model.encoding.windows import EncodedText, Encoder
+from ie_model.corpus.leakage import repeated
+from ie_model.documents import Document
 from ie_model.errors import InputError
-from ie_model.labels import LabelSet
-from ie_model.models.directory import write_text
-
-if TYPE_CHECKING:
-    import datasets
-
-    from ie_model.training.teachers import Teachers
+from ie_model.inference.gold import check_annotated
+from ie_model.training.processes import is_first_process
 
 log = logging.getLogger(__name__)
-
-_CHUNK = 256  # documents encoded at a time, at most
-_CHUNK_CHARACTERS = 1 << 20
-_FORMAT = 5  # part of the cache key: raise it when the stored columns change
 
 WeightedDocuments = Iterable[tuple[float, Document]]
 
 
 @dataclass(frozen=True)
-class SoftTargets:
-    """What teachers add to the training windows.
+class Corpora:
+    """The documents of a run.
 
-    ``share`` is their part of the loss on annotated text. On ``unlabelled`` text, whose
-    entities are ignored, there is nothing else.
+    ``train`` is ``None`` where the corpora of ``data.train`` can be streamed as they are;
+    otherwise it holds what is trained on: given documents, what a split left, copies.
     """
 
-    teachers: Teachers
-    share: float
-    unlabelled: WeightedDocuments = ()
+    train: WeightedDocuments | None
+    dev: list[Document]
+    test: list[Document]
+
+
+def read_corpora(
+    data: DataConfig,
+    unlabelled: Sequence[SourceConfig],
+    labels: Sequence[str],
+    seed: int,
+    documents: WeightedDocuments | None = None,
+    dev: Sequence[Document] | None = None,
+) -> Corpora:
+    """Read and check the corpora, hold dev documents out, add changed copies.
+
+    Args:
+        data: the corpora.
+        unlabelled: texts for teachers, looked through for held-out documents.
+        labels: the declared labels.
+        seed: of a ``dev_fraction`` and of augmentation.
+        documents: ``(weight, document)`` pairs instead of ``data.train``.
+        dev: documents instead of ``data.dev``.
+
+    Raises:
+        InputError: nothing to read, a faulty document, or held-out documents without gold.
+    """
+    test = [d for _, d in read_sources(data.test, labels)]
+    if dev is None:
+        dev = [d for _, d in read_sources(data.dev, labels)]
+    held_out = {"data.dev": dev, "data.test": test}
+    for name, some in held_out.items():
+        if some:
+            check_annotated(some, name)
+    if is_first_process() and (documents is None or isinstance(documents, Sequence)):
+        pairs = read_texts(data.train) if documents is None else documents
+        _warn_of_leakage(held_out, chain(pairs, read_texts(unlabelled)))
+    if data.dev_fraction and not dev:
+        weighted = list(read_sources(data.train, labels) if documents is None else documents)
+        documents, dev = _split(weighted, data.dev_fraction, seed)
+    if data.augment.copies:
+        weighted = list(read_sources(data.train, labels) if documents is None else documents)
+        copies = numbered_copies([d for _, d in weighted], data.augment, seed)
+        documents = weighted + [(weighted[number][0], copy) for number, copy in copies]
+    return Corpora(documents, list(dev), test)
+
+
+def _warn_of_leakage(held_out: Mapping[str, Sequence[Document]], pairs: WeightedDocuments) -> None:
+    """Warn of dev or test documents that are trained on."""
+    given = [(name, document) for name, some in held_out.items() for document in some]
+    if not given:
+        return
+    found = repeated([d for _, d in given], (d for _, d in pairs))
+    for name, count in Counter(given[i][0] for i in found).items():
+        log.warning(
+            "%s: %d of %d documents are (nearly) the same as training documents; scores on them "
+            "are too good",
+            name, count, len(held_out[name]),
+        )  # fmt: skip
+
+
+def _split(
+    weighted: list[tuple[float, Document]], fraction: float, seed: int
+) -> tuple[list[tuple[float, Document]], list[Document]]:
+    _, dev = corpus.split_documents([d for _, d in weighted], fraction, seed)
+    held_out = {id(d) for d in dev}
+    return [(w, d) for w, d in weighted if id(d) not in held_out], dev
 
 
 def read_sources(
@@ -98,33 +139,6 @@ def read_sources(
             log.info("%s: %s", source.path, ", ".join(f"{v} {k}" for k, v in counts.items()))
 
 
-@dataclass(frozen=True)
-class TrainingWindows:
-    """Encoded windows, one row each, and what encoding counted.
-
-    ``table`` has the columns ``input_ids`` and ``labels`` (lists of int, one per token) and,
-    with teachers, ``soft`` (the units' probabilities, ``[units * tags]``) and ``share`` (the
-    teachers' part of the loss); a unit is a token whose label is not :data:`IGNORED`.
-    ``lengths`` int32 and ``weights`` float32 are ``[windows]``.
-    """
-
-    table: datasets.Dataset
-    lengths: NDArray[np.int32]
-    weights: NDArray[np.float32]
-    ledger: Ledger
-    fingerprint: str
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def token_ids(self) -> NDArray[np.int64]:
-        """The distinct token ids that occur, sorted; chunk by chunk, so in flat memory."""
-        seen = np.empty(0, np.int64)
-        for chunk in self.table.data.column("input_ids").chunks:
-            seen = np.union1d(seen, np.unique(chunk.flatten().to_numpy()))
-        return seen
-
-
 def read_texts(sources: Sequence[SourceConfig]) -> Iterator[tuple[float, Document]]:
     """Stream ``(weight, document)`` of texts without annotations; those there are left out.
 
@@ -138,180 +152,3 @@ def read_texts(sources: Sequence[SourceConfig]) -> Iterator[tuple[float, Documen
             yield source.weight, document.with_entities(())
         if count == 0:
             raise InputError(f"{source.path}: no documents in it")
-
-
-def encode_sources(
-    sources: Sequence[SourceConfig],
-    encoder: Encoder,
-    labels: LabelSet,
-    cache_dir: Path,
-) -> TrainingWindows:
-    """The windows of the configured corpora, encoded now or taken from the cache.
-
-    Safe when several processes ask at once: one encodes, the others wait and read.
-    """
-    key = _sources_key(sources, encoder, labels)
-    folder = cache_dir / "windows" / key
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "ledger.json").is_file():
-            documents = read_sources(sources, labels.labels)
-            _write(documents, encoder, labels, folder)
-    return _open(folder, key)
-
-
-def encode_documents(
-    documents: WeightedDocuments,
-    encoder: Encoder,
-    labels: LabelSet,
-    folder: Path,
-    soft: SoftTargets | None = None,
-) -> TrainingWindows:
-    """The windows of documents that are read once, kept in ``folder`` while they are used."""
-    digest = hashlib.sha256()
-    if soft is not None:
-        digest.update(json.dumps([soft.teachers.keys, soft.share]).encode())
-
-    def hashed(pairs: WeightedDocuments) -> Iterator[tuple[float, Document]]:
-        for weight, document in pairs:
-            digest.update(json.dumps([weight, document.to_dict()], default=str).encode())
-            yield weight, document
-
-    if soft is not None:
-        soft = replace(soft, unlabelled=hashed(soft.unlabelled))
-    _write(hashed(documents), encoder, labels, folder, soft)
-    return _open(folder, digest.hexdigest())
-
-
-def _sources_key(sources: Sequence[SourceConfig], encoder: Encoder, labels: LabelSet) -> str:
-    told = [_FORMAT, encoder.key, labels.tags]
-    digest = hashlib.sha256(json.dumps(told).encode())
-    for source in sources:
-        digest.update(source.model_dump_json(exclude={"train_only"}).encode())
-        text_dir = source.options.get("text_dir")
-        for file in corpus.source_files(source.path, source.format, text_dir):
-            digest.update(str(file).encode())
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _write(
-    documents: WeightedDocuments,
-    encoder: Encoder,
-    labels: LabelSet,
-    folder: Path,
-    soft: SoftTargets | None = None,
-) -> None:
-    from datasets import Features, Sequence, Value
-    from datasets.arrow_writer import ArrowWriter
-
-    folder.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger()
-    columns = {
-        "input_ids": Sequence(Value("int32")),
-        "labels": Sequence(Value("int16")),
-        "weight": Value("float32"),
-    }
-    if soft is not None:
-        columns |= {"soft": Sequence(Value("float16")), "share": Value("float32")}
-    with ArrowWriter(features=Features(columns), path=str(folder / "windows.arrow")) as writer:
-        for chunk in _chunks(documents):
-            for row in _encode_chunk(chunk, encoder, labels, ledger, soft):
-                writer.write(row)
-        for chunk in _chunks(soft.unlabelled if soft else ()):
-            ledger.unlabelled += len(chunk)
-            for row in _encode_chunk(chunk, encoder, labels, ledger, soft, annotated=False):
-                writer.write(row)
-        writer.finalize()
-    if ledger.windows == 0:
-        raise InputError("there is no text in the training documents")
-    summary = {
-        "ledger": ledger.to_dict(),
-        "entities": ledger.entities,
-        "lost": [[id_, e.start, e.end, e.label, e.text] for id_, e in ledger.lost],
-    }
-    # Written last: its presence says that the table is whole.
-    write_text(folder / "ledger.json", json.dumps(summary, ensure_ascii=False))
-
-
-def _chunks(documents: WeightedDocuments) -> Iterator[list[tuple[float, Document]]]:
-    """Documents to encode together: bounded in number and in size.
-
-    Where a chunk ends also depends on what the documents say, so that one more document
-    changes few chunks: teachers keep their answers by chunk.
-    """
-    chunk: list[tuple[float, Document]] = []
-    characters = 0
-    for weight, document in documents:
-        chunk.append((weight, document))
-        characters += len(document.text)
-        full = len(chunk) == _CHUNK or characters >= _CHUNK_CHARACTERS
-        if full or crc32(document.text.encode("utf-8", "replace")) % (_CHUNK // 2) == 0:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
-
-
-def _encode_chunk(
-    chunk: list[tuple[float, Document]],
-    encoder: Encoder,
-    labels: LabelSet,
-    ledger: Ledger,
-    soft: SoftTargets | None,
-    annotated: bool = True,
-) -> Iterator[dict[str, Any]]:
-    texts = [document.text for _, document in chunk]
-    encoded = encoder.encode(texts)
-    chances = soft.teachers.soft_targets(texts, encoded) if soft else [None] * len(chunk)
-    for (weight, document), text, chance in zip(chunk, encoded, chances, strict=True):
-        tags, lost = align(text, document.entities, labels)
-        ledger.add(document, text, lost, encoder.lines)
-        if soft is not None and not annotated:
-            # The teachers' own answer stands in, so that these units are counted as trained on.
-            assert chance is not None
-            tags = chance.argmax(axis=1)
-        soft_parts = [None] * len(text.windows) if chance is None else _split(chance, text)
-        for window, window_tags, part in zip(
-            text.windows, _split(tags, text), soft_parts, strict=True
-        ):
-            targets = np.full(len(window.input_ids), IGNORED, np.int16)
-            targets[window.positions] = window_tags
-            row = {"input_ids": window.input_ids, "labels": targets, "weight": weight}
-            if soft is not None and part is not None:
-                row["soft"] = part[window_tags != IGNORED].astype(np.float16).ravel()
-                row["share"] = soft.share if annotated else 1.0
-            yield row
-
-
-def _split(rows: NDArray[Any], encoded: EncodedText) -> list[NDArray[Any]]:
-    """Each window's share of what a text's units have a row of: the units it answers for."""
-    counts = np.cumsum([len(w.positions) for w in encoded.windows])
-    return np.split(rows, counts[:-1]) if len(counts) else []
-
-
-def _open(folder: Path, key: str) -> TrainingWindows:
-    from datasets import Dataset
-
-    table = Dataset.from_file(str(folder / "windows.arrow"))
-    summary = json.loads((folder / "ledger.json").read_text(encoding="utf-8"))
-    counts = summary["ledger"]
-    ledger = Ledger(
-        counts["documents"], counts["characters"], counts["units"], counts["tokens"],
-        counts["windows"], counts["gold_seen"], counts["gold_touching"],
-        [(id_, Entity(start, end, label, text=text))
-         for id_, start, end, label, text in summary["lost"]],
-        counts["unlabelled"],
-        Counter(summary["entities"]),
-    )  # fmt: skip
-    column = table.data.column("input_ids")
-    lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks])
-    weights = table.data.column("weight").to_numpy()
-    return TrainingWindows(
-        table.remove_columns("weight").with_format("numpy"),
-        lengths.astype(np.int32),
-        weights,
-        ledger,
-        key,
-    )

@@ -1,4 +1,4 @@
-"""What the settings alone make impossible, refused before anything is read.
+"""Everything that can be refused before a corpus is read, in one place.
 
 A dry run looks at it as the run itself does.
 """
@@ -7,15 +7,58 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from ie_model.config.schema import Config, DistillationConfig
+from ie_model.documents import Document
 from ie_model.errors import InputError
+from ie_model.labels import LabelSet
 from ie_model.models.backbones import BACKBONES
-from ie_model.models.directory import SETTINGS_FILE, check_destination
-from ie_model.training.batches import world_size
+from ie_model.models.devices import resolve_device
+from ie_model.models.directory import check_destination
+from ie_model.training.backbone import trained_backbone, window_limit
+from ie_model.training.processes import is_first_process, world_size
+from ie_model.training.teachers import check_teachers
+from ie_model.training.trainer import resolve_precision
 
 log = logging.getLogger(__name__)
+
+
+def refuse(config: Config, dev: Sequence[Document] | None = None) -> None:
+    """Refuse what cannot work; warn of what does nothing.
+
+    Args:
+        config: the run.
+        dev: documents that the caller gives instead of ``data.dev``.
+
+    Raises:
+        InputError: see the functions below.
+    """
+    check_settings(config)
+    check_output(config)
+    section = config.distillation
+    if section.unlabelled and not section.teachers:
+        raise InputError(
+            "distillation.unlabelled: texts without annotations teach nothing unless "
+            "distillation.teachers names a model that marks them"
+        )
+    check_teachers(section.teachers, LabelSet.declare(config.labels, config.scheme))
+    data = config.data
+    held_out = data.dev if dev is None else dev
+    if config.training.early_stopping and not (held_out or data.dev_fraction):
+        raise InputError(
+            "training.early_stopping: there are no dev documents to stop by; set data.dev or "
+            "data.dev_fraction"
+        )
+    limit = window_limit(config.model)
+    if config.encoding.window > limit:
+        raise InputError(
+            f"encoding.window: {config.encoding.window} tokens, but {config.model.backbone} "
+            f"takes {limit} at most"
+        )
+    if is_first_process():
+        warn_of_idle(config)
 
 
 def check_settings(config: Config) -> None:
@@ -26,9 +69,6 @@ def check_settings(config: Config) -> None:
             for a label that is not declared, a tracker that is not installed.
     """
     from transformers.integrations import get_available_reporting_integrations
-
-    from ie_model.models.devices import resolve_device
-    from ie_model.training.trainer import resolve_precision
 
     training = config.training
     resolve_precision(training, resolve_device(training.device, "training.device"))
@@ -65,18 +105,11 @@ def check_cross_validation(config: Config) -> None:
             "cross-validation: runs in one process; start it without torchrun or accelerate launch"
         )
     check_settings(config)
-    if backbone := trained_backbone(config):
+    if backbone := trained_backbone(config.model.backbone):
         log.warning(
             "model.backbone: %s is a trained model; if it learned from documents that are tested "
             "here, the scores are too good", backbone,
         )  # fmt: skip
-
-
-def trained_backbone(config: Config) -> Path | None:
-    """The backbone's folder where it is a model directory, trained by this package."""
-    folder = Path(config.model.backbone).expanduser()
-    named = config.model.backbone in BACKBONES
-    return folder if not named and (folder / SETTINGS_FILE).is_file() else None
 
 
 def warn_of_idle(config: Config) -> None:

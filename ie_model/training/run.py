@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
-import platform
-import shutil
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from importlib import metadata
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
+import transformers
 
 from ie_model.config.schema import Config
 from ie_model.corpus.reading import fingerprint
 from ie_model.documents import Document
-from ie_model.errors import InputError, RunError
-from ie_model.models.directory import (
-    ModelSettings,
-    new_directory,
-    read_settings,
-    weights_fingerprint,
-    write_settings,
-    write_text,
-)
-from ie_model.training.batches import world_size
+from ie_model.models.devices import resolve_device
+from ie_model.models.directory import ModelSettings, weights_fingerprint
+from ie_model.training.checkpoints import last_checkpoint, run_key, versions
+from ie_model.training.dev_evaluation import DevEvaluation, live_extractor
+from ie_model.training.fitting import Fitted, fit
 from ie_model.training.inputs import WeightedDocuments
-from ie_model.training.preparation import Preparation, new_model, prepare, remove_scratch, work_dir
-from ie_model.training.refusals import trained_backbone
+from ie_model.training.model import make_model
+from ie_model.training.preparation import Preparation, read_and_plan
+from ie_model.training.processes import is_first_process, take_own_gpu, wait_for_all
+from ie_model.training.refusals import refuse
+from ie_model.training.trainer import resolve_precision
+from ie_model.training.workspace import scratch_folder, workspace
+from ie_model.training.writing import write_model, write_test_scores
 
 log = logging.getLogger(__name__)
 
@@ -77,173 +71,101 @@ def train(
         InputError: faulty data or settings, a missing backbone, nothing to resume.
         RunError: the loss became NaN, or the model could not be saved.
     """
-    import torch
-    import transformers
-
-    from ie_model.models.devices import resolve_device
-    from ie_model.training.averaging import WeightAverage
-    from ie_model.training.checkpoints import DevEvaluation, MarkWhole, last_checkpoint
-    from ie_model.training.compact_embeddings import compact, restore
-    from ie_model.training.trainer import (
-        Progress,
-        SpanTrainer,
-        resolve_precision,
-        training_arguments,
-    )
-
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    chosen = resolve_device(config.training.device, "training.device")
-    precision, device = resolve_precision(config.training, chosen), chosen.type
-    if device == "cuda":  # before teachers are loaded: each process has a GPU of its own
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    work = work_dir(config)
-    remove_scratch(work)
-    ready = prepare(config, documents, dev)
-    if device == "cuda":
-        torch.cuda.empty_cache()  # what teachers held
-    run_key = _run_key(ready)
-    try:
-        checkpoint = last_checkpoint(work, run_key, resume)
-    except InputError:
-        ready.discard()
-        raise
-    args = training_arguments(config.training, work, device, precision, ready.steps)
-    transformers.set_seed(config.training.seed)
-    model = new_model(ready)
-
-    pad_id = ready.tokenizer.pad_token_id or 0
-    compact(model, np.union1d(ready.windows.token_ids(), [pad_id]).astype(np.int64))
-    progress = Progress()
-    evaluation = DevEvaluation(ready, model, work) if ready.dev else None
-    share = config.training.average_last
-    average = WeightAverage(model, share, ready.steps) if share else None
-    trainer = SpanTrainer(
-        model, args, config=config.training, labels=ready.labels, windows=ready.windows,
-        batches=ready.batches, pad_id=pad_id, temperature=config.distillation.temperature,
-        callbacks=[c for c in (progress, average, evaluation, MarkWhole()) if c is not None],
+    settings = config.training
+    refuse(config, dev)
+    device = resolve_device(settings.device, "training.device")
+    precision = resolve_precision(settings, device)
+    if device.type == "cuda":  # before teachers are loaded
+        take_own_gpu()
+    with workspace(config.output_dir) as work:
+        ready = read_and_plan(config, documents, dev, scratch_folder(work))
+        if device.type == "cuda":
+            torch.cuda.empty_cache()  # what teachers held
+        checkpoint = last_checkpoint(work, _key(config, ready), resume)
+        model = make_model(
+            config.model, ready.labels, ready.vocabulary, seed=settings.seed,
+            gradient_checkpointing=settings.gradient_checkpointing,
+        )  # fmt: skip
+        if is_first_process():
+            told = (config.model.backbone, device.type, precision, ready.plan.steps)
+            log.info("%s on %s in %s, %d updates", *told)
+            log.info("%s", ready.summary())
+        directory = _directory_settings(config, ready)
+        fitted = fit(
+            model, ready.windows, ready.plan, ready.labels, ready.vocabulary.pad_id, settings,
+            work, device=device.type, precision=precision,
+            temperature=config.distillation.temperature,
+            evaluation=_evaluation(config, ready, model, directory, work),
+            checkpoint=checkpoint,
+        )  # fmt: skip
+        metrics = _metrics(fitted, ready)
+        if is_first_process():
+            write_model(model, ready.vocabulary.tokenizer, directory, config, metrics)
+    if ready.test and is_first_process():
+        write_test_scores(config, metrics, ready.test)
+    wait_for_all()
+    return TrainResult(
+        config.output_dir, metrics, fitted.losses, fitted.steps, fitted.seconds,
+        fitted.tokens_per_second,
     )  # fmt: skip
-    progress.trainer = trainer
-    if trainer.is_world_process_zero():
-        log.info("%s", _summary(ready, device, precision))
-    began = time.monotonic()
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except torch.cuda.OutOfMemoryError as error:
-        raise RunError(
-            f"the GPU ran out of memory ({error}); lower training.batch_tokens, or set "
-            "training.gradient_checkpointing"
-        ) from None
-    finally:
-        ready.discard()
-    seconds = time.monotonic() - began
-    averaged = average is not None and average.apply()
-    if average and not averaged and trainer.is_world_process_zero():
-        log.warning("training.average_last: the run stopped before its last updates came")
-    if evaluation:
-        if averaged:
-            evaluation.consider_average(trainer.state)
-        evaluation.load_best()
-    restore(model)
-
-    losses = [(h["step"], h["loss"]) for h in trainer.state.log_history if "loss" in h]
-    result = TrainResult(
-        config.output_dir, {}, losses, trainer.state.global_step, seconds,
-        progress.tokens_per_second,
-    )  # fmt: skip
-    if trainer.is_world_process_zero():
-        result.metrics.update(_finish(ready, model, result, evaluation))
-        shutil.rmtree(work, ignore_errors=True)
-        if ready.test:
-            _evaluate_test(config, result.metrics, ready.test)
-    trainer.accelerator.wait_for_everyone()
-    return result
 
 
-def _run_key(ready: Preparation) -> str:
-    """What must be equal for a checkpoint to be resumed."""
-    values = ready.config.model_dump(mode="json", exclude={"output_dir"})
+def _key(config: Config, ready: Preparation) -> str:
+    values = config.model_dump(mode="json", exclude={"output_dir"})
     data = [ready.windows.fingerprint, fingerprint(ready.dev)]
-    # A model directory may be trained anew in its place, and not all of it is in a checkpoint.
-    if backbone := trained_backbone(ready.config):
-        data.append(weights_fingerprint(backbone))
-    told = [values, data, versions(), world_size()]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    return run_key(values, config.model.backbone, data)
 
 
-def _summary(ready: Preparation, device: str, precision: str) -> str:
-    ledger = ready.windows.ledger
-    lines = [
-        f"{ready.config.model.backbone} on {device} in {precision}, {ready.steps} updates",
-        "data: " + ", ".join(f"{k} {v:,}" for k, v in ledger.to_dict().items()),
-        "entities: " + ", ".join(f"{k} {ledger.entities[k]:,}" for k in ready.labels.labels),
-    ]
-    for id_, entity in ledger.lost[:10]:
-        lines.append(
-            f"  masked: {id_} [{entity.start}, {entity.end}) {entity.label} {entity.text!r}"
-        )
-    return "\n".join(lines)
+def _directory_settings(config: Config, ready: Preparation) -> ModelSettings:
+    """What the model directory will say of itself."""
+    encoding, floor, labels = config.encoding, config.min_score, ready.labels
+    return ModelSettings(
+        labels=labels.labels,
+        tags=labels.tags,
+        window=encoding.window,
+        overlap=encoding.overlap,
+        lines=encoding.lines,
+        touching=labels.touching,
+        whole_words=encoding.whole_words,
+        thresholds=dict.fromkeys(labels.labels, floor) if floor else {},
+        origin={
+            "backbone": config.model.backbone,
+            "seed": config.training.seed,
+            "data_fingerprint": ready.windows.fingerprint,
+            "ledger": ready.windows.ledger.to_dict(),
+            "teachers": [weights_fingerprint(d) for d in config.distillation.teachers],
+            "versions": versions(),
+        },
+    )
 
 
-def _finish(ready: Preparation, model: Any, result: TrainResult, evaluation: Any) -> dict[str, Any]:
-    """Write the model directory; returns what went into ``metrics.json``."""
-    config = ready.config
+def _evaluation(
+    config: Config, ready: Preparation, model: Any, directory: ModelSettings, work: Path
+) -> DevEvaluation | None:
+    """The dev evaluation, once an epoch unless the config says otherwise."""
+    if not ready.dev:
+        return None
+    settings = config.training
+    extractor = live_extractor(model, ready.encoder, directory, ready.vocabulary.pad_id, work)
+    every = settings.evaluate_every or ready.plan.updates_per_epoch
+    patience = settings.early_stopping
+    return DevEvaluation(model, extractor, ready.dev, work, every=every, patience=patience)
+
+
+def _metrics(fitted: Fitted, ready: Preparation) -> dict[str, Any]:
+    """The content of ``metrics.json``."""
     metrics: dict[str, Any] = {
         "training": {
-            "steps": result.steps,
-            "seconds": round(result.seconds, 2),
-            "tokens_per_second": round(result.tokens_per_second),
-            "final_loss": result.losses[-1][1] if result.losses else None,
-            "losses": result.losses,
+            "steps": fitted.steps,
+            "seconds": round(fitted.seconds, 2),
+            "tokens_per_second": round(fitted.tokens_per_second),
+            "final_loss": fitted.losses[-1][1] if fitted.losses else None,
+            "losses": fitted.losses,
             **ready.describe(),
         }
     }
-    if evaluation:
-        metrics["dev"] = evaluation.best_metrics
-    with new_directory(config.output_dir) as folder:
-        model.cpu().save_pretrained(folder)
-        ready.tokenizer.save_pretrained(folder)
-        (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-        settings = replace(
-            ready.settings(),
-            origin={
-                "backbone": config.model.backbone,
-                "seed": config.training.seed,
-                "data_fingerprint": ready.windows.fingerprint,
-                "weights_fingerprint": weights_fingerprint(folder),
-                "ledger": ready.windows.ledger.to_dict(),
-                "teachers": [weights_fingerprint(d) for d in config.distillation.teachers],
-                "versions": versions(),
-            },
-        )
-        write_settings(folder, settings)
-        _write_metrics(folder, config, settings, metrics)
+    if fitted.dev is not None:
+        metrics["dev"] = fitted.dev
     return metrics
-
-
-def _evaluate_test(config: Config, metrics: dict[str, Any], test: Sequence[Document]) -> None:
-    """Add the scores on ``data.test`` to a model directory; a fault here leaves it as it is."""
-    from ie_model.inference.gold import evaluate
-
-    folder = config.output_dir
-    log.info("%s: saved; evaluating it on %d test documents", folder, len(test))
-    metrics["test"] = evaluate(folder, test)
-    _write_metrics(folder, config, read_settings(folder), metrics)
-
-
-def _write_metrics(
-    folder: Path, config: Config, settings: ModelSettings, metrics: dict[str, Any]
-) -> None:
-    from ie_model.models.card import write_card
-
-    text = json.dumps(metrics, indent=2, ensure_ascii=False)
-    write_text(folder / "metrics.json", text + "\n")
-    write_card(folder, config, settings, metrics)
-
-
-def versions() -> dict[str, str]:
-    """The versions that a set of weights depends on."""
-    names: Iterable[str] = ("ie-model", "torch", "transformers", "accelerate", "tokenizers")
-    return {"python": platform.python_version(), "numpy": np.__version__} | {
-        name: metadata.version(name) for name in names
-    }

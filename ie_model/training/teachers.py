@@ -13,6 +13,7 @@ import logging
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from ie_model.config.schema import DistillationConfig
 from ie_model.encoding.projection import Answers, mean_on_units, require_same_labels
 from ie_model.encoding.units import RULES
 from ie_model.encoding.windows import EncodedText
@@ -28,12 +30,30 @@ from ie_model.inference.extractor import Extractor
 from ie_model.labels import LabelSet
 from ie_model.models.devices import native_precision, resolve_device
 from ie_model.models.directory import read_settings, tokenizer_file, weights_fingerprint
+from ie_model.training.inputs import WeightedDocuments, read_texts
 
 log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 
 _SECONDS_BETWEEN_REPORTS = 10
+
+
+def check_teachers(model_dirs: Sequence[Path], labels: LabelSet) -> None:
+    """Refuse teachers that cannot teach these labels.
+
+    Raises:
+        InputError: not a model directory, one with other labels or without a tokenizer, or a
+            student that is not in BIO.
+    """
+    if model_dirs and labels.scheme != "BIO":
+        raise InputError(
+            f"scheme: distillation needs a student in BIO, found {labels.scheme}; set "
+            "scheme: BIO in its config"
+        )
+    for model_dir in model_dirs:
+        require_same_labels(str(model_dir), read_settings(model_dir).labels, labels.labels)
+        tokenizer_file(model_dir)
 
 
 class _Teacher:
@@ -107,7 +127,7 @@ class Teachers:
     """Soft targets from one or several trained models, their probabilities averaged.
 
     Args:
-        model_dirs: model directories; all with the student's labels, any tokenizer.
+        model_dirs: model directories that passed :func:`check_teachers`; any tokenizer.
         labels: the student's labels and tags, in BIO.
         temperature: divides the teachers' logits before the softmax; above 1 it shows more
             of what a teacher thinks of the tags it did not choose (Hinton, Vinyals and Dean
@@ -115,9 +135,6 @@ class Teachers:
         cache_dir: where logits are kept.
         device: where the teachers run.
         threads: CPU threads they may use; by default those of the process.
-
-    Raises:
-        InputError: not a model directory, one with other labels, or a student not in BIO.
     """
 
     def __init__(
@@ -129,15 +146,8 @@ class Teachers:
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
-        if labels.scheme != "BIO":
-            raise InputError(
-                f"scheme: distillation needs a student in BIO, found {labels.scheme}; set "
-                "scheme: BIO in its config"
-            )
         self._labels, self._temperature = labels, temperature
         self._teachers = [_Teacher(Path(d), cache_dir, device, threads) for d in model_dirs]
-        for teacher in self._teachers:
-            require_same_labels(str(teacher.model_dir), teacher.label_set.labels, labels.labels)
         self.keys = [teacher.key for teacher in self._teachers]
         self._texts = 0
         self._reported = time.monotonic()
@@ -162,3 +172,26 @@ class Teachers:
             self._reported = time.monotonic()
             log.info("soft targets: %s texts so far", f"{self._texts:,}")
         return result
+
+
+@dataclass(frozen=True)
+class SoftTargets:
+    """What teachers add to the training windows.
+
+    ``share`` is their part of the loss on annotated text. On ``unlabelled`` text, whose
+    entities are ignored, there is nothing else.
+    """
+
+    teachers: Teachers
+    share: float
+    unlabelled: WeightedDocuments = ()
+
+
+def soft_targets(
+    settings: DistillationConfig, labels: LabelSet, cache: Path, device: str, threads: int | None
+) -> SoftTargets | None:
+    """What the configured teachers will add; ``None`` where there are none."""
+    if not settings.teachers:
+        return None
+    teachers = Teachers(settings.teachers, labels, settings.temperature, cache, device, threads)
+    return SoftTargets(teachers, settings.weight, read_texts(settings.unlabelled))

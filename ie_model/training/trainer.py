@@ -6,18 +6,14 @@ The only module that knows the Trainer's own option names; everything else speak
 
 from __future__ import annotations
 
-import logging
 import math
 import re
-import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from ie_model.config.schema import TrainingConfig
@@ -25,11 +21,10 @@ from ie_model.errors import InputError, RunError
 from ie_model.labels import LabelSet
 from ie_model.models.devices import native_precision
 from ie_model.models.hardware import available_cpus
-from ie_model.training.batches import LengthGroupedBatches, collate, world_size
-from ie_model.training.inputs import TrainingWindows
+from ie_model.training.batches import LengthGroupedBatches, collate
+from ie_model.training.encoded import TrainingWindows
 from ie_model.training.loss import SpanLoss
-
-log = logging.getLogger(__name__)
+from ie_model.training.processes import world_size
 
 
 def resolve_precision(config: TrainingConfig, device: torch.device) -> str:
@@ -169,11 +164,12 @@ class SpanTrainer(Trainer):
         # On a GPU the check would wait for the device at every step; there the logged
         # loss is checked instead (see Progress.on_log).
         if loss.device.type == "cpu" and not math.isfinite(loss.item()):
-            raise _not_finite(loss.item(), self.state.global_step + 1)
+            raise not_finite(loss.item(), self.state.global_step + 1)
         return loss
 
 
-def _not_finite(loss: float, step: int) -> RunError:
+def not_finite(loss: float, step: int) -> RunError:
+    """The error of a run whose loss is no number any more."""
     return RunError(
         f"the loss became {loss} at step {step}; lower training.learning_rate, or train with "
         "training.precision=fp32. No model was written"
@@ -229,51 +225,3 @@ class _SetEpoch(TrainerCallback):
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._batches.set_epoch(int((state.epoch or 0) + 1e-6))
-
-
-class Progress(TrainerCallback):
-    """A progress bar with loss, tokens/s and time left; plain lines where no one watches."""
-
-    def __init__(self) -> None:
-        self.trainer: SpanTrainer | None = None
-        self._bar: tqdm | None = None
-        self._loss = float("nan")
-        self._began, self._printed, self._resumed_at = 0.0, 0.0, 0
-        self.tokens_per_second = 0.0
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._began, self._resumed_at = time.monotonic(), state.global_step
-        if state.is_world_process_zero and sys.stderr.isatty():
-            self._bar = tqdm(
-                total=state.max_steps, initial=state.global_step, unit="step", desc="training"
-            )
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._bar is not None:
-            self._bar.update(1)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        if not logs or "loss" not in logs or self.trainer is None:
-            return
-        self._loss = float(logs["loss"])
-        if not math.isfinite(self._loss):
-            raise _not_finite(self._loss, state.global_step)
-        elapsed = time.monotonic() - self._began
-        tokens = int(self.trainer.tokens_seen) * args.world_size
-        self.tokens_per_second = tokens / max(elapsed, 1e-9)
-        if self._bar is not None:
-            self._bar.set_postfix_str(
-                f"loss {self._loss:.3f}, {self.tokens_per_second:,.0f} tokens/s", refresh=False
-            )
-        elif state.is_world_process_zero and elapsed - self._printed > 10:
-            self._printed = elapsed
-            done = state.global_step - self._resumed_at
-            left = elapsed / done * (state.max_steps - state.global_step)
-            log.info(
-                "step %d of %d, loss %.3f, %s tokens/s, %d s left", state.global_step,
-                state.max_steps, self._loss, f"{self.tokens_per_second:,.0f}", left,
-            )  # fmt: skip
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._bar is not None:
-            self._bar.close()

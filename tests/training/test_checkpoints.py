@@ -7,7 +7,8 @@ from safetensors.numpy import load_file
 from ie_model import evaluate, train
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError, RunError
-from ie_model.training.preparation import prepare, work_dir
+from ie_model.training.preparation import prepare
+from ie_model.training.workspace import work_folder
 
 
 def weights(folder):
@@ -29,10 +30,10 @@ def test_checkpoints_resumed_after_an_interruption_gives_the_same_weights(tiny_c
     undisturbed = weights(train(tiny_config(**settings)).model_dir)
     config = tiny_config(**settings)
     killed(config, 13)
-    assert (work_dir(config) / "checkpoint-10").is_dir()
+    assert (work_folder(config.output_dir) / "checkpoint-10").is_dir()
     resumed = train(config, resume=True)
     assert same(weights(resumed.model_dir), undisturbed)
-    assert not work_dir(config).exists()
+    assert not work_folder(config.output_dir).exists()
 
 
 def test_checkpoints_averaged_weights_are_the_mean_of_the_last_updates(
@@ -75,7 +76,7 @@ def test_checkpoints_resume_refuses_another_config_and_nothing_to_resume(tiny_co
     split = with_dev(tiny_config(), dev=[], dev_fraction=0.2)
     with pytest.raises(InputError, match="no checkpoint to resume from"):
         train(split, resume=True)
-    assert not work_dir(split).exists()  # its windows stayed behind
+    assert not work_folder(split.output_dir).exists()  # its windows stayed behind
     killed(tiny_config(epochs=3, batch_windows=2, checkpoint_every=2), 3)
     with pytest.raises(InputError, match="another config, other data"):
         train(tiny_config(epochs=4, batch_windows=2, checkpoint_every=2), resume=True)
@@ -93,10 +94,10 @@ def test_checkpoints_early_stopping_keeps_the_best_weights(tiny_config):
 def test_checkpoints_killed_in_the_evaluation_of_an_epoch_resumes_as_if_not(
     tiny_config, tmp_path, monkeypatch
 ):
-    from ie_model.training.checkpoints import DevEvaluation
+    from ie_model.training.dev_evaluation import DevEvaluation
 
     config = with_dev(tiny_config(epochs=4, batch_windows=2, learning_rate=0.01))
-    every = len(prepare(config).batches)
+    every = len(prepare(config).plan.batches)
     training = config.training.model_copy(update={"checkpoint_every": every})
     config = config.model_copy(update={"training": training})
     undisturbed = train(config)
@@ -123,7 +124,7 @@ def test_checkpoints_a_half_written_one_is_passed_over(tiny_config, killed):
     config = tiny_config(epochs=6, batch_windows=2, checkpoint_every=5)
     undisturbed = weights(train(config).model_dir)
     killed(config, 13)
-    newest = work_dir(config) / "checkpoint-10"
+    newest = work_folder(config.output_dir) / "checkpoint-10"
     (newest / "trainer_state.json").unlink()
     (newest / "whole").unlink()
     assert same(weights(train(config, resume=True).model_dir), undisturbed)
@@ -132,7 +133,7 @@ def test_checkpoints_a_half_written_one_is_passed_over(tiny_config, killed):
 def test_checkpoints_of_other_versions_or_processes_or_dev_documents_are_refused(
     tiny_config, killed, monkeypatch, tmp_path
 ):
-    from ie_model.training import run as training
+    from ie_model.training import checkpoints as training
 
     config = with_dev(tiny_config(epochs=3, batch_windows=2, checkpoint_every=2))
     killed(config, 3)
@@ -181,7 +182,7 @@ def test_checkpoints_a_run_that_could_not_be_saved_is_resumed_at_its_end(
     undisturbed = train(config)
     expected = weights(undisturbed.model_dir)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_finish", full)
+        patch.setattr(training, "write_model", full)
         with pytest.raises(RunError):
             train(config)
     resumed = train(config, resume=True)

@@ -159,7 +159,7 @@ def test_training_test_scores_come_into_the_saved_model(tiny_config, tmp_path, m
     def fails(*_):
         raise RunError("no engine")
 
-    monkeypatch.setattr("ie_model.inference.gold.evaluate", fails)
+    monkeypatch.setattr("ie_model.training.writing.evaluate", fails)
     with pytest.raises(RunError, match="no engine"):
         train(with_test(tiny_config(seed=7), file))
     assert Extractor.from_pretrained(folder, "torch").settings.origin["seed"] == 7
@@ -197,7 +197,7 @@ def test_training_min_score_is_the_threshold_of_every_label(tiny_config):
 
 
 def test_training_encodes_sources_once(tiny_config, monkeypatch):
-    from ie_model.training import inputs as dataset
+    from ie_model.training import encoded as dataset
 
     config = tiny_config()
     first = prepare(config)
@@ -308,8 +308,10 @@ def test_training_more_steps_than_epochs_have_batches_of_one_number(tiny_config)
     ready = prepare(config.model_copy(
         update={"data": config.data.model_copy(update={"train": [source]})}
     ))  # fmt: skip
-    epochs = -(-60 // len(ready.batches))
-    assert {len(ready.batches.batches(epoch)) for epoch in range(epochs)} == {len(ready.batches)}
+    epochs = -(-60 // len(ready.plan.batches))
+    assert {len(ready.plan.batches.batches(epoch)) for epoch in range(epochs)} == {
+        len(ready.plan.batches)
+    }
 
 
 def test_training_augmented_copies_train_beside_their_originals(tiny_config):
@@ -330,7 +332,7 @@ def test_training_augmented_copies_train_beside_their_originals(tiny_config):
     ready = prepare(config.model_copy(update={"data": data}), pairs)
     found = ready.windows.weights.tolist()
     assert len(found) > len(pairs)
-    police = ready.tokenizer.convert_tokens_to_ids("police")
+    police = ready.vocabulary.tokenizer.convert_tokens_to_ids("police")
     for row, weight in zip(ready.windows.table, found, strict=True):
         assert weight == (3.0 if police in row["input_ids"] else 0.25)
 

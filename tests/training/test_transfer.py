@@ -7,7 +7,8 @@ from safetensors.numpy import load_file, save_file
 from ie_model import Extractor
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
-from ie_model.training.preparation import new_model, prepare
+from ie_model.training.model import make_model
+from ie_model.training.preparation import prepare
 from ie_model.training.run import train
 
 
@@ -33,8 +34,13 @@ def head(folder_or_model):
     return weights["classifier.weight"], weights["classifier.bias"]
 
 
+def untrained(config):
+    ready = prepare(config)
+    return make_model(config.model, ready.labels, ready.vocabulary, seed=config.training.seed)
+
+
 def rows_kept(config, model_dir):
-    model = new_model(prepare(config))
+    model = untrained(config)
     new = LabelSet.declare(config.labels, config.scheme).tags
     old = Extractor.from_pretrained(model_dir, "torch").label_set.tags
     (weight, bias), (before, bias_before) = head(model), head(model_dir)
@@ -56,7 +62,7 @@ def test_transfer_keeps_the_rows_of_shared_labels(tiny_config, tiny_model):
 def test_transfer_as_many_labels_of_other_names_do_not_inherit_by_number(tiny_config, tiny_model):
     # transformers loads a head of equal size as it is, whatever its rows mean.
     labels = ["DATE", "CARGO", "PORT", "VESSEL", "CREW"]
-    model = new_model(prepare(moved(tiny_config(), tiny_model, labels)))
+    model = untrained(moved(tiny_config(), tiny_model, labels))
     (weight, _), (before, _) = head(model), head(tiny_model)
     assert rows_kept(moved(tiny_config(), tiny_model, labels), tiny_model) == {
         "O", "B-DATE", "I-DATE",
@@ -76,7 +82,7 @@ def test_transfer_knows_shared_labels_without_training(tiny_config, tiny_model):
 def test_transfer_same_labels_go_on_as_they_are(tiny_config, tiny_model):
     config = tiny_config()
     settings = config.model.model_copy(update={"backbone": str(tiny_model)})
-    model = new_model(prepare(config.model_copy(update={"model": settings})))
+    model = untrained(config.model_copy(update={"model": settings}))
     assert all(np.array_equal(a, b) for a, b in zip(head(model), head(tiny_model), strict=True))
 
 

@@ -1,0 +1,64 @@
+"""How a run says how far it is."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+from transformers import TrainerCallback
+
+from ie_model.training.trainer import SpanTrainer, not_finite
+
+log = logging.getLogger(__name__)
+
+
+class Progress(TrainerCallback):
+    """A progress bar with loss, tokens/s and time left; plain lines where no one watches."""
+
+    def __init__(self) -> None:
+        self.trainer: SpanTrainer | None = None
+        self._bar: tqdm | None = None
+        self._loss = float("nan")
+        self._began, self._printed, self._resumed_at = 0.0, 0.0, 0
+        self.tokens_per_second = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._began, self._resumed_at = time.monotonic(), state.global_step
+        if state.is_world_process_zero and sys.stderr.isatty():
+            self._bar = tqdm(
+                total=state.max_steps, initial=state.global_step, unit="step", desc="training"
+            )
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._bar is not None:
+            self._bar.update(1)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if not logs or "loss" not in logs or self.trainer is None:
+            return
+        self._loss = float(logs["loss"])
+        if not math.isfinite(self._loss):
+            raise not_finite(self._loss, state.global_step)
+        elapsed = time.monotonic() - self._began
+        tokens = int(self.trainer.tokens_seen) * args.world_size
+        self.tokens_per_second = tokens / max(elapsed, 1e-9)
+        if self._bar is not None:
+            self._bar.set_postfix_str(
+                f"loss {self._loss:.3f}, {self.tokens_per_second:,.0f} tokens/s", refresh=False
+            )
+        elif state.is_world_process_zero and elapsed - self._printed > 10:
+            self._printed = elapsed
+            done = state.global_step - self._resumed_at
+            left = elapsed / done * (state.max_steps - state.global_step)
+            log.info(
+                "step %d of %d, loss %.3f, %s tokens/s, %d s left", state.global_step,
+                state.max_steps, self._loss, f"{self.tokens_per_second:,.0f}", left,
+            )  # fmt: skip
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()
