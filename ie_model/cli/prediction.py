@@ -15,6 +15,13 @@ from ie_model.cli.annotations import From
 from ie_model.documents import Document
 from ie_model.errors import InputError
 
+Lines = Annotated[
+    str | None,
+    typer.Option(
+        help="What is read on its own: line, paragraph, document, or auto (lines, but for the "
+        "breaks inside hard-wrapped text) [default: as the model was trained]."
+    ),
+]
 Beside = Annotated[
     list[Path] | None,
     typer.Option(
@@ -33,6 +40,7 @@ def evaluate(
     output: Annotated[Path | None, typer.Option("--json", help="Write the metrics here.")] = None,
     engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    lines: Lines = None,
     beside: Beside = None,
 ) -> None:
     """Score a model on annotated documents.
@@ -41,7 +49,9 @@ def evaluate(
     """
     corpus.check_output(output, [gold], format, text_dir)
     members = [model, *beside] if beside else model
-    extractor = inference.Extractor.from_pretrained(members, engine, precision=precision)
+    extractor = inference.Extractor.from_pretrained(
+        members, engine, precision=precision, lines=lines
+    )
     scores = inference.evaluate(extractor, gold, format=format, text_dir=text_dir)
     typer.echo(metrics.format_table(scores))
     ledger = scores["ledger"]
@@ -49,6 +59,11 @@ def evaluate(
         f"gold entities: {ledger['gold_seen']} seen, {ledger['gold_representable']} "
         f"representable, {ledger['gold_lost']} lost; truncated {ledger['truncated']}"
     )
+    if whole := scores.get("whole_mentions"):
+        typer.echo(
+            f"{whole['joined']} gold entities go on behind a soft line break; with these mentions "
+            f"made whole F1 is {100 * whole['micro']['f1']:.1f} (--lines line reads line by line)"
+        )
     if output is not None:
         models.write_text(output, json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
         typer.echo(f"metrics written to {output}")
@@ -73,6 +88,7 @@ def predict(
     normalise: Annotated[
         bool, typer.Option("--normalise", help="Add ISO dates and numbers to the entities.")
     ] = False,
+    lines: Lines = None,
     engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
     beside: Beside = None,
@@ -88,7 +104,7 @@ def predict(
     documents = read_texts(files or [], text, from_)
     members = [model, *beside] if beside else model
     extractor = inference.Extractor.from_pretrained(
-        members, engine, precision=precision, min_score=min_score, normalise=normalise
+        members, engine, precision=precision, min_score=min_score, normalise=normalise, lines=lines
     )
     rendered = display.render(extractor.pipe(documents), to)
     if output is None:

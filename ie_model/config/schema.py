@@ -76,6 +76,8 @@ class AugmentConfig(_Section):
     """Probability that a sentence is exchanged for one of another document."""
     join_documents: float = Field(0.0, ge=0, le=1)
     """Probability that another document follows in the same text."""
+    list_mentions: float = Field(0.0, ge=0, le=1)
+    """Probability that one mention of a document becomes several in a row (Iraq Syria Turkey)."""
     number_labels: list[str] = ["QUANTITY"]
     """Labels whose mentions are resampled as numbers, never replaced whole."""
     date_labels: list[str] = ["DATE"]

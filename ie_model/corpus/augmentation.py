@@ -58,6 +58,8 @@ def numbered_copies(
             made = _replace_mentions(made, mentions, config, rng)
             made = _resample(made, config, rng)
             made = _abbreviate(made, config, rng)
+            if rng.random() < config.list_mentions:
+                made = _list_mentions(made, mentions, rng)
             made = _change_case(made, config.change_case, rng)
             if made.text != document.text:
                 meta = {**document.meta, "augmented_from": document.id}
@@ -180,6 +182,31 @@ def _resample(document: Document, config: AugmentConfig, rng: random.Random) -> 
         elif label in config.date_labels and rng.random() < config.resample_dates:
             pieces[i] = _Piece(other_date(piece.text, rng), piece.entity)
     return _assemble(pieces, document)
+
+
+def _list_mentions(document: Document, bank: _Bank, rng: random.Random) -> Document:
+    """One name becomes two to four with a blank between, as in tables and headlines.
+
+    Half of the time they head the text, before a colon, and the sentence stays as it was.
+    """
+    pieces = _pieces(document)
+    names = [i for i, p in enumerate(pieces) if p.entity is not None and p.text[0].isupper()]
+    if not names:
+        return document
+    at = rng.choice(names)
+    one = pieces[at]
+    assert one.entity is not None
+    label = one.entity.label
+    forms = [form for kind, form in bank if kind == label and form[0] and form[2]]
+    row = [one.text] + [
+        rng.choice(bank[label, rng.choice(forms)]) for _ in range(rng.randint(1, 3)) if forms
+    ]
+    listed = [_Piece(row[0], one.entity)]
+    for name in row[1:]:
+        listed += [_Piece(" "), _Piece(name, Entity(0, 0, label))]
+    if rng.random() < 0.5:
+        return _assemble([*listed, _Piece(": "), *pieces], document)
+    return _assemble([*pieces[:at], *listed, *pieces[at + 1 :]], document)
 
 
 # -- abbreviations ------------------------------------------------------------------------

@@ -8,9 +8,12 @@ mentions at line ends are lost where it is taken for an end.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+
+from ie_model.documents import Document, Entity
 
 LINES = ("auto", "line", "paragraph", "document")
 """How a text is cut: ``line`` by line; ``paragraph`` by paragraph, at empty lines; not at
@@ -55,6 +58,37 @@ def sequences(text: str, lines: str) -> list[Span]:
         else:
             joined.append(row)
     return joined
+
+
+def parts_joined(document: Document, lines: str) -> tuple[Document, int]:
+    """The document with mentions marked in parts at soft line breaks made whole, and how many.
+
+    Entities of one label are parts of a mention where nothing but one soft break, and blanks,
+    lies between them: guidelines that forbid a span to cross a line make annotators do so.
+    """
+    if lines not in ("auto", "paragraph"):
+        return document, 0
+    text = document.text
+    soft = {
+        match.start()
+        for start, end in sequences(text, lines)
+        for match in _BREAK.finditer(text, start, end)
+    }
+    whole: list[Entity] = []
+    for entity in sorted(document.entities, key=lambda e: e.key):
+        last = whole[-1] if whole else None
+        gap = "" if last is None else text[last.end : entity.start]
+        crossed = _BREAK.fullmatch(gap.strip(" \t"))
+        if (
+            last is not None
+            and crossed
+            and last.label == entity.label
+            and any(place in soft for place in range(last.end, entity.start))
+        ):
+            whole[-1] = replace(last, end=entity.end, text=text[last.start : entity.end])
+        else:
+            whole.append(entity)
+    return replace(document, entities=tuple(whole)), len(document.entities) - len(whole)
 
 
 def unwrapped(piece: str) -> str:

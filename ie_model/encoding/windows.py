@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ie_model.encoding.lines import LINES, sequences, unwrapped
+from ie_model.encoding.lines import LINE_END, LINES, sequences, unwrapped
 from ie_model.encoding.units import MAX_UNIT_TOKENS, RULES, group_tokens
 from ie_model.errors import InputError
 
@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-SEPARATOR = re.compile(r"\t|[ \u00a0]{2,}|[|¦•‣●▪◦]")
+SEPARATOR = re.compile(r"\t|(?<=\S)[ \u00a0]{2,}(?=\S)|[|¦•‣●▪◦]")
 """What always parts two mentions, in tables, lists and captions: a tab, two or more blanks, a
 pipe, a bullet. No tag path runs over one, though the model sees what is on both sides."""
+
+_MARKED = re.compile(r"[\t|¦•‣●▪◦]")
+_GAP = re.compile(r"(?<=\S)[^\S\r\n]+(?=\S)")
 
 Ints = NDArray[np.int32]
 _Part = tuple[Ints, Ints, Ints, list["Window"]]
@@ -163,13 +166,14 @@ class Encoder:
             pieces.extend(text[start:end] for start, end in spans)
             places.extend(start for start, _ in spans)
             counts.append(len(spans))
-        if self.lines in ("auto", "paragraph"):
-            pieces = [unwrapped(piece) for piece in pieces]
         parts = iter(self._parts(pieces, places))
         return [_joined([next(parts) for _ in range(count)]) for count in counts]
 
     def _parts(self, pieces: list[str], places: list[int]) -> Iterator[_Part]:
         """Each piece as units and windows; the work on characters is done for all at once."""
+        originals = pieces
+        if self.lines in ("auto", "paragraph"):
+            pieces = [unwrapped(piece) for piece in pieces]
         if self.parallel:
             encodings = self._tokenizer.encode_batch(pieces, add_special_tokens=False)
         else:
@@ -187,7 +191,7 @@ class Encoder:
         for k, place in enumerate(places):
             some = slice(units[k], units[k + 1])
             windows = self._windows(ids[edges[k] : edges[k + 1]], first[some], after[some])
-            heads = _heads(pieces[k], starts[some])
+            heads = _heads(originals[k], starts[some])
             yield starts[some] + place, ends[some] + place, heads, windows
 
     def _windows(self, ids: Ints, first: Ints, after: Ints) -> list[Window]:
@@ -221,12 +225,20 @@ class Encoder:
 def _heads(piece: str, starts: Ints) -> Ints:
     """The units of a sequence that begin a stretch: the first, and those behind a separator."""
     places = {0}
-    for match in SEPARATOR.finditer(piece):
+    for match in (_MARKED if _is_justified(piece) else SEPARATOR).finditer(piece):
         places.update((match.start(), match.end()))  # a pipe or bullet is a stretch of its own
     if len(places) == 1:
         return np.zeros(min(1, len(starts)), np.int32)
     heads = np.unique(np.searchsorted(starts, sorted(places)))
     return heads[heads < len(starts)].astype(np.int32)
+
+
+def _is_justified(piece: str) -> bool:
+    """Whether two blanks are there to make lines equally long: some gaps of prose have them."""
+    if "  " not in piece:
+        return False
+    gaps = [match.group() for match in _GAP.finditer(piece)]
+    return 3 * sum(len(gap) > 1 for gap in gaps) < len(gaps) or bool(LINE_END.search(piece))
 
 
 def _joined(parts: list[_Part]) -> EncodedText:

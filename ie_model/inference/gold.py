@@ -10,6 +10,7 @@ from typing import Any
 from ie_model.corpus.reading import load_gold
 from ie_model.documents import Document
 from ie_model.encoding.alignment import Ledger, align
+from ie_model.encoding.lines import parts_joined
 from ie_model.errors import InputError
 from ie_model.inference.extractor import Extractor
 from ie_model.metrics.spans import score_documents
@@ -33,7 +34,9 @@ def evaluate(
     Returns:
         What :func:`ie_model.score_documents` returns, and ``ledger``: the encoding's
         counts, with ``lost_entities`` for gold that the model's tokens cannot express (it
-        is scored all the same, as missed).
+        is scored all the same, as missed). Where gold marks mentions in parts at soft line
+        breaks and the model reads across them, ``whole_mentions`` has ``joined``, how many
+        parts those are, and ``micro``, the scores against the mentions made whole.
 
     Raises:
         InputError: not a model directory, faulty gold, gold without a single entity, or labels
@@ -59,6 +62,10 @@ def evaluate(
             for id_, e in ledger.lost
         ],
     }
+    whole = [parts_joined(document, extractor.encoder.lines) for document in gold]
+    if joined := sum(count for _, count in whole):
+        scores = score_documents([d for d, _ in whole], predicted, extractor.labels)
+        metrics["whole_mentions"] = {"joined": joined, "micro": scores["span"]["micro"]}
     return metrics
 
 

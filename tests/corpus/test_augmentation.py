@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -22,6 +23,7 @@ EVERYTHING = AugmentConfig(
     change_case=0.3,
     exchange_sentences=0.4,
     join_documents=0.3,
+    list_mentions=0.3,
 )
 
 
@@ -195,6 +197,23 @@ def test_augmentation_exchanges_whole_sentences():
     known = {s for d in ARTICLES for s in re.split(r"(?<=[a-z]\.) |\n", d.text)}
     for made in augment(ARTICLES, config, 0):
         assert set(re.split(r"(?<=[a-z]\.) |\n", made.text)) <= known
+
+
+def test_augmentation_lists_are_mentions_of_one_label_side_by_side():
+    made = list(augment(ARTICLES * 4, AugmentConfig(copies=3, list_mentions=1), 0))
+    pairs = [
+        (a.label, b.label)
+        for d in made
+        for a, b in pairwise(d.entities)
+        if d.text[a.end : b.start] == " " and a.label == b.label
+    ]
+    assert len(pairs) >= len(made) / 2
+    for document in made:
+        assert not document.check()
+        grown = len(document.entities) - len(
+            next(d for d in ARTICLES if d.id == document.meta["augmented_from"]).entities
+        )
+        assert 1 <= grown <= 4
 
 
 def test_augmentation_joins_documents():

@@ -4,7 +4,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from ie_model.encoding.lines import LINES, sequences
+from ie_model.documents import Document, Entity
+from ie_model.encoding.lines import LINES, parts_joined, sequences
 from ie_model.encoding.windows import Encoder
 
 PARAGRAPHS = (
@@ -69,16 +70,19 @@ def test_lines_cover_all_that_is_written_once(text, lines):
     assert all(i in inside for i, char in enumerate(text) if not char.isspace())
 
 
-def test_lines_wrapped_text_has_the_units_of_one_line(bert_tokenizer, byte_tokenizer):
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n"])
+def test_lines_wrapped_text_has_the_units_of_one_line(bert_tokenizer, byte_tokenizer, end):
     for tokenizer in (bert_tokenizer, byte_tokenizer):
         encoder = Encoder(tokenizer, 512, lines="auto")
-        plain, broken = "\n".join(PARAGRAPHS), wrapped(60)
+        plain, broken = "\n".join(PARAGRAPHS), wrapped(60, end=end)
         one, other = encoder.encode([plain, broken])
+        assert one.sequences.tolist() == other.sequences.tolist()
         assert [plain[a:b] for a, b in zip(one.starts, one.ends, strict=True)] == [
             broken[a:b] for a, b in zip(other.starts, other.ends, strict=True)
         ]
-        ids = [[w.input_ids.tolist() for w in e.windows] for e in (one, other)]
-        assert ids[0] == ids[1]
+        if len(end) == 1:
+            ids = [[w.input_ids.tolist() for w in e.windows] for e in (one, other)]
+            assert ids[0] == ids[1]
 
 
 @pytest.mark.parametrize(
@@ -97,3 +101,22 @@ def test_lines_no_tag_path_runs_over_a_separator(bert_tokenizer, text, stretches
     edges = [*encoded.sequences.tolist(), len(encoded.starts)]
     found = [text[encoded.starts[a] : encoded.ends[b - 1]] for a, b in pairwise(edges)]
     assert found == stretches
+
+
+def test_lines_parts_of_a_mention_at_a_soft_break_are_made_whole():
+    text = "they marched on deir ez\nzor with the army of\nthe north\n\niraq\n\nsyria"
+    parts = [("deir ez", "A"), ("zor", "A"), ("iraq", "A"), ("syria", "A"), ("army", "B")]
+    entities = [Entity(at := text.index(m), at + len(m), label) for m, label in parts]
+    document = Document(text, tuple(entities))
+    whole, joined = parts_joined(document, "paragraph")
+    assert joined == 1
+    mentions = [text[e.start : e.end] for e in whole.entities]
+    assert mentions == ["deir ez\nzor", "army", "iraq", "syria"]
+    assert parts_joined(document, "line") == (document, 0)
+
+
+def test_lines_blanks_that_justify_prose_part_nothing(bert_tokenizer):
+    text = "police forces  of the\nkirkuk  army said"
+    prose = "police forces  of the kirkuk army said on tuesday  that the iraqi police cleared it"
+    for encoded in Encoder(bert_tokenizer, lines="paragraph").encode([text, prose]):
+        assert encoded.sequences.tolist() == [0]
