@@ -115,7 +115,8 @@ def test_install_reveals_types_from_any_folder(tmp_path):
         "def f(e: Extractor) -> Document:\n    return e.predict('a')\n\n\nreveal_type(f)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--follow-imports=silent", "use.py"],
+        [sys.executable, "-m", "mypy", "use.py",
+         "--config-file", ROOT / "pyproject.toml", "--cache-dir", ROOT / ".mypy_cache"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "def (e: ie_model.inference.extractor.Extractor) -> ie_model" in done.stdout, done.stdout

@@ -23,7 +23,9 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write the result here
 
 
 def crossval(
-    config: Annotated[Path, typer.Argument(help="YAML configuration.")],
+    config: Annotated[
+        Path, typer.Argument(help="YAML configuration, or the name of a shipped one.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")
     ] = None,
@@ -52,7 +54,7 @@ def crossval(
 
     An interrupted run goes on where it stopped when the same command is given again.
 
-    Example: ie-model crossval configs/default.yaml --seeds 5 --run runs/loo
+    Example: ie-model crossval default --seeds 5 --run runs/loo
     """
 
     settings = ie_model.load_config(config, overrides or [])

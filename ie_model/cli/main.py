@@ -17,6 +17,7 @@ from ie_model.cli import (
     engines,
     evaluation,
     prediction,
+    projects,
     scoring,
     serve,
     training,
@@ -35,24 +36,33 @@ app.add_typer(annotations.app, name="annotations")
 app.add_typer(backbones.app, name="backbones")
 
 
+def _version(asked: bool) -> None:
+    if asked:  # looked at before anything else, so no command need follow
+        typer.echo(ie_model.__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Train, evaluate and serve span extraction for security news.
 
     Exit codes: 0 done, 1 something failed, 2 a mistake in the input or the options.
     """
-    if version:
-        typer.echo(ie_model.__version__)
-        raise typer.Exit
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("ie_model").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
 for _command in (
+    projects.init,
     training.train,
     training.distill,
     prediction.evaluate,

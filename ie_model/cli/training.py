@@ -25,14 +25,16 @@ DryRun = Annotated[
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML configuration.")],
+    config: Annotated[
+        Path, typer.Argument(help="YAML configuration, or the name of a shipped one.")
+    ],
     overrides: Overrides = None,
     resume: Resume = False,
     dry_run: DryRun = False,
 ) -> None:
     """Fine-tune a model as a configuration says.
 
-    Example: ie-model train configs/default.yaml training.epochs=1 output_dir=runs/quick
+    Example: ie-model train default training.epochs=1 output_dir=runs/quick
     """
 
     settings = ie_model.load_config(config, overrides or [])
@@ -49,9 +51,9 @@ def distill(
         list[Path] | None,
         typer.Option(help="Trained model directory; several are averaged. Repeatable."),
     ] = None,
-    student: Annotated[Path, typer.Option(help="YAML configuration of the student.")] = Path(
-        "configs/distilled.yaml"
-    ),
+    student: Annotated[
+        Path, typer.Option(help="YAML configuration of the student, or a shipped one.")
+    ] = Path("distilled"),
     unlabelled: Annotated[
         list[Path] | None,
         typer.Option(help="Texts to learn from beside the annotated ones. Repeatable."),
@@ -61,7 +63,7 @@ def distill(
 ) -> None:
     """Train a small model on what larger ones say of annotated and of plain text.
 
-    Example: ie-model distill --teacher runs/accurate --student configs/distilled.yaml
+    Example: ie-model distill --teacher runs/accurate --student distilled
     --unlabelled news/
     """
 

@@ -1,2 +1,3 @@
 from .loading import load_config as load_config
 from .schema import Config as Config
+from .shipped import write_project as write_project

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ie_model.config.schema import SOURCES, Config
+from ie_model.config.shipped import find_config, shipped_names
 from ie_model.errors import InputError
 
 
@@ -42,8 +43,9 @@ def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, object
     """Read a YAML file, what it extends, and apply overrides.
 
     Args:
-        path: the file. Its ``extends:`` names another, relative to it, whose values it
-            replaces key by key; lists are replaced whole.
+        path: the file, or the name of a shipped config (``default``). Its ``extends:`` names
+            another, relative to it, whose values it replaces key by key; lists are replaced
+            whole.
         overrides: ``["training.epochs=3"]`` (values are read as YAML) or a mapping of
             dotted keys to values.
 
@@ -52,11 +54,14 @@ def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, object
             circle of ``extends``, an unknown key or a wrong type, each in one line with the
             file and the key.
     """
-    path = Path(path)
-    values = _read(path, ())
+    found = find_config(path)
+    values = _read(found, ())
     for key, value in _overrides(overrides):
         _assign(values, key, value)
-    return parse_config(values, str(path))
+    config = parse_config(values, str(found))
+    if found != Path(path):
+        _check_shipped_corpora(str(path), config)
+    return config
 
 
 def parse_config(values: Mapping[str, Any], source: str = "config") -> Config:
@@ -67,14 +72,23 @@ def parse_config(values: Mapping[str, Any], source: str = "config") -> Config:
         raise InputError(_explain(error, source)) from None
 
 
+def _check_shipped_corpora(name: str, config: Config) -> None:
+    """Refuse a shipped config whose corpus the user must bring, with the setting to name it by."""
+    for section, part in SOURCES:
+        for i, source in enumerate(getattr(getattr(config, section), part)):
+            if ".." in source.path.parts and not source.path.exists():
+                raise InputError(
+                    f"{name}: its corpus {source.path.name} does not travel with the package; "
+                    f"name yours: {section}.{part}.{i}.path=FILE"
+                )
+
+
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in seen:
         chain = " -> ".join(str(p) for p in (*seen, path.resolve()))
         raise InputError(f"{path}: 'extends' goes in a circle: {chain}")
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such config file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot read the config: {error}") from None
     try:
@@ -94,7 +108,9 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return values
     if not isinstance(base, str):
         raise InputError(f"{path}: 'extends' must be one file name, found {base!r}")
-    return _merge(_read(path.parent / base, (*seen, path.resolve())), values)
+    beside = path.parent / base
+    by_name = not beside.exists() and base.removesuffix(".yaml") in shipped_names()
+    return _merge(_read(find_config(base if by_name else beside), (*seen, path.resolve())), values)
 
 
 def _anchor_paths(values: dict[str, Any], folder: Path) -> None:

@@ -66,7 +66,9 @@ def read_settings(model_dir: str | os.PathLike[str]) -> ModelSettings:
     """
     folder = Path(model_dir)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such model directory; train one with: ie-model train")
+        raise InputError(
+            f"{folder}: no such model directory; train one with: ie-model train default"
+        )
     file = folder / SETTINGS_FILE
     if not file.is_file():
         raise InputError(

@@ -12,9 +12,6 @@ from ie_model.errors import InputError
 from ie_model.models.directory import read_settings
 from ie_model.training.run import TrainResult, train
 
-STUDENT = Path("configs/distilled.yaml")
-"""The student that the command trains by default: a file of the project's own repository."""
-
 
 def distill(
     student: Config,
@@ -57,12 +54,6 @@ def read_student(
     """
     for teacher in teachers:
         read_settings(teacher)
-    if file == STUDENT and not file.is_file():
-        missing = "--student" if teachers else "--teacher and --student"
-        raise InputError(
-            f"distillation: there is no {file} here; give {missing} (a config of your own, such "
-            "as one that you train with)"
-        )
     return distillation_config(load_config(file, overrides), teachers, unlabelled)
 
 

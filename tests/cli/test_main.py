@@ -5,6 +5,7 @@ import sys
 import pytest
 import yaml
 
+import ie_model
 from ie_model.cli import main as cli
 
 
@@ -224,3 +225,19 @@ def test_cli_public_names_resolve():
         assert getattr(ie_model, name) is not None
     with pytest.raises(AttributeError, match="nothing"):
         ie_model.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("options", [["--version"], ["-q", "--version"], ["--version", "train"]])
+def test_cli_version_needs_no_command(invoke, options):
+    """It was a usage error: the check that a command is there came first."""
+    assert invoke(*options) == (0, f"{ie_model.__version__}\n", "")
+
+
+def test_cli_init_writes_a_project(invoke, tmp_path):
+    code, out, _ = invoke("init", tmp_path / "news")
+    assert code == 0
+    assert "train configs/default.yaml" in out
+    assert (tmp_path / "news" / "configs" / "custom_labels.yaml").is_file()
+    code, _, err = invoke("init", tmp_path / "news")
+    assert code == 2
+    assert "nothing is overwritten" in err

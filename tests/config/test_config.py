@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from ie_model.config.loading import load_config
+from ie_model.config.loading import _check_shipped_corpora, load_config
 from ie_model.config.schema import differences
+from ie_model.config.shipped import PRESETS, write_project
 from ie_model.errors import InputError
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -165,3 +166,56 @@ def test_config_resolved_yaml_may_stand_in_another_folder(tmp_path, monkeypatch)
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda f: f.name)
 def test_config_every_shipped_file_loads(file):
     assert load_config(file).labels
+
+
+@pytest.mark.parametrize("name", ["default", "default.yaml"])
+def test_config_shipped_one_is_known_by_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "default").mkdir()  # a folder of that name is no config
+    config = load_config(name, ["training.epochs=2"])
+    assert config.training.epochs == 2
+    assert all(source.path.exists() for source in config.data.train)
+
+
+def test_config_file_here_comes_before_the_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "default.yaml").write_text("data: {train: [mine.jsonl]}\nlabels: [X]\n")
+    assert load_config("default.yaml").labels == ["X"]
+
+
+def test_config_own_one_extends_a_shipped_one(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("extends: default\noutput_dir: runs/mine\n")
+    assert load_config(file).model.added_tokens["IS"] == "isis"
+    file.write_text("extends: defaults\n")
+    with pytest.raises(InputError, match="defaults: no such config file"):
+        load_config(file)
+
+
+def test_config_shipped_one_whose_corpus_is_absent_says_so(tmp_path):
+    with pytest.raises(InputError, match=r"re3d: its corpus re3d.jsonl.*data\.train\.0\.path=FILE"):
+        _check_shipped_corpora(
+            "re3d", load_config(write(tmp_path, "c.yaml", "data: {train: [../x/re3d.jsonl]}\n"))
+        )
+    assert load_config("re3d", [f"data.train.0.path={tmp_path}"]).data.train[0].path == tmp_path
+
+
+def test_config_message_away_from_the_checkout_names_the_way(tmp_path, monkeypatch):
+    """It named a file of the checkout and no way to it."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"'custom_labels' alone is the shipped one.*init"):
+        load_config("configs/custom_labels.yaml")
+
+
+def test_config_project_is_complete_and_never_overwritten(tmp_path):
+    written = write_project(tmp_path / "news")
+    assert all((tmp_path / "news" / name).exists() for name in written)
+    shipped = {file.name for file in (PRESETS / "configs").glob("*.yaml")}
+    assert {file.name for file in (tmp_path / "news" / "configs").glob("*.yaml")} == shipped
+    config = load_config(tmp_path / "news" / "configs" / "default.yaml")
+    assert all(tmp_path in source.path.resolve().parents for source in config.data.train)
+    assert not [p for p in (tmp_path / "news").rglob("*") if p.is_symlink() or ".init" in p.name]
+    (tmp_path / "news" / "README.md").write_text("mine")
+    with pytest.raises(InputError, match="nothing is overwritten"):
+        write_project(tmp_path / "news")
+    assert (tmp_path / "news" / "README.md").read_text() == "mine"

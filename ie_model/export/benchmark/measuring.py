@@ -19,6 +19,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ie_model.config.shipped import AUTHORED
 from ie_model.corpus.reading import read_documents
 from ie_model.documents import Document
 from ie_model.errors import InputError
@@ -69,16 +70,8 @@ class Candidate:
 
 
 def sample_texts() -> list[str]:
-    """The authored paragraphs of a source checkout, marks removed.
-
-    Raises:
-        InputError: the package was installed without them.
-    """
-    folder = Path(__file__).resolve().parents[3] / "annotations" / "authored"
-    texts = [d.text for d in read_documents(folder, "markup")] if folder.is_dir() else []
-    if not texts:
-        raise InputError("bench: no sample texts beside the package; give files of your own texts")
-    return texts
+    """The authored paragraphs that travel with the package, marks removed."""
+    return [d.text for d in read_documents(AUTHORED, "markup")]
 
 
 def bench(
