@@ -3,8 +3,8 @@
 The rooms load what they export on first use, so help comes at once.
 """
 
+import contextlib
 import logging
-import os
 import sys
 from typing import Annotated
 
@@ -22,6 +22,8 @@ from ie_model.cli import (
     serve,
     training,
 )
+from ie_model.cli.streams import fill_closed_streams, settle_output, silence_broken_streams
+from ie_model.display.excerpts import visible
 from ie_model.errors import InputError, RunError
 
 app = typer.Typer(
@@ -83,6 +85,7 @@ app.command("next")(evaluation.next_)
 
 def main() -> None:
     """Run the command line; turn every failure into one clear message and an exit code."""
+    fill_closed_streams()
     arguments = sys.argv[1:]
     debug = "--debug" in arguments  # wherever it stands
     arguments = [a for a in arguments if a != "--debug"]
@@ -95,8 +98,11 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         code = 130
-    except BrokenPipeError:  # the reader of our output, such as head, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as stop:
+        # The reader of our output, such as head, has gone: click makes an exit of that.
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        silence_broken_streams()
         code = 0
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of click
@@ -105,13 +111,15 @@ def main() -> None:
         else:
             message = f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
             code = _fail(RunError(message), 1, debug, error)
-    sys.exit(code if isinstance(code, int) else 0)
+    code = code if isinstance(code, int) else 0
+    sys.exit(code if settle_output() else code or 1)
 
 
 def _fail(error: Exception, code: int, debug: bool, cause: Exception | None = None) -> int:
     if debug:
         raise cause or error
-    typer.echo(f"error: {error}", err=True)
+    with contextlib.suppress(BrokenPipeError):  # whoever read standard error has gone
+        typer.echo(f"error: {visible(str(error))}", err=True)
     return code
 
 

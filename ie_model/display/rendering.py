@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ie_model.display.excerpts import visible
 from ie_model.display.highlight import render_page
 from ie_model.documents import Document
 
@@ -40,9 +41,14 @@ def table(document: Document) -> str:
         rows.add_column("value")
     for e in document.entities:
         score = "" if e.score is None else f"{e.score:.2f}"
-        cells: list[Any] = [Text(e.label), score, Text(e.text), Text(_value(e.meta.get("value")))]
+        cells: list[Any] = [
+            Text(visible(e.label)),
+            score,
+            Text(visible(e.text)),
+            Text(visible(_value(e.meta.get("value")))),
+        ]
         rows.add_row(str(e.start), str(e.end), *cells[: len(rows.columns) - 2])
-    out.print(Text(f"{document.id}: {count} entit{'y' if count == 1 else 'ies'}"))
+    out.print(Text(f"{visible(document.id)}: {count} entit{'y' if count == 1 else 'ies'}"))
     if count:
         out.print(rows)
     assert isinstance(out.file, io.StringIO)

