@@ -16,6 +16,9 @@ WEEKDAYS = "mon tue wed thu fri sat sun".split()
 SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 """First month of the northern meteorological seasons, three months each."""
 
+AUSTRAL_SEASONS = {"spring": 9, "summer": 12, "autumn": 3, "fall": 3, "winter": 6}
+"""The southern ones; summer is named after its December."""
+
 DAY_PARTS = {
     "morning": (6, 12),
     "afternoon": (12, 18),
@@ -174,6 +177,8 @@ def third(whole: Interval, part: str) -> Interval | None:
     length = (end.year - start.year) * 12 + end.month - start.month
     if (end - start).days == 7:
         cuts = (start + 2 * DAY, start + 4 * DAY)
+    elif (end - start).days in (29, 30):  # a lunar month
+        cuts = (start + 10 * DAY, start + 20 * DAY)
     elif start.day != 1 or end.day != 1:
         return None
     elif length == 1:

@@ -79,6 +79,11 @@ def read_length(text: str) -> Length | None:
     pos, approximate = 0, False
     while match := _MODIFIER.match(text, pos):
         approximate, pos = approximate or match[1] is not None, match.end()
+    if re.compile(r"fortnight$").match(text, pos):
+        return Length(Fraction(1), "fortnight", approximate)
+    full = re.compile(rf"(?<=\ba full )(?:{UNIT})$|(?<=\ba whole )(?:{UNIT})$").match(text, pos)
+    if full:
+        return Length(Fraction(1), unit_of(full[1] or full[2]), approximate)
     single = re.compile(rf"an?\s+{UNIT}(?:\s+and\s+a\s+(half))?").fullmatch(text, pos)
     if single:
         return Length(Fraction(3, 2) if single[2] else Fraction(1), unit_of(single[1]), approximate)
@@ -95,3 +100,25 @@ def read_length(text: str) -> Length | None:
     if not unit:
         return None
     return Length(number.value, unit_of(unit[1]), approximate or number.loose)
+
+
+def read_lengths(text: str) -> tuple[str | None, bool] | None:
+    """The ISO 8601 form, and whether it is approximate, of one length or of several that add
+    up: ``two hours and 15 minutes`` is ``PT2H15M``, each unit smaller than the one before."""
+    single = read_length(text)
+    if single:
+        return single.iso(), single.approximate
+    parts = re.split(r",?\s+and\s+|,\s+|(?<=[a-z])\s+(?=[0-9])", text)
+    found = [length for part in parts if (length := read_length(part))]
+    if len(parts) < 2 or len(found) != len(parts):
+        return None
+    sizes = [_ORDER.index(length.unit) if length.unit in _ORDER else -1 for length in found]
+    whole = all(length.count.denominator == 1 for length in found)
+    if -1 in sizes or sizes != sorted(set(sizes)) or not whole:
+        return None
+    days = "".join(f"{n.count}{n.unit[0].upper()}" for n in found if n.unit not in _CLOCK)
+    clock = "".join(f"{n.count}{n.unit[0].upper()}" for n in found if n.unit in _CLOCK)
+    return (f"P{days}T{clock}" if clock else f"P{days}"), any(n.approximate for n in found)
+
+
+_ORDER = ("year", "month", "week", "day", "hour", "minute", "second")

@@ -26,10 +26,16 @@ _SCALES = {
     "billion": 10**9,
     "trillion": 10**12,
     "dozen": 12,
+    "score": 20,
+    "lakh": 10**5,
+    "lac": 10**5,
+    "crore": 10**7,
 }
 _SUFFIXES = {"k": 10**3, "mn": 10**6, "bn": 10**9, "tn": 10**12, "trn": 10**12}
+_SUFFIXES |= {"lakhs": 10**5, "lacs": 10**5, "crores": 10**7, "cr": 10**7}
 _SHORT_SUFFIXES = {"m": 10**6, "b": 10**9}  # "28 m" is 28 metres, "£28m" is 28 million
-_VAGUE = {f"{word}s": n for word, n in _SCALES.items()} | {"tens": 10, "scores": 20}
+_VAGUE = {f"{word}s": n for word, n in _SCALES.items()} | {"tens": 10}
+_MIXED = re.compile(r"(?:\s+and\s+|[ -])([1-9][0-9]?)/([1-9][0-9]?)(?![0-9/])")
 _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "twentieth": 20, "hundredth": 100}
 _PARTS |= {f"{word}s": n for word, n in _PARTS.items() if word != "half"} | {"halves": 2}
@@ -37,7 +43,7 @@ _GLYPHS = {"½": (1, 2), "¼": (1, 4), "¾": (3, 4), "⅓": (1, 3), "⅔": (2, 3
 
 _WORD = re.compile(r"[\s-]*([a-z]+)(?![a-z0-9])")
 _FIGURE = re.compile(
-    r"(?P<whole>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])"
+    r"(?P<whole>(?:[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?![0-9,])|[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])"
     r"|[0-9]{1,3}(?: [0-9]{3}){2,}(?![0-9a-z-])|[0-9]{1,3} 000(?![0-9])"  # "12 000"
     r"|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)?"
     rf"(?:(?<=[0-9])/(?P<over>[0-9]{{1,3}})(?![0-9/])|\s?(?P<glyph>[{''.join(_GLYPHS)}]))?"
@@ -105,6 +111,9 @@ def _figures(text: str, pos: int, millions: bool) -> tuple[Number, int] | None:
     end = match.end()
     if re.compile(r"(?:st|nd|rd|th)\b").match(text, end):
         return None
+    mixed = _MIXED.match(text, end) if match["whole"] and end == match.end("whole") else None
+    if mixed and int(mixed[1]) < int(mixed[2]):  # "1 1/2", "1-1/2", "1 and 1/2"
+        value, end = value + Fraction(int(mixed[1]), int(mixed[2])), mixed.end()
     half = _HALF.match(text, end)
     if half:
         value, end = value + Fraction(1, _PARTS[half[1]]), half.end()
@@ -170,10 +179,14 @@ def _words(text: str, pos: int) -> tuple[Number, int] | None:
     value = Fraction(total + group)
     halves = word == "half" and (value > 1 or not re.compile(r"$|\s+of\b").match(text, end))
     if word in _PARTS and not halves and 0 < value < 20:
-        return Number(value / _PARTS[word]), end  # "two thirds"
+        value /= _PARTS[word]  # "two thirds"
+        of = re.compile(r"[\s-]+of\s+an?\s+([a-z]+)\b").match(text, end)
+        if of and of[1] in _SCALES:  # "three quarters of a million"
+            return Number(value * _SCALES[of[1]], _SCALES[of[1]]), of.end()
+        return Number(value), end
     half = _HALF.match(text, used)
     if half:
-        size = scale if scale >= 1000 else 1  # "a million and a half"
+        size = scale if scale >= 1000 or scale == 12 else 1  # "a million", "a dozen and a half"
         value, used = value + Fraction(size, _PARTS[half[1]]), half.end()
         word, end = _next_word(text, used)
         if word in _SCALES:  # "two and a half million"

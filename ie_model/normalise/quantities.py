@@ -7,20 +7,19 @@ and rates together. Units are named by :mod:`ie_model.normalise.units`.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
+from ie_model.normalise.amounts import Amount, read_amount
+from ie_model.normalise.conversions import agreement, read_compound
+from ie_model.normalise.counted import casualty_kind, counted_noun
+from ie_model.normalise.currencies import currency
 from ie_model.normalise.durations import UNIT
-from ie_model.normalise.numbers import Number, fold, read_number, require_text
-from ie_model.normalise.units import (
-    SPEEDS,
-    SYMBOL,
-    SYMBOLS,
-    currency,
-    physical_unit,
-    registry,
-)
+from ie_model.normalise.numbers import fold, read_number, require_text
+from ie_model.normalise.reasons import quantity_reason
+from ie_model.normalise.units import SPEEDS, physical_unit, registry
 
 LONGEST = 200
 """Characters; a longer text is not an expression and is left unresolved."""
@@ -37,6 +36,12 @@ class QuantityValue:
     ``unit`` is the name that pint gives a physical unit (``kilometer ** 2``), an ISO 4217
     code for money, or the counted noun as written. ``rate`` is what one of it is counted
     per (``month``). With ``percent`` the numbers are percentages: 80, not 0.8.
+
+    ``of`` is what is counted or measured, its noun in the singular: ``fighter`` of ``40
+    fighters``, ``ammunition`` of ``300 tons of ammunition``. ``kind`` is ``killed``,
+    ``wounded`` or ``missing`` where the words say so. ``calibre`` is a weapon's bore behind
+    another number (``60 x 122 mm rockets``). ``conversion`` is ``agrees`` or ``disagrees``
+    where the mention says the amount twice (``30 miles (48 km)``).
     """
 
     low: float | None
@@ -45,6 +50,10 @@ class QuantityValue:
     approximate: bool = False
     rate: str | None = None
     percent: bool = False
+    of: str | None = None
+    kind: str | None = None
+    calibre: str | None = None
+    conversion: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The value as JSON, every field present."""
@@ -55,7 +64,7 @@ _LOWER = "more than|over|above|at least|no fewer than|not fewer than|no less tha
 _LOWER += "|upwards of|upward of|in excess of|a minimum of|greater than|exceeding|>="
 _LOWER += "|as few as|as little as"
 _UPPER = "up to|as many as|as much as|at most|no more than|not more than|fewer than|less than"
-_UPPER += "|under|below|a maximum of|<="
+_UPPER += "|within|under|below|a maximum of|<="
 _ABOUT = "about|around|approximately|approx|roughly|some|nearly|almost|close to|near|barely"
 _ABOUT += "|perhaps|closer to|an estimated|estimated|est|circa|~"
 _ABOUT += "|(?:just|slightly|a little|a bit) (?:over|under|above|below|more than|less than"
@@ -75,48 +84,92 @@ _MODIFIERS = {
     "about": _words(_ABOUT),
     "plain": _words(_PLAIN),
 }
-_TO = re.compile(  # "10- to 15-kilometer", "ten-to-twelve"
-    r"-?\s+(?:to|or|and)\s+(?:as many as\s+|perhaps\s+|about\s+)?|-to-|\s*(?:-|–|—)\s*"
-)
-_OUT_OF = re.compile(
-    r"\s+(?P<how>in(?!\s(?:1[89]|20)[0-9]{2}\b)|of|out of)\s+"
-    r"(?P<every>every\s+)?(?:the\s+|all\s+)?(?=[a-z0-9])"
-)
-_NOUN_OUT_OF = re.compile(r"\s+(?P<noun>[a-z ]+?)\s+(?P<how>in|out of)\s+(?:every\s+)?(?=[a-z0-9])")
-_TIME = re.compile(rf"[\s-]{UNIT}\b")
-_ONE = re.compile(r"an?\s+((?:square\s|cubic\s|nautical\s)?[a-z]+)")
-_PERCENT = re.compile(r"\s*-?(?:%|(?:percent|per cent|per-cent|pct)\b)")
 _RATE = re.compile(
     r"(?:^|\s)per\s+(?P<per>\S.*)$"
     r"|(?<!\band)(?<!\bor)(?<!\bof)(?<!\bwith)(?:^|\s)(?:an?|every)\s+(?P<a>[a-z]+)$"
     r"|(?:^|\s)every\s+(?P<span>[0-9a-z].*)$"
+    rf"|\seach\s(?P<each_unit>{UNIT})$"
     r"|\s(?P<each>each|apiece)$"
 )
-_JOINT = re.compile(r"\s(?:and|in|within|over)\s+")
+_JOINT = re.compile(r"\s(?:and|in|within|over)\s+|,\s+(?=[0-9])")
 _TIMES = re.compile(r"\s+times(?:\s+(?:as|more|less|the|its|their|higher|over)\b.*)?|\s?-?fold")
 _SHAPE = re.compile(r"-(?:strong|odd|plus)\b|\+|\s+plus\b(?!\s+[0-9])")
 _OR = re.compile(r"\s+or\s+(so|more|fewer|less)(?![a-z])")
+_REWRITTEN = (
+    (re.compile(r"\b(?:an?|one)\s+((?:(?:square|cubic|nautical)\s)?(?!dozen|hundred|thousand|million|billion)"
+                r"[a-z]+)\s+and\s+a\s+half\b"), r"one and a half \1"),  # "a mile and a half"
+    (re.compile(r"\bhalf\s+(?:of\s+)?(?:an?|one|1)\s?(?=percent|per cent|%)"), "0.5 "),
+    (re.compile(r"\b(?:a\s+)?quarter\s+(?:of\s+)?(?:an?|one|1)\s?(?=percent|per cent|%)"), "0.25 "),
+    (re.compile(r"\s(dai|week|month|hour|year)ly$|\s(annual)ly$|\sa (day|week)$"),
+     lambda m: f" a {({'dai': 'day', 'annual': 'year'}).get(m[1] or m[2] or '', m[1] or m[3])}"),
+)  # fmt: skip
+_CONVERSION = re.compile(
+    r"\s?(?:(?P<bracket>[(\[])|,? or (?:about |some |nearly |around )?(?=[0-9])"
+    r"|(?<=[A-Za-z])\s?/\s?(?=[0-9.,]+ ?[A-Za-z]))"
+    r"(?P<inner>[^()\[\]]*)[)\]]?$"
+)
+_COUNT_X_CALIBRE = re.compile(
+    r"\s?[x×]\s?(?P<bore>[0-9]+(?:\.[0-9]+)?)[\s-]?(?P<unit>mm|millimet(?:er|re)s?|cm|inch(?:es)?)\b"
+)
+_BORE = re.compile(r"([0-9]+(?:\.[0-9]+)?)[\s-]?(mm|millimet(?:er|re)s?|cm|inch)\b")
+_PERCENT_OF = re.compile(r"\s+of\s+((?:(?:the|all|its|their|our|his)\s+)?[A-Za-z][A-Za-z' -]*)")
 _DIMENSION = re.compile(r"[\s-](?:old|long|wide|deep|high|tall|thick)$")
 _MORE = re.compile(r"\s+(?:more|fewer|less|additional|further|extra)\b")
 
 
-def normalise_quantity(text: str) -> QuantityValue | None:
+def normalise_quantity(text: str, before: str = "", behind: str = "") -> QuantityValue | None:
     """The value of an expression such as ``more than 80 percent``, or ``None``.
 
-    ``None`` means that it holds no number that can be pinned down (``several``,
-    ``a number of rockets``); no string makes it raise.
+    ``None`` means that it holds no number that can be pinned down (``several``, ``a number
+    of rockets``): :func:`unresolved_quantity` says why. No string makes it raise. ``before``
+    and ``behind`` are the words of its sentence, for casualties and ``percent of`` what.
 
     Raises:
-        InputError: ``text`` is no string, or pint is not installed.
+        InputError: ``text`` is no string, or pint or inflect is not installed.
     """
     require_text(text)
+    value = _value(text)
+    if value is None:
+        return None
+    mention = fold(text)
+    kind = casualty_kind(mention, fold(before), fold(behind))
+    of = value.of
+    if value.percent and of is None:
+        share = _PERCENT_OF.match(behind)
+        of = counted_noun(share[1], False) if share else None
+    return value if (kind, of) == (None, value.of) else replace(value, kind=kind, of=of)
+
+
+def unresolved_quantity(text: str) -> str | None:
+    """Why :func:`normalise_quantity` has no value for ``text``; ``None`` where it has one."""
+    require_text(text)
+    return None if _value(text) else quantity_reason(fold(text))
+
+
+@lru_cache(maxsize=16384)  # mentions repeat within a stream of news
+def _value(text: str) -> QuantityValue | None:
     registry()
     surface = " ".join(text.replace("‑", "-").replace("−", "-").split()).rstrip(".,;: ")
     if not surface or len(surface) > LONGEST:
         return None
     surface = re.sub(r"^(?:[,;: ]|\.(?![0-9]))+", "", surface)  # ".5 percent" keeps its point
     surface = re.sub(r"(?<=[a-z])fold$", "-fold", surface)  # "tenfold"
-    surface = re.sub(r"(?<=\S) \([^()]*\)$", "", surface)  # a conversion
+    twice = _CONVERSION.search(surface)
+    if twice:
+        value = _single(surface[: twice.start()])
+        other = _single(twice["inner"]) if value else None
+        if value and other and value.unit and other.unit:
+            pair = (other.low, other.high, other.unit)
+            return replace(value, conversion=agreement(value.low, value.high, value.unit, pair))
+        if not twice["bracket"]:
+            return _single(surface)
+        surface = surface[: twice.start()]
+    return _single(surface)
+
+
+def _single(surface: str) -> QuantityValue | None:
+    for said, usual in _REWRITTEN:
+        surface = said.sub(usual, surface)
     folded = fold(surface)
     pos, flags = _modifiers(folded)
     between = folded.startswith("between ", pos)
@@ -128,25 +181,64 @@ def normalise_quantity(text: str) -> QuantityValue | None:
     negative = re.compile(r"minus\s+|-(?=[0-9])").match(folded, pos)
     if negative:
         pos = negative.end()
-    found = _read(folded, pos, between, _says_millions(folded))
+    found = read_amount(folded, pos, between, _says_millions(folded))
     if found is None:
         return None
-    rest, folded_rest = surface[found.end :], folded[found.end :]
-    if re.match(r"[^\sa-z+°€$£₽₴-]|-(?![a-z])|x[0-9]|e[-+]?[0-9]| \(", folded_rest):
-        return None  # a date, a score, a serial number, "4x4", "1e5", a list
-    figures = folded[found.end - 1].isdigit()
-    if figures and re.match(r" 000| [0-9]{3}(?![0-9a-z,-])", folded_rest):
-        return None  # "12 500 troops" or "12 155 mm shells"
-    for joined in _JOINT.finditer(folded_rest):
-        tail = folded_rest[joined.end() :]
+    low, high, end, measured = found.low.value, found.high.value, found.end, None
+    compound = read_compound(folded, end, high) if low == high and not found.money else None
+    if compound:
+        low, measured, end = compound[0], compound[1], compound[2]
+        high = low
+    rest, folded_rest = surface[end:], folded[end:]
+    calibre = _COUNT_X_CALIBRE.match(folded_rest)
+    if calibre and low == high and low.denominator == 1:
+        bore = f"{calibre['bore']} {physical_unit(calibre['unit']) or 'inch'}"
+        weapon = rest[calibre.end() :].strip(" -")
+        return QuantityValue(
+            float(low), float(low), weapon or None, "about" in flags,
+            of=counted_noun(weapon, low == 1), calibre=bore,
+        )  # fmt: skip
+    if _not_an_amount(found, folded, folded_rest, end):
+        return None
+    return _described(
+        found,
+        low,
+        high,
+        folded[:end],
+        rest,
+        folded_rest,
+        flags,
+        bool(negative),
+        measured or noun_first,
+    )
+
+
+def _not_an_amount(found: Amount, folded: str, rest: str, end: int) -> bool:
+    """A date, a score, a serial number, ``4x4``, ``1e5``, a list, or two amounts."""
+    if re.match(r"[^\sa-z+°€$£₽₴-]|-(?![a-z])|x[0-9]|e[-+]?[0-9]| \(", rest):
+        return True
+    if re.match(r"\s?(?:by|x|×)\s?[0-9]", rest):
+        return True  # "20 by 30 meters"
+    figures = folded[end - 1].isdigit()
+    if figures and re.match(r" 000| [0-9]{3}(?![0-9a-z,-])", rest):
+        return True  # "12 500 troops" or "12 155 mm shells"
+    for joined in _JOINT.finditer(rest):
+        tail = rest[joined.end() :]
         if tail.startswith(("a ", "an ")) or read_number(tail):
-            return None  # "three men and a woman" is two quantities
-    numbers = (found.low, found.high)
-    approximate = "about" in flags or any(n.vague or n.loose for n in numbers)
-    bottom: Fraction | None = found.low.value
-    top: Fraction | None = found.high.value
+            return True  # "three men and a woman" is two quantities
+    return False
+
+
+def _described(
+    found: Amount, low: Fraction, high: Fraction, said: str, rest: str, folded_rest: str,
+    flags: set[str], negative: bool, known_unit: str | None,
+) -> QuantityValue | None:  # fmt: skip
+    """Bounds, approximation, unit, rate and what is counted, from what stands behind."""
+    approximate = "about" in flags or any(n.vague or n.loose for n in (found.low, found.high))
+    bottom: Fraction | None = low
+    top: Fraction | None = high
     if negative:
-        bottom, top = -found.high.value, -found.low.value
+        bottom, top = -high, -low
     shape = _SHAPE.match(folded_rest)
     if shape:
         rest, folded_rest = rest[shape.end() :], folded_rest[shape.end() :]
@@ -157,18 +249,31 @@ def normalise_quantity(text: str) -> QuantityValue | None:
         rest = rest[: either.start()] + rest[either.end() :]
         folded_rest = folded_rest[: either.start()] + folded_rest[either.end() :]
         approximate = approximate or either[1] == "so"
-        flags |= {"more": {"low"}, "so": set()}.get(either[1], {"high"})
+        flags = flags | {"more": {"low"}, "so": set()}.get(either[1], {"high"})
     if "low" in flags or found.high.vague or at_least:
         top = None
     elif "high" in flags:
         bottom = None
-    unit, rate = _noun(rest, folded_rest)
-    if figures and unit and re.match("[mb] ", unit, re.IGNORECASE):
+    unit, rate, of = _noun(rest, folded_rest)
+    if shape is None and unit and re.match("[mb] ", unit, re.IGNORECASE):
         return None  # "2.5m people" or "5m walls"
-    unit = found.money or found.noun or noun_first or unit
+    if found.money == "rupees" and re.search(r"\b(?:lakhs?|crores?)\b", said):
+        found = replace(found, money="INR")
+    if (
+        not found.money
+        and not found.percent
+        and unit == of
+        and re.search(r"(?<![0-9.])[0-9]{1,3}\.[0-9]{3}$", said)
+    ):
+        return None  # "3.500 soldiers": in much of Europe they are 3,500
+    unit = found.money or found.noun or known_unit or unit
+    bore = _BORE.match(unit) if unit else None
+    one = low == high == 1
     return QuantityValue(
-        _float(bottom), _float(top), unit, approximate, rate, percent=found.percent
-    )
+        _float(bottom), _float(top), unit, approximate, rate, percent=found.percent,
+        of=counted_noun(of, one) if of else None,
+        calibre=f"{bore[1]} {physical_unit(bore[2])}" if bore else None,
+    )  # fmt: skip
 
 
 def _float(value: Fraction | None) -> float | None:
@@ -178,8 +283,8 @@ def _float(value: Fraction | None) -> float | None:
 def _says_millions(text: str) -> bool:
     """Whether ``m`` and ``b`` after figures are no units: another unit or a currency follows."""
     noun = re.match(r".*[0-9]\s?[mb]\s+(?=[a-z])(.+)", text)
-    name = _RATE.sub("", noun[1]).strip() if noun else ""
-    return bool(currency(name) or physical_unit(name))
+    name = re.split(r"\s(?:of|in)\s", _RATE.sub("", noun[1]).strip())[0] if noun else ""
+    return bool(currency(name) or currency(name.upper()) or physical_unit(name))
 
 
 def _modifiers(text: str) -> tuple[int, set[str]]:
@@ -196,73 +301,8 @@ def _modifiers(text: str) -> tuple[int, set[str]]:
             return pos, flags
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """The numbers of an expression, what was read together with them, and where they end."""
-
-    low: Number
-    high: Number
-    end: int
-    money: str | None = None
-    percent: bool = False
-    noun: str | None = None
-
-
-def _read(text: str, pos: int, between: bool, millions: bool) -> _Reading | None:
-    """One number, a ratio, or two numbers with ``to`` between."""
-    first = _number(text, pos, millions)
-    if first is None:
-        return None
-    ratio = _ratio(text, first)
-    if ratio:
-        return ratio
-    to = _TO.match(text, first.end)
-    if not to or ("and" in to[0] and not between):
-        return first
-    second = _number(text, to.end(), millions or first.money is not None)
-    if second is None:
-        return first
-    low, high = first.low, second.low
-    if low.scale == 1 and low.value * high.scale <= high.value:
-        low = Number(low.value * high.scale, high.scale)  # "1.5-2 billion"
-    if low.value > high.value:
-        return None
-    money, percent = first.money or second.money, first.percent or second.percent
-    return _Reading(low, high, second.end, money, percent)
-
-
-def _number(text: str, pos: int, millions: bool) -> _Reading | None:
-    symbol = SYMBOL.match(text, pos)
-    start = symbol.end() if symbol else pos
-    found = read_number(text, start, millions or symbol is not None)
-    if found is None:
-        one = _ONE.match(text, start)  # "a mile", but "a rocket" has no number
-        if not one or physical_unit(one[1]) is None:
-            return None
-        found = Number(Fraction(1)), start
-    number, end = found
-    percent = _PERCENT.match(text, end)
-    money = SYMBOLS[symbol[1]] if symbol else None
-    return _Reading(number, number, percent.end() if percent else end, money, percent is not None)
-
-
-def _ratio(text: str, part: _Reading) -> _Reading | None:
-    """``one in five``, ``nine homes in ten``; ``31 of 34 provinces`` counts the provinces."""
-    said = _OUT_OF.match(text, part.end) or _NOUN_OUT_OF.match(text, part.end)
-    whole = read_number(text, said.end()) if said else None
-    if not said or not whole or part.low.vague or whole[0].value < max(part.low.value, Fraction(1)):
-        return None
-    noun = said.groupdict().get("noun")
-    if _TIME.match(text, whole[1]) or (noun and whole[1] < len(text)):
-        return None  # "two attacks in three days", "9 homes in 10 villages"
-    if said["how"] == "of" and not said["every"]:
-        return _Reading(part.low, part.high, whole[1], part.money)
-    share = Number(part.low.value / whole[0].value)
-    return _Reading(share, share, whole[1], noun=noun)
-
-
-def _noun(rest: str, folded: str) -> tuple[str | None, str | None]:
-    """What stands behind the number: unit and rate."""
+def _noun(rest: str, folded: str) -> tuple[str | None, str | None, str | None]:
+    """What stands behind the number: unit, rate, and what is counted or measured."""
     more = _MORE.match(folded)
     if more:
         rest, folded = rest[more.end() :], folded[more.end() :]
@@ -272,16 +312,20 @@ def _noun(rest: str, folded: str) -> tuple[str | None, str | None]:
         rate = rest[found.start(found.lastgroup) : found.end(found.lastgroup)]
         rest, folded = rest[: found.start()], folded[: found.start()]
     if _TIMES.fullmatch(folded):
-        return "times", rate
+        return "times", rate, None
     skip = re.match(r"-(?=[a-z])|\s*(?:of(?:\s+|$))?(?:(?:an?|the)\s+)?", folded)
     noun = _DIMENSION.sub("", rest[skip.end() if skip else 0 :].strip())
     # "500-pound bomb", "155mm shells", but "10 barrel bombs"; "300 tons of ammunition"
     behind = r"\s(?:of|in)\s" if folded.startswith(" ") else r"\s(?:of|in)\s|(?<=\w\w)\s"
     measure = _DIMENSION.sub("", re.split(behind, noun)[0])
+    bore = re.match(r"(?:mm|millimet(?:er|re)s?|caliber|calibre)(?=\s[a-z])", noun, re.IGNORECASE)
+    if bore:  # "82 mm mortar rounds"
+        measure = bore[0]
     for name in dict.fromkeys((noun, measure)):
         if name.lower() in SPEEDS:
-            return SPEEDS[name.lower()]
+            return (*SPEEDS[name.lower()], None)
         money, unit = currency(name), physical_unit(name)
         if money or unit:
-            return money or unit, (physical_unit(rate) or rate) if unit and rate else rate
-    return noun or None, rate
+            of = re.sub(r"^\s(?:of|in)\s|^\s", "", noun[len(name) :]) or None
+            return money or unit, (physical_unit(rate) or rate) if unit and rate else rate, of
+    return noun or None, rate, noun or None

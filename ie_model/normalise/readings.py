@@ -9,40 +9,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from ie_model.normalise import calendar as cal
 from ie_model.normalise.calendar import Interval
 from ie_model.normalise.durations import UNIT, read_length, unit_of
+from ie_model.normalise.feasts import named_day
+from ie_model.normalise.lunar import either_eid, read_other_calendar
+from ie_model.normalise.zones import offset
 
 MONTH = (
     r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
-_WEEKDAY = r"(mon|tue(?:s)?|wed(?:nes)?|thu(?:r|rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?"
+WEEKDAY = r"(mon|tue(?:s)?|wed(?:nes)?|thu(?:r|rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?"
 MDAY = r"(?:the\s+)?([0-9]{1,2})(?:st|nd|rd|th)?"
 YEAR = r"(1[0-9]{3}|20[0-9]{2})"
 _OF_YEAR = rf"(?:,?\s+(?:of\s+|in\s+)?(?:the\s+)?{YEAR}|,?\s+(?:of\s+)?(this|last|next)\s+year)?"
 _WHICH = r"(?:(this coming|this past|last|past|this|next|coming)\s+)?"
-_NAMED_DAYS = {
-    "christmas": (12, 25),
-    "christmas day": (12, 25),
-    "christmas eve": (12, 24),
-    "boxing day": (12, 26),
-    "new year's": (1, 1),
-    "new year's day": (1, 1),
-    "new year's eve": (12, 31),
-    "valentine's day": (2, 14),
-    "may day": (5, 1),
-    "halloween": (10, 31),
-    "all saints' day": (11, 1),
-    "all souls' day": (11, 2),
-    "armistice day": (11, 11),
-    "veterans day": (11, 11),
-    "fourth of july": (7, 4),
-}
-_AROUND_EASTER = {"palm sunday": -7, "good friday": -2, "easter": 0, "easter sunday": 0}
-_AROUND_EASTER |= {"ash wednesday": -46, "easter monday": 1}
+_WORD_DECADES = {
+    "noughties": 2000, "aughts": 2000, "thirties": 1930, "forties": 1940, "fifties": 1950,
+    "sixties": 1960, "seventies": 1970, "eighties": 1980, "nineties": 1990,
+}  # fmt: skip
+_CENTURIES = "seventeenth eighteenth nineteenth twentieth twenty-first".split()
+_SEASON = r"(spring|summer|autumn|fall|winter)"
+_SOUTH = r"(?:(austral|southern(?: hemisphere)?(?:'s)?)\s+)?"
+_NORTH = r"(?:(?:boreal|northern(?: hemisphere)?(?:'s)?)\s+)?"
+FISCAL = r"(?:u\.?s\.?\s+)?(?:fiscal(?:\s+year)?|fy|financial\s+year)"
 
 
 def read_iso(text: str) -> Interval | None:
@@ -50,6 +43,20 @@ def read_iso(text: str) -> Interval | None:
     whole = re.fullmatch(rf"{YEAR}[-/.]([01]?[0-9])[-/.]([0-3]?[0-9])", text)
     if whole:
         return cal.days(date(int(whole[1]), int(whole[2]), int(whole[3])))
+    moment = re.fullmatch(
+        rf"{YEAR}-([01][0-9])-([0-3][0-9])(?:t|\s)([01][0-9]|2[0-3]):([0-5][0-9])(?::[0-5][0-9](?:\.[0-9]+)?)?"
+        r"(z|[+-][01][0-9]:?[0-5][0-9])?",
+        text,
+    )
+    if moment:
+        start = datetime.fromisoformat(
+            "-".join(moment.group(1, 2, 3)) + f" {moment[4]}:{moment[5]}"
+        )
+        zone = offset(moment[6], start)
+        return Interval(start, start + timedelta(minutes=1), clock=True, zone=zone)
+    compact = re.fullmatch(r"((?:19|20)[0-9]{2})([01][0-9])([0-3][0-9])", text)
+    if compact:
+        return cal.days(date(int(compact[1]), int(compact[2]), int(compact[3])))
     month = re.fullmatch(rf"{YEAR}-(0[1-9]|1[0-2])", text)
     if month and int(month[2]) <= int(month[1][2:]):  # "2011-12" may be two years
         return cal.months(int(month[1]), int(month[2]))
@@ -79,7 +86,7 @@ def _numeric(text: str, today: date | None) -> Interval | None:
 
 
 def _calendar_day(text: str, today: date | None) -> Interval | None:
-    weekday = rf"(?:{_WEEKDAY},?\s+)?"
+    weekday = rf"(?:{WEEKDAY},?\s+)?"
     match = re.fullmatch(rf"{weekday}{MONTH}\s+{MDAY}{_OF_YEAR}", text)
     if match:
         _, name, number, year, which = match.groups()
@@ -132,11 +139,11 @@ def _month_or_season(text: str, today: date | None) -> Interval | None:
         month = cal.MONTHS.index(name[:3]) + 1
         count = 1
     else:
-        match = re.fullmatch(rf"{_WHICH}(spring|summer|autumn|fall|winter){_OF_YEAR}", text)
+        match = re.fullmatch(rf"{_WHICH}{_NORTH}{_SOUTH}{_SEASON}{_OF_YEAR}", text)
         if not match:
             return None
-        which, name, year, word = match.groups()
-        month, count = cal.SEASONS[name], 3
+        which, south, name, year, word = match.groups()
+        month, count = (cal.AUSTRAL_SEASONS if south else cal.SEASONS)[name], 3
     nothing = timedelta(0)
     return _in_year(lambda y: cal.months(y, month, count), year, word, which, today, nothing)
 
@@ -161,38 +168,88 @@ def _years(text: str, today: date | None) -> Interval | None:
     decade = re.fullmatch(r"(1[0-9]|20)([0-9])0'?s", text) or re.fullmatch(r"()'?([2-9])0s", text)
     if decade:
         return cal.years(int(f"{decade[1] or '19'}{decade[2]}0"), 10)
+    words = re.fullmatch(r"(?:(?:nineteen|twenty)[\s-])?([a-z]+)", text)
+    if words and words[1] in _WORD_DECADES:
+        return cal.years(_WORD_DECADES[words[1]], 10)
+    if re.fullmatch(r"(?:nineteen[\s-])twenties", text):
+        return cal.years(1920, 10)
     century = re.fullmatch(r"([0-9]{1,2})(?:st|nd|rd|th)\s+century", text)
-    return cal.years(100 * int(century[1]) - 99, 100) if century else None
+    if century:
+        return cal.years(100 * int(century[1]) - 99, 100)
+    spelled = re.fullmatch(r"([a-z]+(?:[- ]first)?)\s+century", text)
+    name = spelled[1].replace(" ", "-") if spelled else ""
+    return cal.years(1601 + 100 * _CENTURIES.index(name), 100) if name in _CENTURIES else None
+
+
+def _fiscal(text: str, today: date | None) -> Interval | None:
+    """``fiscal 2018``, ``FY18``, ``Q3 FY2018``: of the United States, from October on."""
+    short = r"(?:(?P<year>(?:19|20)[0-9]{2})|'?(?P<two>[0-9]{2}))"
+    quarter = r"(?:q(?P<q>[1-4])|(?P<name>first|second|third|fourth|last|final)\s+quarter)"
+    match = (
+        re.fullmatch(rf"(?:{quarter}\s+(?:of\s+)?(?:the\s+)?)?{FISCAL}[\s-]*{short}", text)
+        or re.fullmatch(
+            rf"(?P<year>(?:19|20)[0-9]{{2}})(?P<two>)\s+{FISCAL}(?P<q>)(?P<name>)", text
+        )
+        or re.fullmatch(
+            rf"{quarter}\s+of\s+(?P<year>(?:19|20)[0-9]{{2}})(?P<two>)\s+{FISCAL}", text
+        )
+        or re.fullmatch(
+            r"(?:fiscal\s+q(?P<q>[1-4])|(?P<name>first|second|third|fourth|last|final)\s+fiscal\s+quarter"
+            rf"|fiscal\s+(?P<name2>first|second|third|fourth)\s+quarter)\s+(?:of\s+)?(?:{FISCAL}\s+)?{short}",
+            text,
+        )
+    )
+    said: dict[str, str | None] = match.groupdict() if match else {}
+    if not match:
+        which = re.fullmatch(rf"(this|current|last|next)\s+{FISCAL}", text)
+        if not which or today is None:
+            return None
+        year = today.year + (today.month >= 10)
+        year += {"last": -1, "next": 1}.get(which[1], 0)
+    else:
+        year = int(said["year"] or 2000 + int(said["two"] or 0))
+    order = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": 4, "final": 4}
+    name = said.get("name") or said.get("name2")
+    q = int(said.get("q") or 0) or order.get(name or "", 0)
+    if not q:
+        return cal.months(year - 1, 10, 12).roughly()
+    start = cal.add_months(datetime(year - 1, 10, 1), 3 * (q - 1))
+    return cal.months(start.year, start.month, 3).roughly()
+
+
+def _day_of_this_month(text: str, today: date | None) -> Interval | None:
+    """``14th inst.``, ``3rd ult.``, ``14th of last month``."""
+    match = re.fullmatch(
+        r"([0-9]{1,2})(?:st|nd|rd|th)?\s+(?:(inst|ult|prox)(?:ant|imo)?\.?"
+        r"|(?:day\s+)?of\s+(this|last|next|the current)\s+month)",
+        text,
+    )
+    if not match or today is None:
+        return None
+    months = {"ult": -1, "last": -1, "prox": 1, "next": 1}.get(match[2] or match[3], 0)
+    month = cal.add_months(datetime(today.year, today.month, 1), months)
+    return _day_or_none(month.year, month.month, int(match[1]))
 
 
 def _named_day(text: str, today: date | None) -> Interval | None:
-    match = re.fullmatch(rf"{_WHICH}([a-z' ]+?){_OF_YEAR}", text)
+    match = re.fullmatch(rf"{_WHICH}([a-z' .-]+?){_OF_YEAR}", text)
     if not match:
         return None
     which, name, year, word = match.groups()
-    instance: Callable[[int], Interval | None]
-    if name in _NAMED_DAYS:
-        month, day = _NAMED_DAYS[name]
-        instance = lambda y: cal.days(date(y, month, day))  # noqa: E731
-    elif name in _AROUND_EASTER:
-        from dateutil.easter import easter
-
-        instance = lambda y: cal.days(easter(y) + _AROUND_EASTER[name] * cal.DAY)  # noqa: E731
-    elif name in ("thanksgiving", "thanksgiving day"):
-        instance = _thanksgiving
-    else:
-        return None
-    return _in_year(instance, year, word, which, today)
+    instance = named_day(name)
+    if instance:
+        return _in_year(instance, year, word, which, today)
+    bare = which is None and year is None and word is None and today is not None
+    return either_eid(name, today) if bare and today else None
 
 
-def _thanksgiving(year: int) -> Interval:
-    first = date(year, 11, 1)
-    return cal.days(first + ((3 - first.weekday()) % 7 + 21) * cal.DAY)  # fourth Thursday
+def _other_calendar(text: str, today: date | None) -> Interval | None:
+    return read_other_calendar(text)
 
 
 def _weekday(text: str, today: date | None) -> Interval | None:
-    match = re.fullmatch(rf"{_WHICH}{_WEEKDAY}", text)
-    of_week = re.fullmatch(rf"{_WEEKDAY}\s+(?:of\s+)?(last|this|next)\s+week", text)
+    match = re.fullmatch(rf"{_WHICH}{WEEKDAY}", text)
+    of_week = re.fullmatch(rf"{WEEKDAY}\s+(?:of\s+)?(last|this|next)\s+week", text)
     if today is None or not (match or of_week):
         return None
     which, name = (match[1], match[2]) if match else (None, of_week[1] if of_week else "")
@@ -213,8 +270,15 @@ def _deictic(text: str, today: date | None) -> Interval | None:
     if today is None:
         return None
     offsets = {"today": 0, "yesterday": -1, "tomorrow": 1, "day before yesterday": -2}
+    offsets["day after tomorrow"] = 2
     if text in offsets:
         return cal.days(today + offsets[text] * cal.DAY)
+    before_last = re.fullmatch(r"(week|month|quarter|year) before last", text)
+    if before_last:
+        now = cal.containing(before_last[1], today)
+        assert now is not None
+        assert now.start is not None
+        return cal.containing(before_last[1], cal.shift(now.start, before_last[1], -2).date())
     weekend = re.fullmatch(rf"{_WHICH}weekend", text)
     if weekend:
         saturday = today + (5 - today.weekday()) * cal.DAY
@@ -292,6 +356,9 @@ READINGS: tuple[Callable[[str, date | None], Interval | None], ...] = (
     _month_or_season,
     _years,
     _quarter,
+    _fiscal,
+    _day_of_this_month,
+    _other_calendar,
     _weekday,
     _deictic,
     _anchored,

@@ -1,7 +1,6 @@
-"""Names of physical units and currencies, as written in the news, to canonical ones.
+"""Names of physical units, as written in the news, to those of pint.
 
-Physical units are named by pint, which knows their spellings, prefixes and plurals
-(``kilometres``, ``tonnes``, ``sq km``); currencies by their ISO 4217 codes.
+pint knows their spellings, prefixes and plurals (``kilometres``, ``tonnes``, ``sq km``).
 """
 
 from __future__ import annotations
@@ -12,37 +11,20 @@ from typing import Any
 
 from ie_model.errors import InputError
 
-SYMBOLS = {"us$": "USD", "a$": "AUD", "c$": "CAD", "nz$": "NZD", "hk$": "HKD", "$": "USD"}
-SYMBOLS |= {"€": "EUR", "£": "GBP", "¥": "JPY", "₽": "RUB", "₴": "UAH", "₪": "ILS", "₹": "INR"}
-SYMBOLS |= {"₺": "TRY", "₩": "KRW", "₱": "PHP", "₦": "NGN"}
-SYMBOLS |= {c.lower(): c for c in "USD EUR GBP CHF NOK SEK DKK JPY CNY INR AUD CAD".split()}
-SYMBOL = re.compile("(" + "|".join(map(re.escape, SYMBOLS)) + r")\s?(?=[0-9])")
-_MONEY = (
-    ("USD", r"(?:u\.?s\.? |american )?dollars?"),
-    ("EUR", r"euros?"),
-    ("GBP", r"pounds? sterling|british pounds?"),
-    ("AUD", r"australian dollars?"),
-    ("CAD", r"canadian dollars?"),
-    ("RUB", r"(?:russian )?ro?ubles?"),
-    ("UAH", r"(?:ukrainian )?hryvnias?"),
-    ("PLN", r"(?:polish )?zlotys?"),
-    ("ILS", r"(?:israeli )?(?:new )?shekels?"),
-    ("TRY", r"turkish liras?"),
-    ("JPY", r"(?:japanese )?yen"),
-    ("CNY", r"(?:chinese )?yuan"),
-    ("INR", r"indian rupees?"),
-    ("IQD", r"iraqi dinars?"),
-    ("SYP", r"syrian pounds?"),
-    ("EGP", r"egyptian pounds?"),
-    ("IRR", r"iranian rials?"),
-    ("SAR", r"saudi riyals?"),
-)
 _NAMES = {
     "nautical mile": "nautical_mile",
     "nautical miles": "nautical_mile",
     "nmi": "nautical_mile",
     "metric ton": "metric_ton",
     "metric tons": "metric_ton",
+    "t": "metric_ton",
+    "kms": "kilometer",
+    "kgs": "kilogram",
+    "caliber": "caliber",
+    "calibre": "caliber",
+    "cal": "caliber",
+    "lbs": "pound",
+    "ft": "foot",
     "kilo": "kilogram",
     "kilos": "kilogram",
     "degree celsius": "degree_Celsius",
@@ -62,13 +44,6 @@ _PLAIN_UNITS = frozenset(
 )
 _PREFIXED_UNITS = frozenset("meter gram liter watt volt hertz joule byte ton".split())
 _PREFIXES = frozenset(["", "kilo", "mega", "giga", "tera", "centi", "milli", "micro", "nano"])
-
-
-def currency(noun: str) -> str | None:
-    """The ISO 4217 code of a currency in words or by its sign, where only one can be meant."""
-    folded = noun.lower()
-    named = (code for code, names in _MONEY if re.fullmatch(names, folded))
-    return SYMBOLS.get(folded) or next(named, None)
 
 
 def physical_unit(noun: str) -> str | None:
