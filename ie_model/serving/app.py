@@ -18,7 +18,7 @@ from ie_model.serving.limits import Limits, Refusal
 from ie_model.serving.metrics import CONTENT_TYPE, Metrics
 from ie_model.serving.openapi import PREDICT, describe, docs_page
 from ie_model.serving.questions import read_question
-from ie_model.serving.served import Served
+from ie_model.serving.served import Served, normalises
 
 Result = TypeVar("Result")
 
@@ -101,7 +101,13 @@ def create_app(
             "documents": limits.documents,
             "characters": limits.characters,
         }
-        return _json({"models": [model.description for model in models], "limits": accepted})
+        return _json(
+            {
+                "models": [model.description for model in models],
+                "limits": accepted,
+                "normalises": normalises(),
+            }
+        )
 
     @app.get("/healthz", summary="Whether the process answers")
     async def healthz() -> Response:

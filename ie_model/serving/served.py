@@ -84,7 +84,7 @@ class Served:
             check_min_score(question.min_score, self.extractor.labels)
         except InputError as error:
             raise Refusal(422, "invalid", f"{error}.") from None
-        if question.normalise and not (installed("pint") and installed("dateparser")):
+        if question.normalise and not normalises():
             raise Refusal(
                 422, "invalid",
                 "This server cannot normalise: its extra `normalise` is not installed.",
@@ -112,6 +112,11 @@ class Served:
         if self._batcher is not None:
             await self._batcher.close()
         self.extractor.close()
+
+
+def normalises() -> bool:
+    """Whether the extra ``normalise`` is installed."""
+    return installed("pint") and installed("dateparser")
 
 
 def load_models(
