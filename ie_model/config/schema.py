@@ -224,6 +224,10 @@ class Config(_Section):
     """May two spans of a label stand side by side? If not, they are one; null: as in the data."""
     min_score: float = Field(0.0, ge=0, lt=1)
     """The model leaves out spans scored lower; `ie-model calibrate` finds one for each label."""
+    license: str | None = None
+    """Licence of the trained model, as its card names it (apache-2.0)."""
+    languages: list[str] = []
+    """Languages of the texts, as the card names them (en); empty: those of a known backbone."""
     data: DataConfig
     """What to train and measure on."""
     model: ModelConfig = ModelConfig()

@@ -31,6 +31,8 @@ from ie_model.evaluation.thresholds import ScoredSpans, choose_thresholds, revie
 from ie_model.inference.decoding import decode
 from ie_model.inference.thresholds import calibrate_scores
 from ie_model.metrics.bootstrap import FEWEST_DOCUMENTS
+from ie_model.metrics.spans import score_documents
+from ie_model.models.card import refresh_card
 from ie_model.models.directory import read_settings, write_settings
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,8 @@ def calibrate_run(
         :func:`~ie_model.evaluation.thresholds.choose_thresholds`); ``review``; ``before``,
         ``after``: :func:`~ie_model.evaluation.calibration.reliability` of the scores as the
         models gave them and of scores calibrated without the document (below ten documents:
-        the paragraph) they are in; ``spans``, ``groups`` (what was left out together).
+        the paragraph) they are in; ``cross_validation`` (span scores of the run); ``spans``,
+        ``groups`` (what was left out together).
 
     Raises:
         InputError: the run is incomplete or predicted nothing, or a bad precision.
@@ -84,6 +87,7 @@ def calibrate_run(
         "review": review_bands(spans, run.labels, keep, review_precision),
         "before": reliability(raw, correct),
         "after": reliability(cross_fitted(tempered, correct.astype(float), groups), correct),
+        "cross_validation": _scores(run),
         "spans": len(raw),
         "groups": len(np.unique(groups)),
     }
@@ -123,7 +127,12 @@ def warn_of_other_origin(run: OofRun, model_dir: str | Path) -> None:
 def _essence(config: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a config that decide what a model learns, but for its seed."""
     values = without_places(config)
-    for key in ("output_dir", "touching"):  # a run settles the second for all its folds
+    for key in (
+        "output_dir",
+        "touching",
+        "license",
+        "languages",
+    ):  # a run settles the second for all its folds
         values.pop(key, None)
     for key in ("seed", "device", "threads", "checkpoint_every", "loggers"):
         values.get("training", {}).pop(key, None)
@@ -161,6 +170,7 @@ def store_calibration(model_dir: str | Path, fitted: Mapping[str, Any], *, keep_
         "ece_before": fitted["before"]["ece"],
         "ece_after": fitted["after"]["ece"],
         "spans": fitted["spans"],
+        "cross_validation": fitted["cross_validation"],
     }
     thresholds = {name: fitted["thresholds"][name]["threshold"] for name in labels}
     write_settings(
@@ -172,6 +182,19 @@ def store_calibration(model_dir: str | Path, fitted: Mapping[str, Any], *, keep_
             thresholds={} if keep_all else thresholds,
         ),
     )
+    if not refresh_card(Path(model_dir)):
+        log.warning("%s: its card was left as it is (no config.yaml or metrics.json)", model_dir)
+
+
+def _scores(run: OofRun) -> dict[str, float]:
+    """Exact span scores of a run, the mean over its seeds, as the card tells them."""
+    rows = [
+        score_documents(*run.pairs(seed), run.labels)["span"]["micro"]
+        for seed in run.protocol.seeds
+    ]
+    means = {k: float(np.mean([r[k] for r in rows])) for k in ("precision", "recall", "f1")}
+    documents = sum(map(len, run.protocol.folds))
+    return {**means, "documents": documents, "seeds": len(run.protocol.seeds)}
 
 
 def _scored(

