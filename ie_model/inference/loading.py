@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from ie_model.inference.engines.runtimes import has_nvidia_driver, installed
 from ie_model.inference.model import LoadedModel
 from ie_model.models.directory import read_settings, tokenizer_file
 from ie_model.models.plan import load_plan
+from ie_model.models.soundness import check_tags, check_vocabulary, strict_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -41,7 +42,7 @@ def load_model(
     """
     settings = read_settings(model_dir)
     folder = Path(model_dir)
-    tokenizer, pad_id = _read_tokenizer(folder, len(settings.tags))
+    tokenizer, pad_id = _read_tokenizer(folder, settings.tags)
     encoder = Encoder(
         tokenizer, settings.window, settings.overlap, lines or settings.lines,
         whole_words=settings.whole_words,
@@ -131,29 +132,28 @@ def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
         raise InputError(f"{what} {value!r} is unknown: use one of {', '.join(allowed)}")
 
 
-def _read_tokenizer(folder: Path, tags: int) -> tuple[Tokenizer, int]:
+def _read_tokenizer(folder: Path, tags: Sequence[str]) -> tuple[Tokenizer, int]:
     """The Rust tokenizer of a model directory, and its padding id.
 
     Read without the transformers package, whose import alone takes a second.
 
     Raises:
-        InputError: a file is missing or damaged, or the model has another number of tags.
+        InputError: a file is missing or damaged, or they belong to different models.
     """
     from tokenizers import Tokenizer
 
     file = tokenizer_file(folder)
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config = strict_json((folder / "config.json").read_text(encoding="utf-8"))
+        pad_id = config.get("pad_token_id") or 0
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(f"{folder}/config.json: cannot be read: {error}") from None
-    outputs = len(config.get("id2label") or ())
-    if outputs and outputs != tags:
-        raise InputError(
-            f"{folder}: ie_model.json names {tags} tags, config.json {outputs}; the files belong "
-            "to different models"
-        )
+    check_tags(folder, config, tags)
     try:
         tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the Rust library raises nothing more special
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the Rust library raises nothing more special, or panics
         raise InputError(f"{file}: damaged: {error}") from None
-    return tokenizer, config.get("pad_token_id") or 0
+    check_vocabulary(folder, config, list(tokenizer.get_vocab().values()))
+    return tokenizer, pad_id

@@ -11,7 +11,6 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 
-@lru_cache(maxsize=1)
 def user_cache() -> Path:
     """The folder for what can be made again; it need not exist yet.
 
@@ -21,13 +20,18 @@ def user_cache() -> Path:
     try:
         return user_cache_path("ie_model", False)
     except RuntimeError:
-        folder = Path(tempfile.gettempdir()) / f"ie_model-cache-{os.getuid()}"
-        try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            facts = folder.lstat()
-        except OSError:
-            return Path(tempfile.mkdtemp(prefix="ie_model-cache-"))
-        ours = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
-        if ours and not facts.st_mode & 0o022:
-            return folder
+        return _among_temporary_files()
+
+
+@lru_cache(maxsize=1)
+def _among_temporary_files() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"ie_model-cache-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        facts = folder.lstat()
+    except OSError:
         return Path(tempfile.mkdtemp(prefix="ie_model-cache-"))
+    ours = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
+    if ours and not facts.st_mode & 0o022:
+        return folder
+    return Path(tempfile.mkdtemp(prefix="ie_model-cache-"))

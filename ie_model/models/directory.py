@@ -11,22 +11,23 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError, RunError, writing
 from ie_model.labels import LabelSet
+from ie_model.models.soundness import check_settings, check_weights, strict_json
 
 SETTINGS_FILE = "ie_model.json"
 WEIGHTS_FILE = "model.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
 FORMAT_VERSION = 1
-
-_SAMPLES, _SAMPLE_BYTES = 64, 16_384
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,20 @@ def read_settings(model_dir: str | os.PathLike[str]) -> ModelSettings:
             f"{folder}: not a model directory of this package (no {SETTINGS_FILE} in it)"
         )
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = strict_json(file.read_text(encoding="utf-8"))
         version = values.pop("format_version")
         if version > FORMAT_VERSION:
             raise InputError(f"{file}: written by a newer version of ie_model; upgrade to read it")
         if "split_lines" in values:  # the setting's name before there was wrapped text
             values["lines"] = "auto" if values.pop("split_lines") else "document"
         values["labels"], values["tags"] = tuple(values["labels"]), tuple(values["tags"])
+        check_settings(values)
         settings = ModelSettings(**values)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{file}: damaged ({error}); train or export the model again") from None
-    if not (folder / WEIGHTS_FILE).is_file() and not list(folder.glob("model-*.safetensors")):
-        raise InputError(f"{folder}: no {WEIGHTS_FILE} in it; the model directory is incomplete")
+    check_weights(folder)
     return settings
 
 
@@ -121,23 +124,28 @@ def weights_fingerprint(model_dir: str | os.PathLike[str]) -> str:
 
 
 def weights_digest(model_dir: Path) -> str:
-    """16 hex digits that change when the weights do.
+    """16 hex digits that change when any byte of the weights or of the configuration does.
 
-    Hashing 64 evenly spaced blocks of every weight file (and its size) takes milliseconds
-    where all of it would take seconds; training changes every block.
+    A gigabyte takes about a second; within a process a file is read anew only when its
+    size, its times of change or its place on the disk are other ones.
     """
     digest = hashlib.blake2b(digest_size=8)
-    files = sorted(p for p in model_dir.glob("*") if p.suffix in (".safetensors", ".bin"))
-    for path in [model_dir / "config.json", *files]:
-        size = path.stat().st_size
-        digest.update(f"{path.name}:{size}\n".encode())
-        with path.open("rb") as file:
-            for k in range(_SAMPLES):
-                file.seek(max(size - _SAMPLE_BYTES, 0) * k // (_SAMPLES - 1))
-                digest.update(file.read(_SAMPLE_BYTES))
-                if size <= _SAMPLE_BYTES:
-                    break
+    for path in [model_dir / "config.json", *sorted(model_dir.glob("*.safetensors"))]:
+        digest.update(f"{path.name}:{file_digest(path)}\n".encode())
     return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    facts = path.stat()
+    state = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return _file_digest(path, state)
+
+
+@lru_cache(maxsize=64)
+def _file_digest(path: Path, state: tuple[int, ...]) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_text(file: Path, text: str) -> None:
@@ -151,16 +159,16 @@ def write_text(file: Path, text: str) -> None:
     """
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        # Not mkstemp, which makes files for their owner alone: the umask says for whom.
+        temporary = file.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            with temporary.open("x", encoding="utf-8") as stream:
                 stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(file)
+            temporary.replace(file)
         finally:
-            Path(name).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def check_destination(target: Path) -> None:

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import platform
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,27 @@ def save_plan(
     return folder / PLAN_FILE
 
 
+def _check(plan: Plan) -> None:
+    """Raise :class:`ValueError` for what no measurement can have written."""
+    for name, value in (("engine", plan.engine), ("precision", plan.precision)):
+        if value not in _KNOWN[name]:
+            raise ValueError(f"{name} is {value!r}")
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", plan.device):
+        raise ValueError(f"device is {plan.device!r}")
+    for name, most in _MOST.items():
+        value = getattr(plan, name)
+        if value is not None and (type(value) is not int or not 1 <= value <= most):
+            raise ValueError(f"{name} is {value!r}, must be 1 to {most}")
+
+
+_KNOWN = {
+    "engine": ("auto", "torch", "openvino", "onnx"),
+    "precision": ("auto", "fp32", "bf16", "int8"),
+}
+_MOST = {"batch_tokens": 1 << 18, "multiple": 512, "streams": 512}
+"""Beyond these a plan would take gigabytes, whoever wrote it."""
+
+
 def load_plan(model_dir: str | os.PathLike[str]) -> Plan | None:
     """The plan of a model directory if it is about these weights and this machine.
 
@@ -87,6 +109,7 @@ def load_plan(model_dir: str | os.PathLike[str]) -> Plan | None:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         plan = Plan(**values["plan"])
+        _check(plan)
         if values["weights"] != weights_digest(Path(model_dir)):
             log.info("%s: made for other weights, not used; run 'ie-model bench --plan'", file)
             return None

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def load_classifier(model_dir: Path, dtype: torch.dtype | None = None) -> Any:
-    """The token classifier in ``model_dir``, in evaluation mode; never fetches anything.
+    """The token classifier in ``model_dir``, in evaluation mode.
+
+    Nothing is fetched, nothing asked, no code of the folder's run, and no pickle loaded.
 
     Args:
         model_dir: a Hugging Face model directory.
@@ -30,7 +32,12 @@ def load_classifier(model_dir: Path, dtype: torch.dtype | None = None) -> Any:
     try:
         with no_progress_bars():
             model = AutoModelForTokenClassification.from_pretrained(
-                model_dir, dtype=dtype or torch.float32, local_files_only=True
+                model_dir,
+                dtype=dtype or torch.float32,
+                local_files_only=True,
+                use_safetensors=True,  # never a pickle
+                # Left open, transformers would ask, and take standard input for the answer.
+                trust_remote_code=False,
             )
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{model_dir} holds no model that can be loaded: {error}") from error

@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
-from ie_model import InputError
+from ie_model import InputError, RunError
 from ie_model.inference.batching import pad_batch
 from ie_model.inference.engines import artifacts, installed
 from ie_model.inference.loading import choose_engine, load_engine
@@ -198,3 +201,28 @@ def test_engines_openvino_loads_without_torch_or_transformers(tiny_model):
         [sys.executable, "-c", code, str(tiny_model)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_artifacts_damaged_or_locked_for_ever_are_no_trap(tmp_path, tiny_model, caplog):
+    """Bit rot in a converted model answered on; a lock that a reader held was waited for."""
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+
+    def save(path):
+        path.write_bytes(b"<xml/>")
+        path.with_suffix(".bin").write_bytes(bytes(1000))
+
+    artifacts.store(model, "openvino", "fp32", save, {})
+    path = artifacts.locate(model, "openvino", "fp32")
+    data = bytearray(path.with_suffix(".bin").read_bytes())
+    data[500] ^= 1
+    path.with_suffix(".bin").write_bytes(data)
+    assert artifacts.locate(model, "openvino", "fp32") is None
+    assert "damaged, or not as it was written" in caplog.text
+    with FileLock(path.parent / ".lock"):
+        started = time.monotonic()
+        with (
+            pytest.raises(RunError, match="another process has held this lock"),
+            artifacts.exclusive(model, "openvino", wait=0.2),
+        ):
+            pass
+        assert time.monotonic() - started < 5

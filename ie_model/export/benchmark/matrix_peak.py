@@ -98,7 +98,7 @@ def model_operations(model_dir: Path, lengths: Iterable[int]) -> float:
     """
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(model_dir, local_files_only=True)
+    config = AutoConfig.from_pretrained(model_dir, local_files_only=True, trust_remote_code=False)
     import torch
 
     model = load_classifier(model_dir)

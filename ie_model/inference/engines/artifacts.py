@@ -10,6 +10,7 @@ written to has its conversions in the user's cache folder instead.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -18,11 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from ie_model.errors import RunError
 from ie_model.models.cache import user_cache
-from ie_model.models.directory import weights_digest
+from ie_model.models.directory import file_digest, weights_digest
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = {"openvino": ".xml", "onnx": ".onnx"}
 
@@ -48,20 +51,34 @@ def writable_home(model_dir: Path, engine: str) -> Path:
 
 
 def locate(model_dir: Path, engine: str, precision: str) -> Path | None:
-    """The converted model made from the present weights, or None."""
+    """The converted model made from the present weights, or None.
+
+    One whose files are not as they were written (bit rot, a copy cut short) counts as none.
+    """
     for home in homes(model_dir, engine):
         path = home / f"{precision}{SUFFIXES[engine]}"
-        if path.is_file() and read_facts(path).get("weights") == weights_digest(model_dir):
+        facts = read_facts(path)
+        if not path.is_file() or facts.get("weights") != weights_digest(model_dir):
+            continue
+        if facts.get("files") == _digests(path):
             return path
+        log.warning("%s: damaged, or not as it was written; not used", path)
     return None
+
+
+def _digests(path: Path) -> dict[str, str]:
+    """The digest of each file of a converted model but the sidecar, by name."""
+    files = sorted(f for f in path.parent.glob(f"{path.stem}.*") if f.suffix != ".json")
+    return {file.name: file_digest(file) for file in files}
 
 
 def read_facts(path: Path) -> dict[str, Any]:
     """What was written beside a converted model about how it was made; empty when absent."""
     try:
-        return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def store(
@@ -81,7 +98,8 @@ def store(
     scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=home))
     try:
         save(scratch / name)
-        facts = {"weights": weights_digest(model_dir), **facts}
+        files = _digests(scratch / name)
+        facts = {"weights": weights_digest(model_dir), "files": files, **facts}
         sidecar = scratch / f"{precision}.json"
         sidecar.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         (home / sidecar.name).unlink(missing_ok=True)
@@ -100,7 +118,28 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def exclusive(model_dir: Path, engine: str) -> Iterator[None]:
-    """Only one process at a time converts a model or fills its compile cache."""
-    with FileLock(writable_home(model_dir, engine) / ".lock"):
+def exclusive(model_dir: Path, engine: str, wait: float = 300.0) -> Iterator[None]:
+    """Only one process at a time converts a model or fills its compile cache.
+
+    Whoever may read the folder can hold the lock, so nobody waits for it for ever.
+
+    Raises:
+        RunError: it was not free within ``wait`` seconds.
+    """
+    file = writable_home(model_dir, engine) / ".lock"
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=min(wait, 2.0))
+    except Timeout:
+        log.warning("waiting for another process that converts or compiles the model (%s)", file)
+        try:
+            lock.acquire(timeout=max(wait - 2.0, 0.0))
+        except Timeout:
+            raise RunError(
+                f"{file}: another process has held this lock for {wait:.0f} s; end it, remove the "
+                "file if there is none, or use engine='torch'"
+            ) from None
+    try:
         yield
+    finally:
+        lock.release()

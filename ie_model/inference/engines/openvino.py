@@ -146,7 +146,7 @@ class OpenVINOEngine:
         core = openvino.Core()
         try:
             cache = self._path.parent / "cache"
-            with artifacts.exclusive(self._model_dir, "openvino"):
+            with artifacts.exclusive(self._model_dir, "openvino", wait=30.0):
                 cached = {"CACHE_DIR": str(cache), "CACHE_MODE": "OPTIMIZE_SIZE"}
                 return core.compile_model(self._path, "CPU", {**options, **cached})
         except (OSError, RunError):  # no place to lock or to write: compile every time
