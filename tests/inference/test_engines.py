@@ -147,9 +147,7 @@ def test_engines_nothing_is_left_of_a_conversion_that_fails(tmp_path):
 def test_engines_model_directory_that_cannot_be_written_converts_into_the_cache(
     tiny_model, tmp_path, monkeypatch
 ):
-    import platformdirs
-
-    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(artifacts, "user_cache", lambda: tmp_path / "cache")
     monkeypatch.setattr(os, "access", lambda path, mode: tiny_model not in path.parents)
     home = artifacts.writable_home(tiny_model, "elsewhere")
     assert tmp_path in home.parents
