@@ -39,7 +39,8 @@ from ie_model.encoding.windows import EncodedText
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.metrics.bootstrap import unit_counts
-from ie_model.models.directory import new_directory, write_text
+from ie_model.models.directory import write_text
+from ie_model.models.replacement import new_directory
 
 PROTOCOL_FILE = "crossval.json"
 FORMAT_VERSION = 1

@@ -7,20 +7,17 @@ beside their destination and renamed into place, so one that exists is always wh
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import secrets
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ie_model.errors import InputError, RunError, writing
+from ie_model.errors import InputError, writing
 from ie_model.labels import LabelSet
 from ie_model.models.soundness import check_settings, check_weights, strict_json
 
@@ -169,57 +166,3 @@ def write_text(file: Path, text: str) -> None:
             temporary.replace(file)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def check_destination(target: Path) -> None:
-    """Refuse to put a model over something that is not one.
-
-    Raises:
-        InputError: ``target`` is a file, or a folder with other things in it.
-    """
-    if target.is_file():
-        raise InputError(f"{target}: is a file; output_dir must name a folder")
-    if target.is_dir() and any(target.iterdir()) and not (target / SETTINGS_FILE).is_file():
-        raise InputError(
-            f"{target}: exists and is not a model directory; choose another output_dir or empty it"
-        )
-
-
-@contextlib.contextmanager
-def new_directory(target: Path) -> Iterator[Path]:
-    """A temporary folder beside ``target`` that takes its place when the block succeeds.
-
-    Raises:
-        InputError: ``target`` is in a place that cannot be written.
-        RunError: the disk is full or failed; ``target`` is as it was before.
-    """
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.new-"))
-    try:
-        scratch.chmod(0o755)
-        yield scratch
-        _sync(scratch)
-        old = scratch.with_name(scratch.name + ".old")
-        if target.exists():
-            target.replace(old)
-        scratch.replace(target)
-        shutil.rmtree(old, ignore_errors=True)
-    except Exception as error:
-        if _is_disk_error(error):
-            raise RunError(f"{target}: could not be saved, nothing was changed: {error}") from error
-        raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    for file in folder.rglob("*"):
-        if file.is_file():
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
-
-
-def _is_disk_error(error: BaseException) -> bool:
-    # safetensors reports a failed write as an error of its own with the system's words.
-    return isinstance(error, OSError) or type(error).__name__ == "SafetensorError"

@@ -17,6 +17,7 @@ from transformers import TrainerCallback
 
 from ie_model.errors import InputError
 from ie_model.models.directory import weights_fingerprint, write_text
+from ie_model.models.replacement import sync
 from ie_model.training.backbone import trained_backbone
 from ie_model.training.dev_evaluation import HISTORY
 from ie_model.training.processes import is_first_process, world_size
@@ -88,4 +89,6 @@ class MarkWhole(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
-            write_text(Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE, "")
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            sync(folder)
+            write_text(folder / WHOLE, "")

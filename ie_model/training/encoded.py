@@ -7,8 +7,10 @@ encoded once.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ie_model.config.schema import SourceConfig
@@ -29,15 +31,20 @@ from ie_model.encoding.windows import EncodedText, Encoder
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.models.directory import write_text
+from ie_model.models.replacement import sync
 from ie_model.training.inputs import WeightedDocuments, read_sources
 from ie_model.training.teachers import SoftTargets
 
 if TYPE_CHECKING:
     import datasets
 
+log = logging.getLogger(__name__)
+
 _CHUNK = 256  # documents encoded at a time, at most
 _CHUNK_CHARACTERS = 1 << 20
-_FORMAT = 5  # part of the cache key: raise it when the stored columns change
+_PATIENCE, _LONGEST_WAIT = 10, 3600  # seconds
+_TABLE, _LEDGER = "windows.arrow", "ledger.json"
+_FORMAT = 6  # part of the cache key: raise it when the stored columns change
 
 
 @dataclass(frozen=True)
@@ -106,16 +113,40 @@ def encode_sources(
 ) -> TrainingWindows:
     """The windows of the configured corpora, encoded now or taken from the cache.
 
-    Safe when several processes ask at once: one encodes, the others wait and read.
+    Safe when several processes ask at once: one encodes, the others wait and read. A table
+    that is not what was written, after a power cut, say, is written anew.
+
+    Raises:
+        InputError: a faulty document; or another process has been encoding for an hour.
     """
     key = _sources_key(sources, encoder, labels)
     folder = cache_dir / "windows" / key
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "ledger.json").is_file():
+    with _waiting(FileLock(f"{folder}.lock")):
+        if not _is_whole(folder):
             documents = read_sources(sources, labels.labels)
             _write(documents, encoder, labels, folder)
     return _open(folder, key)
+
+
+@contextlib.contextmanager
+def _waiting(lock: FileLock) -> Iterator[None]:
+    """Hold a lock; say what is waited for, and not for ever."""
+    try:
+        lock.acquire(timeout=_PATIENCE)
+    except Timeout:
+        log.info("waiting for another process that encodes the same corpora (%s)", lock.lock_file)
+        try:
+            lock.acquire(timeout=_LONGEST_WAIT)
+        except Timeout:
+            raise InputError(
+                f"{lock.lock_file}: held by another process for an hour; end that one, or set "
+                "data.cache_dir to another folder"
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def encode_documents(
@@ -173,7 +204,8 @@ def _write(
     }
     if soft is not None:
         columns |= {"soft": Sequence(Value("float16")), "share": Value("float32")}
-    with ArrowWriter(features=Features(columns), path=str(folder / "windows.arrow")) as writer:
+    partial = folder / f"{_TABLE}.partial"
+    with ArrowWriter(features=Features(columns), path=str(partial)) as writer:
         for chunk in _chunks(documents):
             for row in _encode_chunk(chunk, encoder, labels, ledger, soft):
                 writer.write(row)
@@ -188,9 +220,31 @@ def _write(
         "ledger": ledger.to_dict(),
         "entities": ledger.entities,
         "lost": [[id_, e.start, e.end, e.label, e.text] for id_, e in ledger.lost],
+        "sha256": _sha256(partial),
     }
-    # Written last: its presence says that the table is whole.
-    write_text(folder / "ledger.json", json.dumps(summary, ensure_ascii=False))
+    sync(folder)
+    partial.replace(folder / _TABLE)
+    # Written last: its presence says that the table was written to its end.
+    write_text(folder / _LEDGER, json.dumps(summary, ensure_ascii=False))
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the folder holds a table, and it is what was written."""
+    try:
+        summary = json.loads((folder / _LEDGER).read_text(encoding="utf-8"))
+        whole = bool(summary["sha256"] == _sha256(folder / _TABLE))
+    except FileNotFoundError:
+        return False
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        log.warning("%s: damaged; the corpora are encoded anew", folder)
+    return whole
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _chunks(documents: WeightedDocuments) -> Iterator[list[tuple[float, Document]]]:
@@ -252,8 +306,8 @@ def _split(rows: NDArray[Any], encoded: EncodedText) -> list[NDArray[Any]]:
 def _open(folder: Path, key: str) -> TrainingWindows:
     from datasets import Dataset
 
-    table = Dataset.from_file(str(folder / "windows.arrow"))
-    summary = json.loads((folder / "ledger.json").read_text(encoding="utf-8"))
+    table = Dataset.from_file(str(folder / _TABLE))
+    summary = json.loads((folder / _LEDGER).read_text(encoding="utf-8"))
     counts = summary["ledger"]
     ledger = Ledger(
         counts["documents"], counts["characters"], counts["units"], counts["tokens"],

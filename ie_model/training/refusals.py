@@ -16,7 +16,7 @@ from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.models.backbones import BACKBONES
 from ie_model.models.devices import resolve_device
-from ie_model.models.directory import check_destination
+from ie_model.models.replacement import check_destination
 from ie_model.training.backbone import trained_backbone, window_limit
 from ie_model.training.processes import is_first_process, world_size
 from ie_model.training.teachers import check_teachers
@@ -147,7 +147,10 @@ def check_output(config: Config) -> None:
     standing = next(folder for folder in target.absolute().parents if folder.exists())
     try:
         # Made and taken away again: permissions alone say too little of mounts and of root.
-        tempfile.TemporaryDirectory(dir=standing, prefix=f".{target.name}.").cleanup()
+        prefix = f".{target.name}.new-"  # that of what the next run clears away
+        tempfile.TemporaryDirectory(
+            dir=standing, prefix=prefix, ignore_cleanup_errors=True
+        ).cleanup()
     except OSError as error:
         reason = "is not writable" if standing.is_dir() else "is a file"
         raise InputError(f"output_dir {target}: cannot be made, {standing} {reason}") from error

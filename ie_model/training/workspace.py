@@ -1,4 +1,4 @@
-"""The work folder of a run: what must survive its interruption, and what must not."""
+"""The work folder of a run: its lock, what must survive its interruption, and what must not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
+from ie_model.errors import InputError, writing
+from ie_model.models.replacement import remove_leftovers
 from ie_model.training.processes import is_first_process, world_size
 
 _SCRATCH = "windows-"  # a folder in the work folder for each process's own windows
@@ -16,7 +20,8 @@ _SCRATCH = "windows-"  # a folder in the work folder for each process's own wind
 
 def work_folder(output_dir: Path) -> Path:
     """Where the run that writes ``output_dir`` keeps its checkpoints; removed when it is done."""
-    return output_dir.with_name(f".{output_dir.name}.training")
+    target = output_dir.resolve()
+    return target.with_name(f".{target.name}.training")
 
 
 def scratch_folder(work: Path) -> Path:
@@ -26,21 +31,47 @@ def scratch_folder(work: Path) -> Path:
 
 @contextlib.contextmanager
 def workspace(output_dir: Path) -> Iterator[Path]:
-    """The work folder, cleared of what killed runs left; goes when the block has succeeded.
+    """The work folder, locked, and cleared of what killed runs left beside it and in it.
 
-    When it fails, checkpoints stay, for a run that resumes.
+    It goes when the block has succeeded. When the block fails, checkpoints stay, for a run
+    that resumes; without any, nothing stays.
+
+    Raises:
+        InputError: another training writes the same ``output_dir`` at this moment.
     """
     work = work_folder(output_dir)
-    if world_size() == 1:  # of several processes on one machine, others may be starting
-        for old in work.glob(f"{_SCRATCH}*"):
-            shutil.rmtree(old, ignore_errors=True)
+    lock = _locked(work, output_dir) if is_first_process() else None
     try:
+        if is_first_process():
+            remove_leftovers(output_dir.resolve())
+        if world_size() == 1:  # of several processes on one machine, others may be starting
+            for old in work.glob(f"{_SCRATCH}*"):
+                shutil.rmtree(old, ignore_errors=True)
         yield work
     except BaseException:
         shutil.rmtree(scratch_folder(work), ignore_errors=True)
-        if is_first_process() and not any(work.glob("checkpoint-*")):
+        if lock and not any(work.glob("checkpoint-*")):
             shutil.rmtree(work, ignore_errors=True)
         raise
-    shutil.rmtree(scratch_folder(work), ignore_errors=True)
-    if is_first_process():
-        shutil.rmtree(work, ignore_errors=True)
+    else:
+        shutil.rmtree(scratch_folder(work), ignore_errors=True)
+        if lock:
+            shutil.rmtree(work, ignore_errors=True)
+    finally:
+        if lock:
+            lock.release()
+
+
+def _locked(work: Path, output_dir: Path) -> FileLock:
+    with writing(work):
+        work.mkdir(parents=True, exist_ok=True)
+        # Gone with the work folder; a lock on a file that was removed meanwhile locks nothing.
+        lock = FileLock(work / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(
+                f"output_dir {output_dir}: another training writes it at this moment; wait for "
+                "it to end, or choose another output_dir"
+            ) from None
+    return lock

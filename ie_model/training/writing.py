@@ -15,12 +15,12 @@ from ie_model.inference.gold import evaluate
 from ie_model.models.card import example_text, write_card
 from ie_model.models.directory import (
     ModelSettings,
-    new_directory,
     read_settings,
     weights_fingerprint,
     write_settings,
     write_text,
 )
+from ie_model.models.replacement import new_directory
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +44,14 @@ def write_model(
     Raises:
         RunError: the disk is full or failed.
     """
-    with new_directory(config.output_dir) as folder:
+    with new_directory(config.output_dir, keep_foreign=True) as folder:
         model.cpu().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
         origin = {
             **settings.origin,
             "weights_fingerprint": weights_fingerprint(folder),
+            "files": sorted(f.name for f in folder.iterdir()),
             "example": example_text(config),
         }
         settings = replace(settings, origin=origin)
