@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "ie_model"
-UNMENDED = {"training"}
-"""Rooms that still import inside functions; the last one to be mended takes this set along."""
 
 
 def name_of(file: Path) -> str:
@@ -77,7 +75,6 @@ def test_house_modules_are_imported_at_the_top(trees):
     found = [
         f"{module}:{node.lineno}: {ast.unparse(node)}"
         for module, tree in trees.items()
-        if room_of(module) not in UNMENDED
         for node in imports_in_functions(tree)
     ]
     assert not found, "move to the top, or cut the circle that forbids it:\n" + "\n".join(found)

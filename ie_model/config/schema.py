@@ -186,11 +186,13 @@ class TrainingConfig(_Section):
     class_weights: dict[str, float] = {}
     """Weight of a label's tags in the loss, `O` included; 1 where absent."""
     batch_tokens: int = Field(1024, ge=16)
-    """Padded tokens of one batch at most."""
+    """Padded tokens of one batch at most; what fits into memory at once."""
     batch_windows: int | None = Field(None, ge=1)
-    """Windows of one batch at most."""
+    """Windows of one batch at most; a smaller batch has its share of them."""
+    reference_batch: int | None = Field(None, ge=16)
+    """Tokens of an update for which rates and epochs were chosen; divided among processes."""
     gradient_accumulation: int = Field(1, ge=1)
-    """Batches whose gradients make one update."""
+    """Batches whose gradients make one update; with a `reference_batch` they share it."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third slower."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

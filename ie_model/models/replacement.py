@@ -33,9 +33,8 @@ _OURS = (
     "metrics.json", "README.md", "plan.json", "chat_template.jinja",
     ".[0-9a-f]*.tmp",
 )  # fmt: skip
-_ENGINES = {
-    "openvino": (".xml", ".bin", ".json", ".lock"), "onnx": (".onnx", ".data", ".json", ".lock")
-}  # fmt: skip
+_ENGINES = ("openvino", "onnx")
+_ENGINE_ENDINGS = (".xml", ".bin", ".onnx", ".data", ".json", ".lock")
 _FILES_KEY = "files"
 
 
@@ -70,17 +69,19 @@ def foreign(model_dir: Path) -> list[Path]:
     found: list[Path] = []
     for entry in sorted(model_dir.iterdir()):
         if entry.is_dir() and not entry.is_symlink() and entry.name in _ENGINES:
-            endings = _ENGINES[entry.name]
             inside = (f for f in entry.rglob("*") if f.is_file())
-            found += [
-                f for f in inside
-                if f.suffix not in endings and not f.relative_to(entry).parts[0].startswith(".")
-            ]  # fmt: skip
+            found += [f for f in inside if not _is_an_engines(f.relative_to(entry))]
         elif entry.is_dir() or not any(
             fnmatch(entry.name, name) or fnmatch(entry.name, f".{name}.*") for name in written
         ):
             found.append(entry)
     return found
+
+
+def _is_an_engines(file: Path) -> bool:
+    """Whether a file in the folder of an engine is that engine's: a model, or its cache."""
+    top = file.parts[0]
+    return file.suffix in _ENGINE_ENDINGS or top == "cache" or top.startswith(".")
 
 
 def _recorded(model_dir: Path) -> list[str]:

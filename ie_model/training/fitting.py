@@ -19,7 +19,7 @@ from ie_model.training.checkpoints import MarkWhole
 from ie_model.training.compact_embeddings import compact, restore
 from ie_model.training.dev_evaluation import DevEvaluation
 from ie_model.training.encoded import TrainingWindows
-from ie_model.training.plan import Plan
+from ie_model.training.plan import Plan, adapted
 from ie_model.training.progress import Progress
 from ie_model.training.trainer import SpanTrainer, training_arguments
 
@@ -76,6 +76,7 @@ def fit(
     Raises:
         RunError: the loss became NaN, or the GPU ran out of memory.
     """
+    settings = adapted(settings, plan)
     compact(model, np.union1d(windows.token_ids(), [pad_id]).astype(np.int64))
     progress = Progress()
     share = settings.average_last

@@ -118,7 +118,12 @@ def test_replacement_refuses_what_no_command_wrote(tmp_path, name):
     target = model(tmp_path / "m")
     for ours in ("metrics.json", "plan.json", ".metrics.json.ab1", "tokenizer.json"):
         (target / ours).touch()
-    for ours in ("openvino/int8.xml", "openvino/.writing-x/a", "onnx/fp32.onnx"):
+    for ours in (
+        "openvino/int8.xml",
+        "openvino/.writing-x/a",
+        "openvino/cache/1.blob",
+        "onnx/a.onnx",
+    ):
         (target / ours).parent.mkdir(parents=True, exist_ok=True)
         (target / ours).touch()
     check_destination(target)

@@ -29,7 +29,7 @@ def launch(config_file, output, *overrides, processes=1, **environment):
 
 @pytest.fixture
 def config_file(tiny_config, tmp_path):
-    config = tiny_config(epochs=4, batch_windows=1, learning_rate=0.005)
+    config = tiny_config(epochs=4, batch_windows=1, reference_batch=2048, learning_rate=0.005)
     # Without dropout: the processes draw their random numbers apart from each other.
     config = config.model_copy(update={"model": config.model.model_copy(update={"dropout": 0.0})})
     file = tmp_path / "config.yaml"
