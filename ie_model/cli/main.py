@@ -12,6 +12,7 @@ import typer
 
 import ie_model
 from ie_model.cli import (
+    aggregation,
     annotations,
     backbones,
     engines,
@@ -75,6 +76,7 @@ for _command in (
     evaluation.suspects,
     evaluation.calibrate,
     scoring.score,
+    aggregation.aggregate,
     serve.serve,
     engines.export,
     engines.bench,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ie_model.corpus.overlaps import overlapping
 from ie_model.display.excerpts import counted
+from ie_model.display.values import shown_value
 from ie_model.documents import Document, Entity, misplaced
 
 if TYPE_CHECKING:
@@ -155,13 +156,15 @@ def environment() -> Environment:
     """The templates of the package, escaping everything."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    templates = Environment(
         loader=PackageLoader("ie_model.display"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters["value"] = shown_value
+    return templates
 
 
 def _legend(documents: Sequence[Document], classes: Mapping[str, str]) -> list[dict[str, Any]]:

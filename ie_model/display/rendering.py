@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ie_model.display.excerpts import visible
 from ie_model.display.highlight import render_page
+from ie_model.display.values import shown_value
 from ie_model.documents import Document
 
 
@@ -37,7 +38,7 @@ def table(document: Document) -> str:
     for name, justify in (("start", "right"), ("end", "right"), ("label", "left"),
                           ("score", "right"), ("text", "left")):  # fmt: skip
         rows.add_column(name, justify=justify)  # type: ignore[arg-type]
-    if any("value" in e.meta for e in document.entities):
+    if any({"value", "name"} & e.meta.keys() for e in document.entities):
         rows.add_column("value")
     for e in document.entities:
         score = "" if e.score is None else f"{e.score:.2f}"
@@ -45,7 +46,7 @@ def table(document: Document) -> str:
             Text(visible(e.label)),
             score,
             Text(visible(e.text)),
-            Text(visible(_value(e.meta.get("value")))),
+            Text(visible(shown_value(e.meta))),
         ]
         rows.add_row(str(e.start), str(e.end), *cells[: len(rows.columns) - 2])
     out.print(Text(f"{visible(document.id)}: {count} entit{'y' if count == 1 else 'ies'}"))
@@ -53,8 +54,3 @@ def table(document: Document) -> str:
         out.print(rows)
     assert isinstance(out.file, io.StringIO)
     return "\n".join(line.rstrip() for line in out.file.getvalue().splitlines())
-
-
-def _value(value: Mapping[str, Any] | None) -> str:
-    parts = (value or {}).items()
-    return ", ".join(f"{k} {v}" for k, v in parts if v is not None and v is not False)
