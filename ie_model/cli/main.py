@@ -21,6 +21,7 @@ from ie_model.cli import (
     projects,
     scoring,
     serve,
+    sharing,
     training,
 )
 from ie_model.cli.streams import fill_closed_streams, settle_output, silence_broken_streams
@@ -80,6 +81,8 @@ for _command in (
     serve.serve,
     engines.export,
     engines.bench,
+    sharing.package,
+    sharing.push,
 ):
     app.command()(_command)
 app.command("next")(evaluation.next_)

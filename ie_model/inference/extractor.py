@@ -79,12 +79,15 @@ class Extractor:
         min_score: float | Mapping[str, float] | None = None,
         normalise: bool = False,
         lines: str | None = None,
+        allow_download: bool = False,
+        revision: str | None = None,
     ) -> Extractor:
-        """Load a model directory written by :func:`ie_model.train`.
+        """Load a model directory written by :func:`ie_model.train`, or a model by its name.
 
         Args:
-            model_dir: the folder; or several, whose probabilities are averaged: see
-                :mod:`ie_model.inference.ensemble`.
+            model_dir: the folder, the name of an installed model (``ie-model package`` makes
+                them), or ``organisation/model`` of the Hugging Face hub; or several,
+                whose probabilities are averaged: see :mod:`ie_model.inference.ensemble`.
             engine: ``auto``, ``torch``, ``openvino`` or ``onnx``.
             precision: ``auto``, ``fp32``, ``bf16`` or ``int8``. With engine and precision
                 both ``auto``, the plan that ``ie-model bench --plan`` measured for these
@@ -101,6 +104,8 @@ class Extractor:
                 numbers and units for quantities (extra ``normalise``).
             lines: what is read on its own, ``auto``, ``line``, ``paragraph`` or ``document``;
                 takes the place of what is stored with the model.
+            allow_download: fetch a hub model; without it only the hub's cache is looked into.
+            revision: branch, tag or commit of a hub model.
 
         Raises:
             InputError: not a model directory, an engine or precision it cannot run in, or a
@@ -111,7 +116,7 @@ class Extractor:
             return load_model(
                 folder, engine, precision, threads=threads, device=device,
                 batch_tokens=batch_tokens, multiple=multiple, streams=streams, compile=compile,
-                lines=lines,
+                lines=lines, allow_download=allow_download, revision=revision,
             )  # fmt: skip
 
         model: LoadedModel | Ensemble

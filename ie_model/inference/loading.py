@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,14 @@ from ie_model.inference.engines.interface import ENGINES, PRECISIONS, Engine
 from ie_model.inference.engines.runtimes import has_nvidia_driver, installed
 from ie_model.inference.model import LoadedModel
 from ie_model.models.directory import read_settings, tokenizer_file
+from ie_model.models.names import find_model
 from ie_model.models.plan import load_plan
 from ie_model.models.soundness import check_tags, check_vocabulary, strict_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+log = logging.getLogger(__name__)
 
 
 def load_model(
@@ -34,14 +38,16 @@ def load_model(
     streams: int | None = None,
     compile: bool = False,
     lines: str | None = None,
+    allow_download: bool = False,
+    revision: str | None = None,
 ) -> LoadedModel:
     """Load a model directory; see :meth:`ie_model.Extractor.from_pretrained`.
 
     Raises:
         InputError: not a model directory, or an engine or precision it cannot run in.
     """
-    settings = read_settings(model_dir)
-    folder = Path(model_dir)
+    folder = find_model(model_dir, allow_download=allow_download, revision=revision)
+    settings = read_settings(folder)
     tokenizer, pad_id = _read_tokenizer(folder, settings.tags)
     encoder = Encoder(
         tokenizer, settings.window, settings.overlap, lines or settings.lines,
@@ -113,14 +119,26 @@ def load_engine(
 
 def choose_engine(device: str = "auto") -> str:
     """The engine that ``auto`` stands for on this machine."""
-    if device not in ("auto", "cpu") or not installed("openvino"):
+    if device not in ("auto", "cpu"):
         return "torch"
     if device == "auto" and has_nvidia_driver():
         import torch
 
         if torch.cuda.is_available():
             return "torch"
-    return "openvino"
+    if installed("openvino"):
+        return "openvino"
+    _advise_openvino()
+    return "torch"
+
+
+@cache
+def _advise_openvino() -> None:
+    """One line a process."""
+    log.warning(
+        "openvino is not installed, so the slower torch engine answers; "
+        "pip install 'ie-model[openvino]', or say engine='torch'"
+    )
 
 
 def _plain_torch(folder: Path) -> Engine:

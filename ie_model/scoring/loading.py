@@ -13,6 +13,7 @@ from ie_model.inference.extractor import Extractor
 from ie_model.inference.loading import choose_engine
 from ie_model.inference.thresholds import check_min_score
 from ie_model.models.directory import read_settings, weights_fingerprint
+from ie_model.models.names import find_model
 from ie_model.models.plan import load_plan
 from ie_model.scoring.files import digest
 from ie_model.scoring.scorer import Pipe
@@ -57,7 +58,7 @@ class ModelLoader:
         Raises:
             InputError: not a model directory, or ``min_score`` outside 0 to 1.
         """
-        folder = Path(model_dir).absolute()
+        folder = find_model(model_dir).absolute()
         check_min_score(min_score, read_settings(folder).labels)
         plan = load_plan(folder) if engine == precision == "auto" else None
         found = cls(str(folder), engine, precision, min_score=min_score, normalise=normalise)

@@ -224,3 +224,13 @@ def test_artifacts_damaged_or_locked_for_ever_are_no_trap(tmp_path, tiny_model, 
         ):
             pass
         assert time.monotonic() - started < 5
+
+
+def test_engines_auto_says_once_that_the_slow_one_answers(monkeypatch, caplog):
+    from ie_model.inference import loading
+
+    monkeypatch.setattr(loading, "installed", lambda name: False)
+    monkeypatch.setattr(loading, "has_nvidia_driver", lambda: False)
+    loading._advise_openvino.cache_clear()
+    assert [loading.choose_engine() for _ in range(2)] == ["torch", "torch"]
+    assert caplog.text.count("pip install 'ie-model[openvino]'") == 1
