@@ -162,7 +162,7 @@ def _surnames(
             names = full.get(name_key(spelling), {})
             if len(names) == 1:
                 found.append((entity, next(iter(names.values()))))
-        elif len(words) <= 4 and all(
+        elif 1 < len(words) <= 4 and all(
             w[:1].isupper() or w in ("al", "bin", "de", "von", "van") for w in words
         ):
             last = name_key(words[-1])
