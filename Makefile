@@ -45,10 +45,10 @@ check: .venv/.installed
 	$(BIN)/lint-imports --no-cache --no-logo
 
 test-fast: setup check
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow"
 
 test: setup check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 # Strict: a dead link or a page that the navigation leaves out is an error.
 docs: .venv/.installed

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from ie_model.corpus.account import Account
 from ie_model.corpus.formats import FORMATS, format_module
 from ie_model.corpus.formats.detect import detect_format, is_dataset_folder
 from ie_model.corpus.near_duplicates import near_duplicate_clusters
@@ -38,6 +39,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+_STANDOFF = (".a1", ".a2")  # BioNLP's annotations
 _SHOWN = 5  # problems spelled out in one error message
 
 
@@ -72,7 +74,10 @@ def read_located(
     given = {key: value for key, value in options.items() if value is not None}
     root = Path(path) if Path(path).is_dir() else None
     announced: set[str] = set()
-    for file in find_files(path, format):
+    files = find_files(path, format)
+    if root is not None and format in (None, "brat"):
+        _tell_of_unopened(root, files)
+    for file in files:
         name = format or detect_format(file)
         if format is None and name not in announced:
             log.info("%s: read as %s", file, name)
@@ -335,5 +340,30 @@ def _visible(path: Path, root: Path) -> bool:
 
 
 def _without_brat_texts(files: list[Path]) -> list[Path]:
+    """Without the texts of brat's annotations, and those that nobody has opened in brat yet."""
     annotated = {file.with_suffix("") for file in files if file.suffix == ".ann"}
-    return [f for f in files if f.suffix != ".txt" or f.with_suffix("") not in annotated]
+    folders = {stem.parent for stem in annotated}
+    return [
+        file
+        for file in files
+        if file.suffix != ".txt"
+        or (
+            (file.with_suffix("") not in annotated and file.parent not in folders)
+            and not any(file.with_suffix(ending).exists() for ending in _STANDOFF)
+        )
+    ]
+
+
+def _tell_of_unopened(root: Path, files: list[Path]) -> None:
+    """Warn of texts beside annotations, left out because nobody annotated them."""
+    account = Account()
+    folders = {file.parent for file in files if file.suffix == ".ann"}
+    read = {file.with_suffix("") for file in files}
+    for text in sorted(root.rglob("*.txt")):
+        if text.with_suffix("") in read or not _visible(text, root):
+            continue
+        if any(text.with_suffix(ending).exists() for ending in _STANDOFF):
+            account.set_aside("text whose annotations are in .a1 or .a2 files", str(text))
+        elif text.parent in folders:
+            account.set_aside("text without an .ann file beside annotated ones", str(text))
+    account.tell("an empty .ann file says that a text holds no entity; --from text reads all texts")

@@ -31,7 +31,8 @@ class Ledger:
     ``lost`` lists the gold entities that no tag path can express (they cut a token or
     overlap another), as ``(document id, entity)``; their tokens are masked in training
     and they count as missed in every evaluation. ``unlabelled`` documents are those that
-    only teachers mark. ``entities`` counts the gold of each label.
+    only teachers mark; ``unannotated`` stretches of text are those that nobody looked at, which
+    training leaves out. ``entities`` counts the gold of each label.
     """
 
     documents: int = 0
@@ -43,6 +44,7 @@ class Ledger:
     touching: int = 0
     lost: list[tuple[str, Entity]] = field(default_factory=list)
     unlabelled: int = 0
+    unannotated: int = 0
     entities: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -73,6 +75,7 @@ class Ledger:
             "gold_representable": self.representable,
             "gold_lost": len(self.lost),
             "gold_touching": self.touching,
+            "unannotated": self.unannotated,
             "truncated": 0,
         }
 
@@ -87,6 +90,7 @@ class Ledger:
         self.entities.update(entity.label for entity in document.entities)
         self.touching += touching_pairs(document, lines)
         self.lost.extend((document.id, e) for e in lost)
+        self.unannotated += len(document.meta.get("unannotated", ()))
 
 
 def touching_pairs(document: Document, lines: str) -> int:
@@ -108,9 +112,19 @@ def touching_pairs(document: Document, lines: str) -> int:
 
 
 def align(
-    encoded: EncodedText, entities: Sequence[Entity], labels: LabelSet
+    encoded: EncodedText,
+    entities: Sequence[Entity],
+    labels: LabelSet,
+    unannotated: Sequence[Sequence[int]] = (),
 ) -> tuple[Longs, list[Entity]]:
     """Character spans to unit tags.
+
+    Args:
+        encoded: the text's units.
+        entities: its gold.
+        labels: the tags.
+        unannotated: stretches ``[start, end)`` of the text that nobody looked at
+            (``meta["unannotated"]``): their units are :data:`IGNORED`, not outside.
 
     Returns:
         Tag ids int64 ``[units]`` and the entities that cannot be expressed. Units touched
@@ -140,4 +154,6 @@ def align(
     for entity in lost:
         touched = (encoded.ends > entity.start) & (encoded.starts < entity.end) & ~taken
         tags[touched] = IGNORED
+    for start, end in unannotated:
+        tags[(encoded.ends > start) & (encoded.starts < end) & ~taken] = IGNORED
     return tags, lost

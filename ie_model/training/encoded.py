@@ -44,7 +44,7 @@ _CHUNK = 256  # documents encoded at a time, at most
 _CHUNK_CHARACTERS = 1 << 20
 _PATIENCE, _LONGEST_WAIT = 10, 3600  # seconds
 _TABLE, _LEDGER = "windows.arrow", "ledger.json"
-_FORMAT = 6  # part of the cache key: raise it when the stored columns change
+_FORMAT = 7  # part of the cache key: raise it when the stored columns change
 
 
 @dataclass(frozen=True)
@@ -278,7 +278,7 @@ def _encode_chunk(
     encoded = encoder.encode(texts)
     chances = soft.teachers.soft_targets(texts, encoded) if soft else [None] * len(chunk)
     for (weight, document), text, chance in zip(chunk, encoded, chances, strict=True):
-        tags, lost = align(text, document.entities, labels)
+        tags, lost = align(text, document.entities, labels, document.meta.get("unannotated", ()))
         ledger.add(document, text, lost, encoder.lines)
         if soft is not None and not annotated:
             # The teachers' own answer stands in, so that these units are counted as trained on.
@@ -315,6 +315,7 @@ def _open(folder: Path, key: str) -> TrainingWindows:
         [(id_, Entity(start, end, label, text=text))
          for id_, start, end, label, text in summary["lost"]],
         counts["unlabelled"],
+        counts["unannotated"],
         Counter(summary["entities"]),
     )  # fmt: skip
     column = table.data.column("input_ids")

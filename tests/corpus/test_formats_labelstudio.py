@@ -82,7 +82,9 @@ def test_formats_labelstudio_chooses_the_annotation(tmp_path):
     rows[2]["predictions"][0]["result"][0]["score"] = 0.5
     path = save(tmp_path / "a.json", *rows)
     labels = [[e.label for e in d.entities] for d in read_documents(path)]
-    assert labels == [["A"], ["G"], ["P"]]
+    assert labels == [["A"], ["G"]]  # a prediction is no annotation
+    labels = [[e.label for e in d.entities] for d in read_documents(path, predictions=True)]
+    assert labels == [["P"]]
     assert list(read_documents(path))[2].entities[0].score == 0.5
     for name in ("3", "c@x.org"):
         found = list(read_documents(path, annotator=name))
@@ -119,7 +121,9 @@ def test_formats_labelstudio_keeps_what_is_no_span(tmp_path):
 
 
 def test_formats_labelstudio_wants_the_text_named(tmp_path):
-    path = save(tmp_path / "a.json", {"data": {"title": "x", "body": "IS"}})
+    path = save(
+        tmp_path / "a.json", {"data": {"title": "x", "body": "IS"}, "annotations": [{"result": []}]}
+    )
     with pytest.raises(InputError, match=r"item 1: cannot tell .*'title', 'body'.*text_field"):
         list(read_documents(path))
     (document,) = read_documents(path, text_field="body")

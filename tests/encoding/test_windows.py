@@ -275,3 +275,11 @@ def test_ledger_counts_spans_of_one_label_side_by_side():
     assert touching_pairs(tabs, "line") == 0  # a tab always parts them
     assert not Ledger(gold=5000, touching=3).spans_touch
     assert Ledger(gold=500, touching=3).spans_touch
+
+
+def test_align_stretches_that_nobody_annotated_are_ignored_not_outside(bert_tokenizer):
+    (encoded,) = Encoder(bert_tokenizer).encode(["iraqi police cleared hawija"])
+    tags, lost = align(encoded, [Entity(0, 12, "ACTOR")], LABELS, [[13, 20]])
+    assert lost == []
+    assert tags[2] == IGNORED
+    assert tags[3] == LABELS.tag_ids["O"]

@@ -24,7 +24,7 @@ from ie_model.corpus.formats.spacing import BRACKETS, align_tokens, join_tokens,
 from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
 
-_TAG = re.compile(r"O|[BIESLU]-\S+")
+TAG = re.compile(r"O|[BIESLU]-\S+")
 _COMMENT = re.compile(r"# (id|text) = (.*)")
 _BLANKS = re.compile(r"[ \t]+")
 _DOCSTART = "-DOCSTART-"
@@ -175,7 +175,7 @@ def _cell(columns: list[str], token_column: int, tag_column: int, where: str) ->
             f"{where}: {len(columns)} columns; expected a token in column {token_column} "
             f"and a tag in column {tag_column}"
         )
-    if not _TAG.fullmatch(tag):
+    if not TAG.fullmatch(tag):
         raise InputError(
             f"{where}: {tag!r} is no tag (O, B-LABEL, I-LABEL, E-, S-, L-, U-); "
             "is the tag in another column (tag_column)?"

@@ -15,7 +15,7 @@ from ie_model.corpus.formats.jsonl import read_rows, write_rows
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 
-_SPAN_KEYS = ("label", "labels", "entities")
+_SPAN_KEYS = ("label", "labels", "entities", "annotations")
 
 
 def read(path: Path) -> Iterator[tuple[str, Document]]:

@@ -10,11 +10,13 @@ import contextlib
 import itertools
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ie_model.corpus.formats.conll import tags_to_spans
+from ie_model.corpus.account import Account
+from ie_model.corpus.formats.conll import TAG, tags_to_spans
 from ie_model.corpus.formats.files import new_folder
 from ie_model.corpus.formats.spacing import join_tokens
 from ie_model.documents import Document, Entity
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 _BATCH = 1000  # rows in one Arrow record batch
+_NOT_LABELLED = (-1, -100)  # of test sets without tags; of what the loss leaves out
 
 
 def read(
@@ -155,7 +158,9 @@ def from_dataset(
     """The documents of a ``datasets.Dataset``, row by row; ids are ``name:n`` where it has none.
 
     Raises:
-        InputError: the columns are neither ours nor tokens and tags, or a tag is none.
+        InputError: the columns are neither ours nor tokens and tags, a row has more of one than
+            of the other, or a tag is none. Rows without tags (null, -1, -100) are left out with
+            a warning; single words without one stand in ``meta["unannotated"]``.
     """
     columns = list(dataset.column_names)
     if "text" in columns and "entities" in columns:
@@ -164,19 +169,75 @@ def from_dataset(
     elif tokens_column in columns and tags_column in columns:
         feature = dataset.features[tags_column]
         names = getattr(getattr(feature, "feature", feature), "names", None)
+        account = Account()
         for number, row in enumerate(dataset, 1):
-            tags = [names[t] if names and isinstance(t, int) else str(t) for t in row[tags_column]]
-            text, offsets = join_tokens(row[tokens_column])
-            entities = []
-            for first, last, label in tags_to_spans(tags):
-                end = offsets[last - 1] + len(row[tokens_column][last - 1])
-                entities.append(Entity(offsets[first], end, label, text=text[offsets[first] : end]))
-            yield Document(text, tuple(entities), str(row.get("id") or f"{name}:{number}"))
+            where = f"{name}, row {number}"
+            document = _from_tokens(row[tokens_column], row[tags_column], names, where, account)
+            if document is not None:
+                yield replace(document, id=str(row.get("id") or f"{name}:{number}"))
+        account.tell()
     else:
         raise InputError(
             f"{name}: columns {', '.join(columns)}; expected text and entities, or "
             f"{tokens_column} and {tags_column} (name others with tokens_column, tags_column)"
         )
+
+
+def _from_tokens(
+    tokens: Sequence[str] | None,
+    tags: Sequence[int | str | None] | None,
+    names: Sequence[str] | None,
+    where: str,
+    account: Account,
+) -> Document | None:
+    """A row of words and tags; ``None``, and counted, where nothing in it is labelled."""
+    if tokens is None or tags is None:
+        account.set_aside("row without tags", where)
+        return None
+    if len(tokens) != len(tags):
+        raise InputError(f"{where}: {len(tokens)} tokens but {len(tags)} tags")
+    known = [tag is not None and tag not in _NOT_LABELLED for tag in tags]
+    if tags and not any(known):
+        account.set_aside("row whose tags all say that it was not labelled", where)
+        return None
+    text, offsets = join_tokens(tokens)
+    ends = [offset + len(token) for offset, token in zip(offsets, tokens, strict=True)]
+    words = [
+        _tag(tag, names, f"{where}, token {i}") if sure else "O"
+        for i, (tag, sure) in enumerate(zip(tags, known, strict=True), 1)
+    ]
+    entities = tuple(
+        Entity(offsets[first], ends[last - 1], label, text=text[offsets[first] : ends[last - 1]])
+        for first, last, label in tags_to_spans(words)
+    )
+    unsure = [
+        [start, end] for start, end, sure in zip(offsets, ends, known, strict=True) if not sure
+    ]
+    if unsure:
+        account.set_aside("token that was not labelled", where, len(unsure))
+    return Document(text, entities, meta={"unannotated": unsure} if unsure else {})
+
+
+def _tag(tag: int | str | None, names: Sequence[str] | None, where: str) -> str:
+    """A tag by its name, as ``B-`` or ``I-`` and a label.
+
+    Raises:
+        InputError: a number without a name, or a name that is no tag.
+    """
+    if isinstance(tag, int):
+        if names is None:
+            raise InputError(
+                f"{where}: the tag is the number {tag} and the column has no class names; cast it "
+                "to Sequence(ClassLabel(names=[...])) with the names of the data's card"
+            )
+        if not 0 <= tag < len(names):
+            raise InputError(f"{where}: tag {tag} is none of the {len(names)} classes")
+        tag = names[tag]
+    if not isinstance(tag, str) or TAG.fullmatch(tag) is None:
+        raise InputError(
+            f"{where}: {tag!r} is no tag; expected O, or B-, I-, E-, S-, L- or U- before a label"
+        )
+    return tag
 
 
 def _from_row(row: dict[str, Any], where: str, fallback_id: str) -> Document:
