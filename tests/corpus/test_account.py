@@ -25,7 +25,7 @@ def write(path, *rows):
         ("a.txt", "[ [[ACTOR|IS]] left Mosul.", "markup"),
         (
             "a.txt",
-            "Russia sells the S-300\nTraffic stops on the I-95\nBoeing ends the B-52",
+            "Russia sells the S-300\nCars stop on the I-95\nBoeing ends the B-52",
             "text",
         ),
         ("a.txt", "One line on the B-Company", "text"),

@@ -85,7 +85,7 @@ def test_formats_labelstudio_chooses_the_annotation(tmp_path):
     assert labels == [["A"], ["G"]]  # a prediction is no annotation
     labels = [[e.label for e in d.entities] for d in read_documents(path, predictions=True)]
     assert labels == [["P"]]
-    assert list(read_documents(path))[2].entities[0].score == 0.5
+    assert next(read_documents(path, predictions=True)).entities[0].score == 0.5
     for name in ("3", "c@x.org"):
         found = list(read_documents(path, annotator=name))
         assert [(d.id, [e.label for e in d.entities]) for d in found] == [
