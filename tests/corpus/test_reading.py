@@ -160,3 +160,12 @@ def test_corpus_convert_streams(tmp_path, target):
     assert result.documents == 2500
     assert source.stat().st_size > 2.2e6
     assert peak < 1e6
+
+
+@pytest.mark.parametrize("format", ["jsonl", "doccano", "labelstudio", "prodigy"])
+def test_reading_number_of_thousands_of_digits_is_an_input_error(tmp_path, format):
+    """Python refuses to make a number of it with a ValueError, which reached the caller."""
+    file = tmp_path / "a.jsonl"
+    file.write_text('[{"id": ' + "9" * 5000 + "}]" if format == "labelstudio" else "9" * 5000)
+    with pytest.raises(InputError, match="not readable JSON"):
+        list(read_documents(file, format))

@@ -186,7 +186,7 @@ def _cell(columns: list[str], token_column: int, tag_column: int, where: str) ->
 def _take_comment(pending: _Pending, key: str, value: str, where: str) -> None:
     try:
         read = json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         read = value
     if not isinstance(read, str):
         raise InputError(f"{where}: '# {key} =' must be followed by a string")

@@ -84,6 +84,8 @@ class _Buffer:
                     raise InputError(f"{where}: not JSON: {error.msg}") from None
             except RecursionError:
                 raise InputError(f"{where}: JSON nested too deeply") from None
+            except ValueError as error:  # a number of thousands of digits
+                raise InputError(f"{where}: not readable JSON: {error}") from None
             else:
                 # A number at the end of the buffer might go on in the next chunk.
                 if stop < len(self.text) or not self.fill():

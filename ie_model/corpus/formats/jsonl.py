@@ -83,6 +83,8 @@ def read_rows(path: Path) -> Iterator[tuple[str, int, Any]]:
             raise InputError(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
         except RecursionError:
             raise InputError(f"{where}: JSON nested too deeply to be a document") from None
+        except ValueError as error:  # a number of thousands of digits
+            raise InputError(f"{where}: not readable JSON: {error}") from None
         if "\\u" in line:  # only an escape can smuggle in half a character
             refuse_surrogates(row, where)
         yield where, number, row

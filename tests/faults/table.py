@@ -1,0 +1,26 @@
+"""What was tried and what was survived, printed when the suite is through."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+tried: Counter[str] = Counter()
+survived: Counter[str] = Counter()
+
+
+def survive(kind: str, count: int = 1) -> None:
+    """Faults of this kind went by without harm: call it behind the checks."""
+    survived[kind] += count
+
+
+def attempt(kind: str, count: int = 1) -> None:
+    """Faults of this kind are about to be tried."""
+    tried[kind] += count
+
+
+def lines() -> list[str]:
+    """The table, a line for each kind."""
+    width = max(map(len, tried), default=0)
+    return [
+        f"{kind:<{width}}  {tried[kind]:>6} tried  {survived[kind]:>6} survived" for kind in tried
+    ]
