@@ -27,6 +27,7 @@ from ie_model.errors import InputError
 TAG = re.compile(r"O|[BIESLU]-\S+")
 _COMMENT = re.compile(r"# (id|text) = (.*)")
 _BLANKS = re.compile(r"[ \t]+")
+_EXTRA = re.compile(r"\d+[-.]\d+")  # CoNLL-U: words joined in writing (3-4), empty nodes (3.1)
 _DOCSTART = "-DOCSTART-"
 # What each scheme lets stand first in a chunk, inside it, and last in it.
 _SCHEMES = {"IOB1": "BI/I/BI", "IOB2": "B/I/BI", "BIOES": "BS/IE/ES", "BILOU": "BU/IL/LU"}
@@ -48,23 +49,29 @@ class _Pending:
 
 def read(
     path: Path,
-    token_column: int = 0,
+    token_column: int | None = None,
     tag_column: int = -1,
     separator: str | None = None,
     scheme: str | None = None,
 ) -> Iterator[tuple[str, Document]]:
     """Stream ``(file:line, document)``; ids are ``stem:line of the first token``.
 
-    ``separator=None`` takes the tab where a line has one, else blanks.
+    ``separator=None`` takes the tab where a line has one, else blanks. ``token_column=None``
+    takes the first column, or the second where the first numbers the words of every sentence
+    (CoNLL-U, GermEval). A line that begins with ``#`` and a blank or tab and has no tag is a
+    comment.
 
     Raises:
-        InputError: the file is missing or not UTF-8, a column is absent, a tag is none, or a
-            sequence breaks the named ``scheme``.
+        InputError: the file is missing or not UTF-8, a column is absent or empty, rows separated
+            by blanks differ in their number of columns, a tag is none, or a sequence breaks the
+            named ``scheme``.
     """
     if scheme is not None and scheme.upper() not in _SCHEMES:
         raise InputError(f"unknown tag scheme {scheme!r}; one of: {', '.join(_SCHEMES)}")
     whole_documents = _has_docstart(path)
-    pending = _Pending(0)
+    numbered = token_column is None and _is_numbered(path, separator)
+    token_column = int(numbered) if token_column is None else token_column
+    pending, width = _Pending(0), 0
     for number, line in read_lines(path):
         where = f"{path}:{number}"
         comment = _COMMENT.fullmatch(line)
@@ -76,8 +83,20 @@ def read(
             pending.line = pending.line or number
             _take_comment(pending, comment.group(1), comment.group(2), where)
         elif line.strip():
-            pending.line = pending.line or number
             columns = _split(line, separator)
+            if line[0] == "#" and _is_comment(line, columns, tag_column):
+                continue
+            if numbered and not columns[0].isdecimal():
+                continue  # words that CoNLL-U counts twice (3-4) or that nobody wrote (3.1)
+            if separator is None and "\t" not in line:
+                width = width or len(columns)
+                if len(columns) != width:
+                    raise InputError(
+                        f"{where}: {len(columns)} columns separated by blanks where the rows "
+                        f"above have {width}; does a token hold a blank? Separate the columns by "
+                        "tabs"
+                    )
+            pending.line = pending.line or number
             pending.sentences[-1].append(_cell(columns, token_column, tag_column, where))
         elif pending.sentences[-1]:
             if whole_documents:
@@ -138,7 +157,13 @@ def _refuse_malformed(
     tags: Sequence[str], spans: list[tuple[int, int, str]], scheme: str, where: str
 ) -> None:
     opening, inside, closing = _SCHEMES[scheme].split("/")
+    ends = {(last, label) for _, last, label in spans}
     for first, last, label in spans:
+        if scheme == "IOB1" and tags[first][0] == "B" and (first, label) not in ends:
+            raise InputError(
+                f"{where}: {tags[first]} begins a chunk that follows none of its label, where "
+                "IOB1 has I-; leave the scheme out to read it leniently"
+            )
         prefixes = "".join(tag[0] for tag in tags[first:last])
         lone = last - first == 1 and scheme in ("BIOES", "BILOU")
         good = (
@@ -159,10 +184,41 @@ def _has_docstart(path: Path) -> bool:
     return any(line.startswith(_DOCSTART) for _, line in read_lines(path))
 
 
+def _is_comment(line: str, columns: list[str], tag_column: int) -> bool:
+    """Whether a line is a comment: ``#`` and a blank or tab, and no tag where tags stand."""
+    if line[1:2] not in (" ", "\t"):
+        return False
+    try:
+        return TAG.fullmatch(columns[tag_column].strip()) is None
+    except IndexError:
+        return True
+
+
+def _is_numbered(path: Path, separator: str | None) -> bool:
+    """Whether the first of three or more columns counts the words of every sentence."""
+    at, sentences = -1, 0
+    for _, line in read_lines(path):
+        if not line.strip():
+            at = -1
+        elif not line.startswith((_DOCSTART, "# ", "#\t")):
+            columns = _split(line, separator)
+            if _EXTRA.fullmatch(columns[0]):
+                continue
+            if len(columns) < 3 or not columns[0].isdecimal():
+                return False
+            number = int(columns[0])
+            if number != at + 1 and not (at < 0 and number < 2):
+                return False
+            sentences += at < 0
+            at = number
+    return sentences > 0
+
+
 def _split(line: str, separator: str | None) -> list[str]:
     if separator is not None:
         return line.split(separator)
-    return line.split("\t") if "\t" in line else _BLANKS.split(line.strip(" "))
+    # An editor may have left a tab at the end of every line.
+    return line.rstrip("\t").split("\t") if "\t" in line else _BLANKS.split(line.strip(" "))
 
 
 def _cell(columns: list[str], token_column: int, tag_column: int, where: str) -> tuple[str, str]:
@@ -170,6 +226,13 @@ def _cell(columns: list[str], token_column: int, tag_column: int, where: str) ->
         token, tag = columns[token_column].strip(), columns[tag_column].strip()
     except IndexError:
         token = tag = ""
+    else:
+        if len(columns) > 1 and not (token and tag):
+            empty, column = ("tag", tag_column) if token else ("token", token_column)
+            raise InputError(
+                f"{where}: the {empty} in column {column} is empty; take the line out, or write "
+                "what stood there"
+            )
     if len(columns) < 2 or not token or not tag:
         raise InputError(
             f"{where}: {len(columns)} columns; expected a token in column {token_column} "

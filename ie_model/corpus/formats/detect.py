@@ -53,6 +53,7 @@ def detect_format(path: Path) -> str:
     if any(_MARKUP.search(line) for line in lines):
         return "markup"
     if suffix == ".txt":
+        _refuse_columns(path, lines)
         return "text"
     raise InputError(f"{path}: not recognised by its content; {_NAME_IT}")
 
@@ -66,7 +67,7 @@ def is_dataset_folder(path: Path) -> bool:
 
 def _is_conll(lines: list[str]) -> bool:
     """Whether these are rows of as many columns each, more than one row, with a tag last."""
-    rows = [line for line in lines if not line.startswith(("-DOCSTART-", "# "))]
+    rows = [line for line in lines if not line.startswith(("-DOCSTART-", "# ", "#\t"))]
     cells = [row.split("\t") if "\t" in row else row.split() for row in rows]
     widths = {len(row) for row in cells}
     tags = [row[-1].strip() for row in cells]
@@ -77,6 +78,17 @@ def _is_conll(lines: list[str]) -> bool:
         and widths.pop() > 1
         and all(_TAG.fullmatch(tag) for tag in tags)
     )
+
+
+def _refuse_columns(path: Path, lines: list[str]) -> None:
+    """Refuse what looks like columns that a comment or an odd tag made unreadable as such."""
+    rows = [line.split() for line in lines if not line.startswith("#")]
+    widths = {len(row) for row in rows}
+    if len(rows) > 1 and len(widths) == 1 and widths.pop() > 1 and any(r[-1] == "O" for r in rows):
+        raise InputError(
+            f"{path}: looks like columns of tokens and tags, but not all rows end in a tag (O, "
+            "B-LABEL, I-LABEL); name the format with --from: conll, or text if it is one"
+        )
 
 
 def _first_object(path: Path, opening: str, must_be: bool) -> dict[str, Any] | None:
