@@ -19,7 +19,7 @@ from typing import Any
 
 from ie_model import evaluate, load_config, train
 from ie_model.config.schema import Config
-from ie_model.corpus.reading import split_documents
+from ie_model.corpus.splits import split_documents
 from ie_model.training.inputs import read_sources
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"

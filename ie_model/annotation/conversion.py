@@ -9,15 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.changes import Changes
+from ie_model.corpus.formats import FORMATS
 from ie_model.corpus.formats.spacing import join_tokens, split_tokens
 from ie_model.corpus.overlaps import overlapping
-from ie_model.corpus.reading import (
-    FORMATS,
-    check_output,
-    format_for_writing,
-    read_documents,
-    write_documents,
-)
+from ie_model.corpus.reading import read_documents
+from ie_model.corpus.writing import check_output, format_for_writing, write_documents
 from ie_model.display.excerpts import counted
 from ie_model.documents import Document, misplaced
 from ie_model.errors import InputError

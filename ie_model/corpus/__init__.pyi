@@ -1,11 +1,14 @@
+from .account import Account as Account
 from .changes import Changes as Changes, parse_mapping as parse_mapping
 from .formats.files import write_whole as write_whole
 from .reading import (
-    check_output as check_output,
-    format_for_writing as format_for_writing,
     load_gold as load_gold,
     read_documents as read_documents,
     read_located as read_located,
-    split_documents as split_documents,
+)
+from .splits import split_documents as split_documents
+from .writing import (
+    check_output as check_output,
+    format_for_writing as format_for_writing,
     write_documents as write_documents,
 )

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
 
-class Account:
-    """Counts what is set aside while a file is read, and where that first happened.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One kind of thing that was set aside: how often, and where first (file, and line)."""
 
-    ``kind`` is a noun phrase in the singular, such as ``skipped task``.
+    kind: str
+    number: int
+    first: str
+
+
+class Account:
+    """Counts what is set aside while files are read, and where that first happened.
+
+    ``kind`` is a noun phrase in the singular, such as ``skipped task``, the same for every
+    file; where something may be done about it, it says what in brackets (``option annotator``).
     """
 
     def __init__(self) -> None:
@@ -20,11 +32,23 @@ class Account:
 
     def set_aside(self, kind: str, where: str, number: int = 1) -> None:
         """Count ``number`` more of a kind, met at ``where`` (file, and line or item)."""
-        self.counts[kind] += number
-        self._first.setdefault(kind, where)
+        if number > 0:
+            self.counts[kind] += number
+            self._first.setdefault(kind, where)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """The entries, in the order in which their kinds were met."""
+        for kind, first in self._first.items():
+            yield Entry(kind, self.counts[kind], first)
+
+    def add(self, other: Account) -> None:
+        """Take over the entries of another account."""
+        for entry in other:
+            self.set_aside(entry.kind, entry.first, entry.number)
 
     def tell(self, advice: str = "") -> None:
         """One warning a kind: how many, the first place, and what may be done."""
-        for kind, count in self.counts.items():
+        for entry in self:
             more = f"; {advice}" if advice else ""
-            log.warning("left out, %s: %d, first at %s%s", kind, count, self._first[kind], more)
+            log.warning("left out, %s: %d, first at %s%s", entry.kind, entry.number, entry.first,
+                        more)  # fmt: skip

@@ -1,41 +1,25 @@
-"""Corpora: files, folders and globs of annotated documents, in and out.
+"""Corpora: files, folders and globs of annotated documents, read as a stream.
 
-Reading streams and does not judge; :func:`load_gold` is for training and evaluation and
-refuses documents with problems. Splits never part near-duplicates.
+Reading does not judge; :func:`load_gold` is for training and evaluation and refuses documents
+with problems. What a file holds and a document cannot is counted in an
+:class:`~ie_model.corpus.account.Account`, and said.
 """
 
 from __future__ import annotations
 
 import glob
-import hashlib
 import inspect
-import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from ie_model.corpus.account import Account
 from ie_model.corpus.formats import FORMATS, format_module
 from ie_model.corpus.formats.detect import detect_format, is_dataset_folder
-from ie_model.corpus.near_duplicates import near_duplicate_clusters
+from ie_model.corpus.formats.options import accepted_options
 from ie_model.documents import Document
 from ie_model.errors import InputError
-
-__all__ = [
-    "FORMATS",
-    "check_output",
-    "detect_format",
-    "find_files",
-    "fingerprint",
-    "load_gold",
-    "near_duplicate_clusters",
-    "read_documents",
-    "read_located",
-    "source_files",
-    "split_documents",
-    "write_documents",
-]
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +48,19 @@ def read_documents(
 
 
 def read_located(
-    path: str | Path, format: str | None = None, **options: Any
+    path: str | Path,
+    format: str | None = None,
+    account: Account | None = None,
+    **options: Any,
 ) -> Iterator[tuple[str, Document]]:
     """Like :func:`read_documents`, with the place (``file`` or ``file:line``) of each.
+
+    Args:
+        path: as in :func:`read_documents`.
+        format: as in :func:`read_documents`.
+        account: takes what was set aside, for the caller to report; without it, one line a kind
+            is logged as a warning once everything has been read.
+        options: options of the format.
 
     Raises:
         InputError: as :func:`read_documents`.
@@ -74,6 +68,7 @@ def read_located(
     given = {key: value for key, value in options.items() if value is not None}
     root = Path(path) if Path(path).is_dir() else None
     announced: set[str] = set()
+    aside = Account() if account is None else account
     files = find_files(path, format)
     if root is not None and format in (None, "brat"):
         _tell_of_unopened(root, files)
@@ -83,45 +78,15 @@ def read_located(
             log.info("%s: read as %s", file, name)
             announced.add(name)
         reader = format_module(name).read
-        arguments = _accepted(reader, name, given)
-        if "root" in inspect.signature(reader).parameters:
+        arguments = accepted_options(reader, name, given)
+        wanted = inspect.signature(reader).parameters
+        if "root" in wanted:
             arguments["root"] = root
+        if "account" in wanted:
+            arguments["account"] = aside
         yield from reader(file, **arguments)
-
-
-def write_documents(
-    documents: Iterable[Document], path: str | Path, format: str | None = None, **options: Any
-) -> None:
-    """Write documents to ``path`` (a folder for brat), streaming, whole or not at all.
-
-    Args:
-        documents: read once.
-        path: where to; without ``format``, its ending says the format (none: brat).
-        format: a name in :data:`FORMATS`.
-        options: options of the format, such as ``comments`` of CoNLL.
-
-    Raises:
-        InputError: an unknown format or option, or documents that the format cannot express.
-    """
-    target = Path(path)
-    name = format or format_for_writing(target)
-    writer = format_module(name).write
-    given = {key: value for key, value in options.items() if value is not None}
-    writer(documents, target, **_accepted(writer, name, given))
-
-
-def format_for_writing(path: Path) -> str:
-    """The format that the ending of an output path stands for.
-
-    Raises:
-        InputError: an ending that stands for none.
-    """
-    if not path.suffix or path.is_dir():
-        return "brat"
-    for name, entry in FORMATS.items():
-        if path.suffix.lower() in entry.suffixes[:1] and not entry.folder:
-            return name
-    raise InputError(f"{path}: the ending names no format; give one of: {', '.join(FORMATS)}")
+    if account is None:
+        aside.tell()
 
 
 def find_files(path: str | Path, format: str | None = None) -> list[Path]:
@@ -178,38 +143,6 @@ def source_files(
     return [file for file in found if file.is_file()]
 
 
-def check_output(
-    target: str | Path | None,
-    sources: Iterable[str | Path],
-    format: str | None = None,
-    text_dir: str | Path | None = None,
-) -> None:
-    """Refuse an output that would replace what is read, or cannot be written, before reading.
-
-    Args:
-        target: the file or folder to write; ``None`` is standard output.
-        sources: the corpora read, as in :func:`read_documents`.
-        format: their format; by content if not given.
-        text_dir: the folder of brat's texts.
-
-    Raises:
-        InputError: ``target`` is a source or one of its files, ``-``, or a folder that is not
-            empty.
-    """
-    if target is None:
-        return
-    if str(target) == "-":
-        raise InputError("-: results are written to files, whole or not at all; name one")
-    if not Path(target).exists():
-        return
-    for source in sources:
-        for file in (Path(source), *source_files(source, format, text_dir)):
-            if file.exists() and file.samefile(target):
-                raise InputError(f"{target}: is read from and cannot be written to; name another")
-    if Path(target).is_dir() and any(Path(target).iterdir()):
-        raise InputError(f"{target}: is a folder with files in it; name a new one, or a file")
-
-
 def load_gold(
     path: str | Path,
     format: str | None = None,
@@ -257,82 +190,6 @@ def load_gold(
             f"See all of them with: ie-model annotations check {path}{arguments}"
         )
     return documents
-
-
-def fingerprint(documents: Iterable[Document]) -> str:
-    """SHA-256 over ids, texts and entity keys, the same for any order of documents and spans."""
-    digests = sorted(_digest(document) for document in documents)
-    return hashlib.sha256(b"".join(digests)).hexdigest()
-
-
-def split_documents(
-    documents: Sequence[Document], fraction: float, seed: int
-) -> tuple[list[Document], list[Document]]:
-    """Split into (train, dev), dev holding about ``fraction`` of the documents.
-
-    Near-duplicates stay on one side. The split depends on the documents and the seed, not
-    on their order, which both sides keep.
-
-    Raises:
-        InputError: ``fraction`` outside [0, 1), or everything is one near-duplicate cluster.
-    """
-    if not 0 <= fraction < 1:
-        raise InputError(f"split: the fraction must be in [0, 1), found {fraction}")
-    if fraction == 0:
-        return list(documents), []
-    clusters: dict[int, list[int]] = {}
-    for i, cluster in enumerate(near_duplicate_clusters(documents)):
-        clusters.setdefault(cluster, []).append(i)
-    if len(clusters) < 2:
-        raise InputError(
-            f"split: {len(documents)} documents in {len(clusters)} cluster of near-duplicates "
-            "cannot be split; name a dev corpus, or train without one (fraction 0)"
-        )
-
-    def order(members: list[int]) -> bytes:
-        key = min(_digest(documents[i]) for i in members)
-        return hashlib.sha256(f"{seed}:".encode() + key).digest()
-
-    shuffled = sorted(clusters.values(), key=order)
-    wanted = max(1, round(fraction * len(documents)))
-    dev: set[int] = set()
-    for members in shuffled:
-        if len(dev) + len(members) <= wanted:
-            dev.update(members)
-    if not dev:  # every cluster is larger than the share: the smallest comes nearest
-        dev.update(sorted(shuffled, key=len)[0])
-    train = [d for i, d in enumerate(documents) if i not in dev]
-    return train, [d for i, d in enumerate(documents) if i in dev]
-
-
-def _digest(document: Document) -> bytes:
-    row = [document.id, document.text, sorted(entity.key for entity in document.entities)]
-    return hashlib.sha256(json.dumps(row).encode()).digest()
-
-
-def _accepted(function: Callable[..., Any], name: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The options given, as the types that the function declares."""
-    own = ("path", "root", "documents", "return")
-    known = {p: kind for p, kind in get_type_hints(function).items() if p not in own}
-    for key in given:
-        if key not in known:
-            allowed = ", ".join(known) if known else "none"
-            raise InputError(f"format {name} has no option {key!r}; its options: {allowed}")
-    return {
-        key: _typed(value, known[key], f"format {name}, option {key}")
-        for key, value in given.items()
-    }
-
-
-def _typed(value: Any, kind: Any, what: str) -> Any:
-    kinds = get_args(kind) or (kind,)  # str | None, or int
-    if type(value) in kinds or isinstance(value, Path):
-        return value
-    if str in kinds and type(value) in (int, float):  # annotator=3
-        return str(value)
-    words = {int: "a whole number", bool: "true or false", str: "a word"}
-    expected = next(said for known, said in words.items() if known in kinds)
-    raise InputError(f"{what}: expected {expected}, found {value!r}")
 
 
 def _visible(path: Path, root: Path) -> bool:

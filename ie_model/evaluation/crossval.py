@@ -19,7 +19,7 @@ from typing import Any
 
 from ie_model import __version__
 from ie_model.config.schema import Config, differences, tell, without_places
-from ie_model.corpus.reading import fingerprint, split_documents
+from ie_model.corpus.splits import fingerprint, split_documents
 from ie_model.documents import Document, Entity
 from ie_model.encoding.alignment import Ledger, touching_pairs
 from ie_model.errors import InputError

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ie_model.corpus.reading import near_duplicate_clusters
+from ie_model.corpus.near_duplicates import near_duplicate_clusters
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ie_model.config.loading import load_config
-from ie_model.corpus.reading import split_documents
+from ie_model.corpus.splits import split_documents
 from ie_model.documents import Document
 from ie_model.encoding.windows import Window
 from ie_model.errors import InputError, RunError

@@ -13,6 +13,7 @@ from ie_model.corpus import reading as corpus
 from ie_model.corpus.augmentation import numbered_copies
 from ie_model.corpus.changes import Changes
 from ie_model.corpus.leakage import repeated
+from ie_model.corpus.splits import split_documents
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.inference.gold import check_annotated
@@ -94,7 +95,7 @@ def _warn_of_leakage(held_out: Mapping[str, Sequence[Document]], pairs: Weighted
 def _split(
     weighted: list[tuple[float, Document]], fraction: float, seed: int
 ) -> tuple[list[tuple[float, Document]], list[Document]]:
-    _, dev = corpus.split_documents([d for _, d in weighted], fraction, seed)
+    _, dev = split_documents([d for _, d in weighted], fraction, seed)
     held_out = {id(d) for d in dev}
     return [(w, d) for w, d in weighted if id(d) not in held_out], dev
 

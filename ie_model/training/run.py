@@ -12,7 +12,7 @@ import torch
 import transformers
 
 from ie_model.config.schema import Config
-from ie_model.corpus.reading import fingerprint
+from ie_model.corpus.splits import fingerprint
 from ie_model.documents import Document
 from ie_model.models.devices import resolve_device
 from ie_model.models.directory import ModelSettings, weights_fingerprint

@@ -11,7 +11,8 @@ from ie_model.annotation.checks import KINDS, check_documents, fix_document, fla
 from ie_model.annotation.lints import edge_lints
 from ie_model.annotation.statistics import corpus_stats
 from ie_model.corpus.changes import Changes, parse_mapping
-from ie_model.corpus.reading import load_gold, read_documents, read_located, write_documents
+from ie_model.corpus.reading import load_gold, read_documents, read_located
+from ie_model.corpus.writing import write_documents
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 

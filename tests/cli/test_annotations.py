@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ie_model.cli.annotations import app
-from ie_model.corpus.reading import FORMATS, load_gold, read_documents
+from ie_model.corpus.formats import FORMATS
+from ie_model.corpus.reading import load_gold, read_documents
 from ie_model.documents import Document
 from ie_model.errors import InputError
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ie_model.corpus.account import Account, Entry
 from ie_model.corpus.formats.detect import detect_format
 from ie_model.corpus.reading import find_files, read_documents
 from ie_model.errors import InputError
@@ -175,3 +176,16 @@ def test_account_datasets_words_that_nobody_labelled_are_no_entities(saved, capl
     assert document.meta["unannotated"] == [[3, 7]]
     for kind in ("without tags", "was not labelled"):
         assert kind in caplog.text
+
+
+def test_account_counts_by_kind_and_keeps_the_first_place():
+    account, other = Account(), Account()
+    account.set_aside("skipped task", "a.json, item 2")
+    account.set_aside("relation", "a.json, item 3", 4)
+    account.set_aside("note", "a.json, item 3", 0)
+    other.set_aside("skipped task", "b.json, item 1", 2)
+    account.add(other)
+    assert list(account) == [
+        Entry("skipped task", 3, "a.json, item 2"),
+        Entry("relation", 4, "a.json, item 3"),
+    ]

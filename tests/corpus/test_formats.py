@@ -13,7 +13,8 @@ from hypothesis import given, settings, strategies as st
 
 from ie_model.corpus.formats.files import read_lines, read_text
 from ie_model.corpus.formats.spacing import join_tokens, split_tokens
-from ie_model.corpus.reading import load_gold, read_documents, write_documents
+from ie_model.corpus.reading import load_gold, read_documents
+from ie_model.corpus.writing import write_documents
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError, RunError
 from ie_model.models.directory import write_text

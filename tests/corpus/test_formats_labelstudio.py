@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ie_model.corpus.formats.detect import detect_format
 from ie_model.corpus.formats.json_array import read_array
-from ie_model.corpus.reading import detect_format, load_gold, read_documents, write_documents
+from ie_model.corpus.reading import load_gold, read_documents
+from ie_model.corpus.writing import write_documents
 from ie_model.documents import Document
 from ie_model.errors import InputError
 

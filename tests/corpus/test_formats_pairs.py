@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from ie_model.corpus.formats import FORMATS
-from ie_model.corpus.reading import read_documents, write_documents
+from ie_model.corpus.reading import read_documents
+from ie_model.corpus.writing import write_documents
 from ie_model.documents import Document, Entity
 
 WRITABLE = [name for name in FORMATS if name != "text"]

@@ -30,7 +30,7 @@ def save(path):
 artifacts.store(Path("out"), "openvino", "fp32", save, {"text": TEXT})
 """
 DOCUMENTS = """
-from ie_model.corpus.reading import write_documents
+from ie_model.corpus.writing import write_documents
 from ie_model.documents import Document
 write_documents([Document(TEXT * 100, id=str(i)) for i in range(50)], "out/documents.jsonl")
 """

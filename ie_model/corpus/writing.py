@@ -1,0 +1,80 @@
+"""Writing documents in any format, whole or not at all, and never over what is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ie_model.corpus.formats import FORMATS, format_module
+from ie_model.corpus.formats.options import accepted_options
+from ie_model.corpus.reading import source_files
+from ie_model.documents import Document
+from ie_model.errors import InputError
+
+
+def write_documents(
+    documents: Iterable[Document], path: str | Path, format: str | None = None, **options: Any
+) -> None:
+    """Write documents to ``path`` (a folder for brat), streaming, whole or not at all.
+
+    Args:
+        documents: read once.
+        path: where to; without ``format``, its ending says the format (none: brat).
+        format: a name in :data:`FORMATS`.
+        options: options of the format, such as ``comments`` of CoNLL.
+
+    Raises:
+        InputError: an unknown format or option, or documents that the format cannot express.
+    """
+    target = Path(path)
+    name = format or format_for_writing(target)
+    writer = format_module(name).write
+    given = {key: value for key, value in options.items() if value is not None}
+    writer(documents, target, **accepted_options(writer, name, given))
+
+
+def format_for_writing(path: Path) -> str:
+    """The format that the ending of an output path stands for.
+
+    Raises:
+        InputError: an ending that stands for none.
+    """
+    if not path.suffix or path.is_dir():
+        return "brat"
+    for name, entry in FORMATS.items():
+        if path.suffix.lower() in entry.suffixes[:1] and not entry.folder:
+            return name
+    raise InputError(f"{path}: the ending names no format; give one of: {', '.join(FORMATS)}")
+
+
+def check_output(
+    target: str | Path | None,
+    sources: Iterable[str | Path],
+    format: str | None = None,
+    text_dir: str | Path | None = None,
+) -> None:
+    """Refuse an output that would replace what is read, or cannot be written, before reading.
+
+    Args:
+        target: the file or folder to write; ``None`` is standard output.
+        sources: the corpora read, as in :func:`read_documents`.
+        format: their format; by content if not given.
+        text_dir: the folder of brat's texts.
+
+    Raises:
+        InputError: ``target`` is a source or one of its files, ``-``, or a folder that is not
+            empty.
+    """
+    if target is None:
+        return
+    if str(target) == "-":
+        raise InputError("-: results are written to files, whole or not at all; name one")
+    if not Path(target).exists():
+        return
+    for source in sources:
+        for file in (Path(source), *source_files(source, format, text_dir)):
+            if file.exists() and file.samefile(target):
+                raise InputError(f"{target}: is read from and cannot be written to; name another")
+    if Path(target).is_dir() and any(Path(target).iterdir()):
+        raise InputError(f"{target}: is a folder with files in it; name a new one, or a file")
