@@ -10,6 +10,7 @@ import typer
 from ie_model import annotation, corpus, display
 from ie_model.display.excerpts import counted
 from ie_model.errors import InputError
+from ie_model.files import whole_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -348,6 +349,6 @@ def _write(text: str, output: Path | None) -> None:
         typer.echo(text)
         return
 
-    with corpus.write_whole(output) as file:
+    with whole_text(output) as file:
         file.write(text.rstrip("\n") + "\n")
     typer.echo(f"written to {output}", err=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ie_model import corpus, export as exporting, models
+from ie_model.files import write_json
 
 
 def export(
@@ -100,7 +101,6 @@ def bench(
     Example: ie-model bench runs/default --plan --json bench.json --plot bench.png
     """
     import itertools
-    import json
 
     # Now, not after minutes of measuring.
     if plot is not None:
@@ -117,7 +117,7 @@ def bench(
     )  # fmt: skip
     typer.echo(exporting.format_table(report))
     if json_file is not None:
-        models.write_text(json_file, json.dumps(report, indent=2) + "\n")
+        write_json(json_file, report)
     if plot is not None:
         exporting.write_plot(report, plot)
     if plan:

@@ -13,6 +13,7 @@ from ie_model import corpus, evaluation, inference, metrics, models
 from ie_model.cli.annotations import From
 from ie_model.display.excerpts import counted
 from ie_model.errors import InputError
+from ie_model.files import write_json
 
 if TYPE_CHECKING:
     from ie_model.documents import Document
@@ -345,7 +346,5 @@ def _comparison(found: Comparison) -> dict[str, object]:
 
 
 def _write_json(file: Path, values: object) -> None:
-    import json
-
-    models.write_text(file, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    write_json(file, values, indent=1)
     typer.echo(f"written to {file}")

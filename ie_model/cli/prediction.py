@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from ie_model import corpus, display, inference, metrics, models
+from ie_model import corpus, display, inference, metrics
 from ie_model.cli.annotations import From
 from ie_model.documents import Document
 from ie_model.errors import InputError
+from ie_model.files import write_json, write_text
 
 Lines = Annotated[
     str | None,
@@ -65,7 +65,7 @@ def evaluate(
             f"made whole F1 is {100 * whole['micro']['f1']:.1f} (--lines line reads line by line)"
         )
     if output is not None:
-        models.write_text(output, json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
+        write_json(output, scores)
         typer.echo(f"metrics written to {output}")
 
 
@@ -112,7 +112,7 @@ def predict(
             typer.echo(part)
         return
 
-    models.write_text(output, "\n".join(rendered) + "\n")
+    write_text(output, "\n".join(rendered) + "\n")
     typer.echo(f"written to {output}", err=True)
 
 

@@ -11,7 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ie_model.errors import InputError, writing
+from ie_model.errors import InputError
+from ie_model.files import writing
 
 PRESETS = Path(__file__).with_name("presets")
 AUTHORED = PRESETS / "annotations" / "authored"

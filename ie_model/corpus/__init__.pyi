@@ -1,6 +1,5 @@
 from .account import Account as Account
 from .changes import Changes as Changes, parse_mapping as parse_mapping
-from .formats.files import write_whole as write_whole
 from .reading import (
     load_gold as load_gold,
     read_documents as read_documents,

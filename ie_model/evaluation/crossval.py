@@ -34,13 +34,14 @@ from ie_model.evaluation.out_of_fold import (
     write_part,
     write_protocol,
 )
+from ie_model.files import write_json
 from ie_model.inference.decoding import decode
 from ie_model.inference.extractor import Extractor
 from ie_model.inference.thresholds import apply_calibration
 from ie_model.labels import LabelSet
 from ie_model.metrics.bootstrap import intervals, seed_spread
 from ie_model.metrics.spans import Metrics, document_counts, score_documents, span_scores
-from ie_model.models.directory import weights_fingerprint, write_text
+from ie_model.models.directory import weights_fingerprint
 from ie_model.training.backbone import trained_backbone
 from ie_model.training.inputs import read_sources
 from ie_model.training.refusals import check_cross_validation
@@ -117,8 +118,7 @@ def cross_validate(
     if progress:
         progress(total, total, "")
     metrics = summarise(run)
-    text = json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(target / "metrics.json", text + "\n")
+    write_json(target / "metrics.json", metrics, indent=1)
     return metrics
 
 

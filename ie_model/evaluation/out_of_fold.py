@@ -37,9 +37,9 @@ from numpy.typing import NDArray
 from ie_model.documents import Document
 from ie_model.encoding.windows import EncodedText
 from ie_model.errors import InputError
+from ie_model.files import write_json
 from ie_model.labels import LabelSet
 from ie_model.metrics.bootstrap import unit_counts
-from ie_model.models.directory import write_text
 from ie_model.models.replacement import new_directory
 
 PROTOCOL_FILE = "crossval.json"
@@ -183,9 +183,8 @@ def write_protocol(path: Path, protocol: Protocol) -> None:
         {"fold": i, "test": list(ids), "train": total - len(ids)}
         for i, ids in enumerate(protocol.folds)
     ]
-    write_text(path / "folds.json", json.dumps(folds, indent=1, ensure_ascii=False) + "\n")
-    text = json.dumps(asdict(protocol), indent=1, ensure_ascii=False)
-    write_text(path / PROTOCOL_FILE, text + "\n")
+    write_json(path / "folds.json", folds, indent=1)
+    write_json(path / PROTOCOL_FILE, asdict(protocol), indent=1)
 
 
 def read_protocol(path: Path) -> Protocol:

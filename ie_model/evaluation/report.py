@@ -23,9 +23,9 @@ from ie_model.evaluation.curve import learning_curve
 from ie_model.evaluation.out_of_fold import OofRun
 from ie_model.evaluation.report_plots import curve_plot, reliability_plot
 from ie_model.evaluation.suspects import find_suspects
+from ie_model.files import write_text
 from ie_model.metrics.matching import ERROR_KINDS, kind_of, match_spans
 from ie_model.metrics.spans import document_counts, span_scores
-from ie_model.models.directory import write_text
 
 WORST_DOCUMENTS = 10
 LINES_SHOWN = 12

@@ -15,13 +15,13 @@ from ie_model.encoding.windows import Window
 from ie_model.errors import InputError, RunError
 from ie_model.export.acceptance import Limits, Verdict, judge
 from ie_model.export.quantization import quantize
+from ie_model.files import write_text
 from ie_model.inference import engines
 from ie_model.inference.engines import artifacts
 from ie_model.inference.engines.conversion import convert
 from ie_model.inference.engines.interface import Engine
 from ie_model.inference.extractor import Extractor
 from ie_model.models.card import EXPORTS_BEGIN, EXPORTS_END
-from ie_model.models.directory import write_text
 from ie_model.models.hardware import multiplies_bf16
 from ie_model.training.inputs import read_sources
 

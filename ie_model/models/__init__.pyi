@@ -4,7 +4,7 @@ from .backbones import (
     install as install,
     verify as verify,
 )
-from .directory import SETTINGS_FILE as SETTINGS_FILE, write_text as write_text
+from .directory import SETTINGS_FILE as SETTINGS_FILE
 from .names import find_model as find_model, installed_models as installed_models
 from .plan import save_plan as save_plan
 from .sharing import package as package, push as push

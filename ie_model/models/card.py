@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader
 from ie_model.config.loading import load_config
 from ie_model.corpus.reading import read_documents
 from ie_model.errors import InputError
+from ie_model.files import write_text
 from ie_model.models.backbones import BACKBONES
-from ie_model.models.directory import read_settings, write_text
+from ie_model.models.directory import read_settings
 
 if TYPE_CHECKING:
     from ie_model.config.schema import Config

@@ -8,16 +8,15 @@ beside their destination and renamed into place, so one that exists is always wh
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ie_model.errors import InputError, writing
+from ie_model.errors import InputError
+from ie_model.files import write_json
 from ie_model.labels import LabelSet
 from ie_model.models.soundness import check_settings, check_weights, strict_json
 
@@ -107,8 +106,7 @@ def tokenizer_file(model_dir: str | os.PathLike[str]) -> Path:
 
 def write_settings(model_dir: str | os.PathLike[str], settings: ModelSettings) -> None:
     """Write ``ie_model.json``, whole or not at all."""
-    text = json.dumps(asdict(settings), indent=2, ensure_ascii=False) + "\n"
-    write_text(Path(model_dir) / SETTINGS_FILE, text)
+    write_json(Path(model_dir) / SETTINGS_FILE, asdict(settings))
 
 
 def weights_fingerprint(model_dir: str | os.PathLike[str]) -> str:
@@ -143,26 +141,3 @@ def file_digest(path: Path) -> str:
 def _file_digest(path: Path, state: tuple[int, ...]) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a text file under a temporary name, synced, then rename it into place.
-
-    The old file, if any, stays as it was when that fails.
-
-    Raises:
-        InputError: ``file`` is a folder, or in a place that cannot be written.
-        RunError: the disk is full or failed.
-    """
-    with writing(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Not mkstemp, which makes files for their owner alone: the umask says for whom.
-        temporary = file.with_name(f".{secrets.token_hex(8)}.tmp")
-        try:
-            with temporary.open("x", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)

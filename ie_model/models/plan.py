@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ie_model.models.directory import weights_digest, write_text
+from ie_model.files import write_json
+from ie_model.models.directory import weights_digest
 from ie_model.models.hardware import available_cpus, cpu_name
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def save_plan(
         "weights": weights_digest(folder),
         "measured": measured or {},
     }
-    write_text(folder / PLAN_FILE, json.dumps(values, indent=2) + "\n")
+    write_json(folder / PLAN_FILE, values)
     return folder / PLAN_FILE
 
 

@@ -23,7 +23,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from ie_model.errors import InputError, RunError, writing
+from ie_model.errors import InputError, RunError
+from ie_model.files import sync, sync_all, writing
 from ie_model.models.directory import SETTINGS_FILE
 
 _OURS = (
@@ -117,8 +118,9 @@ def new_directory(target: Path, keep_foreign: bool = False) -> Iterator[Path]:
         for entry in foreign(target) if keep_foreign else ():
             _copy(entry, scratch / entry.relative_to(target))
         _apply_umask(scratch)
-        sync(scratch)
+        sync_all(scratch)
         _put(scratch, target)
+        sync(target.parent)
     except Exception as error:
         if _is_disk_error(error):
             raise RunError(f"{target}: could not be saved, nothing was changed: {error}") from error
@@ -158,18 +160,6 @@ def exchange(a: Path, b: Path) -> bool:
     if code in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP):
         return False
     raise OSError(code, os.strerror(code), str(b))
-
-
-def sync(folder: Path) -> None:
-    """Bring a folder and all files below it to the disk."""
-    for path in (*folder.rglob("*"), folder, folder.parent):
-        if path.is_symlink() or (os.name != "posix" and path.is_dir()):
-            continue
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _put(scratch: Path, target: Path) -> None:

@@ -14,7 +14,8 @@ import yaml
 
 from ie_model.config.loading import load_config
 from ie_model.config.schema import SOURCES
-from ie_model.errors import InputError, RunError, writing
+from ie_model.errors import InputError, RunError
+from ie_model.files import writing
 from ie_model.models.card import refresh_card
 from ie_model.models.directory import read_settings, write_settings
 from ie_model.models.names import ENTRY_POINTS, MODEL_FOLDER

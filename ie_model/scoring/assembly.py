@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ie_model.errors import RunError
-from ie_model.scoring.files import digest, sync_folder, whole_file
+from ie_model.files import sync, whole_file
+from ie_model.scoring.files import digest
 from ie_model.scoring.options import Target
 from ie_model.scoring.scorer import Task
 from ie_model.scoring.shards import Key, ShardRecord
@@ -79,9 +80,9 @@ def _place_folder(task: Task, records: Sequence[ShardRecord], output: Path) -> N
     for path in task.parts.iterdir():
         if path.name not in mine:
             path.unlink()
-    sync_folder(task.parts)
+    sync(task.parts)
     task.parts.replace(output)
-    sync_folder(output.parent)
+    sync(output.parent)
 
 
 def _join_parquet(task: Task, records: Sequence[ShardRecord], file: BinaryIO) -> None:

@@ -1,22 +1,13 @@
-"""Files that are whole or absent: temporary file, sync, rename, sync of the folder.
-
-A reader, or the same job after a power cut, never sees half of what is written here.
-"""
+"""A job's files: what is in them, and what a killed process left unfinished."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
-import os
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-TEMPORARY = ".tmp"
-"""How the names of unfinished files end."""
+from ie_model.files import TEMPORARY, whole_file
 
 
 def digest(data: bytes) -> str:
@@ -43,41 +34,6 @@ def file_facts(path: Path) -> dict[str, Any] | None:
                 size += len(block)
                 state.update(block)
     return {"bytes": size, "digest": state.hexdigest()}
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in ``folder`` survive a power cut, where the file system can."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems refuse to sync a folder, and have nothing to sync.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def whole_file(path: Path, scratch: Path | None = None) -> Iterator[BinaryIO]:
-    """Open a file that gets its name only when the block ends without an error.
-
-    Until then it lies in ``scratch``, a folder of the same file system (by default its
-    own), under a unique name: two processes that write the same path do not meet.
-    """
-    folder = path.parent if scratch is None else scratch
-    # Not made of the path's own name, which may be as long as a name can be.
-    temporary = folder / f"{uuid.uuid4().hex[:12]}{TEMPORARY}"
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
 
 
 def write_whole(path: Path, data: bytes, scratch: Path | None = None) -> None:

@@ -14,14 +14,9 @@ from filelock import FileLock, Timeout
 
 import ie_model
 from ie_model.errors import InputError, RunError
+from ie_model.files import TEMPORARY, sync
 from ie_model.scoring.assembly import DamagedPart, assemble, join_rejected
-from ie_model.scoring.files import (
-    TEMPORARY,
-    file_facts,
-    remove_temporary,
-    sync_folder,
-    write_json,
-)
+from ie_model.scoring.files import file_facts, remove_temporary, write_json
 from ie_model.scoring.manifest import (
     INPUTS,
     JOURNAL,
@@ -393,5 +388,5 @@ class Job:
         self.manifest.close()
         # In this order: with the manifest gone, what remains here is no job any more.
         (work / MANIFEST).unlink()
-        sync_folder(work)
+        sync(work)
         return complete

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError, RunError
-from ie_model.scoring.files import digest, sync_folder, whole_file, write_json
+from ie_model.files import sync, whole_file
+from ie_model.scoring.files import digest, write_json
 from ie_model.scoring.shards import Key, ShardRecord, UnitEnd
 from ie_model.scoring.sources import Source, differences
 
@@ -75,7 +76,7 @@ class Manifest:
             _write_sources(work / INPUTS, sources)
             write_json(work / MANIFEST, self.header)
         self._journal = (work / JOURNAL).open("ab")
-        sync_folder(work)
+        sync(work)
 
     def _refuse_if_changed(
         self, sources: Sequence[Source], model: Mapping[str, Any], settings: Mapping[str, Any]

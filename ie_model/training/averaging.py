@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
+from ie_model.files import whole_path
+
 FILE = "average.safetensors"  # in each checkpoint, so that a resumed run has the same mean
 
 
@@ -46,9 +48,8 @@ class WeightAverage(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if self._mean and state.is_world_process_zero and folder.is_dir():
-            partial = folder / f"{FILE}.partial"
-            save_file({name: mean.cpu() for name, mean in self._mean.items()}, partial)
-            partial.replace(folder / FILE)
+            with whole_path(folder / FILE) as file:
+                save_file({name: mean.cpu() for name, mean in self._mean.items()}, file)
 
     def apply(self) -> bool:
         """Put the mean into the model; false: no update was averaged, nothing changed."""

@@ -16,8 +16,8 @@ import numpy as np
 from transformers import TrainerCallback
 
 from ie_model.errors import InputError
-from ie_model.models.directory import weights_fingerprint, write_text
-from ie_model.models.replacement import sync
+from ie_model.files import sync_all, write_text
+from ie_model.models.directory import weights_fingerprint
 from ie_model.training.backbone import trained_backbone
 from ie_model.training.dev_evaluation import HISTORY
 from ie_model.training.processes import is_first_process, world_size
@@ -90,5 +90,5 @@ class MarkWhole(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            sync(folder)
+            sync_all(folder)
             write_text(folder / WHOLE, "")

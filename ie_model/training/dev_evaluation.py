@@ -16,11 +16,12 @@ from transformers import TrainerCallback
 
 from ie_model.documents import Document
 from ie_model.encoding.windows import Encoder
+from ie_model.files import whole_path, write_text
 from ie_model.inference.engines.interface import Done, Ids, Logits
 from ie_model.inference.extractor import Extractor
 from ie_model.inference.model import LoadedModel
 from ie_model.metrics.spans import score_documents
-from ie_model.models.directory import ModelSettings, write_text
+from ie_model.models.directory import ModelSettings
 
 log = logging.getLogger(__name__)
 
@@ -133,9 +134,8 @@ class DevEvaluation(TrainerCallback):
         if f1 > best or (at_least is not None and f1 >= at_least):
             self.best_metrics = {"step": state.global_step, **metrics}
             weights = {n: p.detach().cpu() for n, p in self._model.named_parameters()}
-            partial = self._work / f"{self.BEST}.partial"
-            save_file(weights, partial)
-            partial.replace(self._work / self.BEST)
+            with whole_path(self._work / self.BEST) as file:
+                save_file(weights, file)
         # An average is no moment of the run, so early stopping must not count it.
         entry = [(state.global_step, f1)] if at_least is None else []
         stored = {"history": [*self._history, *entry], "metrics": self.best_metrics}

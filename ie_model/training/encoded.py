@@ -29,9 +29,8 @@ from ie_model.documents import Document, Entity
 from ie_model.encoding.alignment import IGNORED, Ledger, align
 from ie_model.encoding.windows import EncodedText, Encoder
 from ie_model.errors import InputError
+from ie_model.files import sync_all, write_json
 from ie_model.labels import LabelSet
-from ie_model.models.directory import write_text
-from ie_model.models.replacement import sync
 from ie_model.training.inputs import WeightedDocuments, read_sources
 from ie_model.training.teachers import SoftTargets
 
@@ -222,10 +221,10 @@ def _write(
         "lost": [[id_, e.start, e.end, e.label, e.text] for id_, e in ledger.lost],
         "sha256": _sha256(partial),
     }
-    sync(folder)
+    sync_all(folder)
     partial.replace(folder / _TABLE)
     # Written last: its presence says that the table was written to its end.
-    write_text(folder / _LEDGER, json.dumps(summary, ensure_ascii=False))
+    write_json(folder / _LEDGER, summary)
 
 
 def _is_whole(folder: Path) -> bool:

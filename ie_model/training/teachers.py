@@ -26,6 +26,7 @@ from ie_model.encoding.projection import Answers, mean_on_units, require_same_la
 from ie_model.encoding.units import RULES
 from ie_model.encoding.windows import EncodedText
 from ie_model.errors import InputError
+from ie_model.files import whole_file
 from ie_model.inference.extractor import Extractor
 from ie_model.labels import LabelSet
 from ie_model.models.devices import native_precision, resolve_device
@@ -98,8 +99,7 @@ class _Teacher:
 
 
 def _store(file: Path, answers: Sequence[tuple[EncodedText, Floats]]) -> None:
-    partial = file.with_suffix(".partial")
-    with partial.open("wb") as stream:
+    with whole_file(file) as stream:
         np.savez(
             stream,
             units=np.array([len(e.starts) for e, _ in answers], np.int64),
@@ -107,7 +107,6 @@ def _store(file: Path, answers: Sequence[tuple[EncodedText, Floats]]) -> None:
             ends=np.concatenate([e.ends for e, _ in answers]),
             logits=np.concatenate([x for _, x in answers]).astype(np.float16),
         )
-    partial.replace(file)
 
 
 def _load(file: Path) -> list[tuple[EncodedText, Floats]] | None:

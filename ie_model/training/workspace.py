@@ -11,7 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ie_model.errors import InputError, writing
+from ie_model.errors import InputError
+from ie_model.files import writing
 from ie_model.models.replacement import remove_leftovers
 from ie_model.training.processes import is_first_process, world_size
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any
 
 from ie_model.config.schema import Config
 from ie_model.documents import Document
+from ie_model.files import write_json
 from ie_model.inference.gold import evaluate
 from ie_model.models.card import example_text, write_card
 from ie_model.models.directory import (
@@ -18,7 +18,6 @@ from ie_model.models.directory import (
     read_settings,
     weights_fingerprint,
     write_settings,
-    write_text,
 )
 from ie_model.models.replacement import new_directory
 
@@ -70,6 +69,5 @@ def write_test_scores(config: Config, metrics: dict[str, Any], test: Sequence[Do
 def _write_metrics(
     folder: Path, config: Config, settings: ModelSettings, metrics: Mapping[str, Any]
 ) -> None:
-    text = json.dumps(metrics, indent=2, ensure_ascii=False)
-    write_text(folder / "metrics.json", text + "\n")
+    write_json(folder / "metrics.json", metrics)
     write_card(folder, config, settings, metrics)

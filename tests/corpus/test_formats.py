@@ -17,7 +17,7 @@ from ie_model.corpus.reading import load_gold, read_documents
 from ie_model.corpus.writing import write_documents
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError, RunError
-from ie_model.models.directory import write_text
+from ie_model.files import write_text
 
 ALPHABET = st.one_of(
     st.sampled_from(string.ascii_letters + string.digits + " .,'\"-/[]|\\()\n\r\t#%\u2028\u00a0"),
@@ -62,7 +62,7 @@ def test_formats_round_trip(format, name, options, document):
         back = list(read_documents(path, format))
         assert keys(back) == keys([document])
         assert all(e.text == d.text[e.start : e.end] for d in back for e in d.entities)
-        assert not list(Path(folder).rglob(".partial*"))
+        assert not list(Path(folder).rglob("*.tmp"))
 
 
 def write(path: Path, content: str | bytes) -> Path:

@@ -59,7 +59,7 @@ def through(documents: list[Document], name: str, folder: Path) -> list[Document
     path = folder / f"x{''.join(FORMATS[name].suffixes[:1])}"
     write_documents(documents, path, name, **OPTIONS.get(name, {}))
     back = list(read_documents(path, name))
-    assert not list(folder.rglob(".partial*"))
+    assert not list(folder.rglob("*.tmp"))
     return back
 
 

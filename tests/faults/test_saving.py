@@ -18,7 +18,7 @@ INJECTION = Path(__file__).parent / "injection"
 
 SETTINGS = """
 from pathlib import Path
-from ie_model.models.directory import write_text
+from ie_model.files import write_text
 write_text(Path("out/ie_model.json"), TEXT * 1000)
 """
 CONVERTED = """

@@ -79,7 +79,7 @@ def test_replacement_full_disk_changes_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(replacement, "sync", full)
+    monkeypatch.setattr(replacement, "sync_all", full)
     with pytest.raises(RunError, match="nothing was changed"):
         replace_by(target, "new")
     assert (target / "model.safetensors").read_text() == "old"

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ie_model import Extractor, InputError
-from ie_model.models.directory import read_settings, weights_digest, write_text
+from ie_model.files import write_text
+from ie_model.models.directory import read_settings, weights_digest
 from ie_model.models.plan import Plan, load_plan, machine, save_plan
 from ie_model.models.weights import load_classifier
 

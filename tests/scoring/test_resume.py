@@ -175,7 +175,7 @@ def test_score_part_damaged_on_disk_is_found_and_made_anew(tmp_path, monkeypatch
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "good.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("stage", ["join_rejected", "assemble", "write_json", "sync_folder"])
+@pytest.mark.parametrize("stage", ["join_rejected", "assemble", "write_json", "sync"])
 @pytest.mark.parametrize("output", ["out.jsonl", "out/"])
 def test_score_crash_while_the_output_is_put_together(tmp_path, monkeypatch, stage, output):
     from ie_model.scoring import job

@@ -101,7 +101,7 @@ def test_training_full_disk_keeps_the_old_model(tiny_config, monkeypatch):
         train(tiny_config(seed=6))
     assert same(weights(config.output_dir), before)
     left = {p.name for p in config.output_dir.parent.iterdir()}
-    assert not [name for name in left if ".new" in name or name.endswith(".old")]
+    assert not [name for name in left if name.endswith(".tmp")]
 
 
 def test_training_refuses_to_replace_what_is_not_a_model(tiny_config):

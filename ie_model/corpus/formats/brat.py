@@ -20,14 +20,13 @@ from pathlib import Path
 
 from ie_model.corpus.formats.files import (
     document_files,
-    new_folder,
     read_lines,
     read_text,
-    write_whole,
 )
 from ie_model.corpus.formats.offsets import CODE_POINTS, settle_entities
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
+from ie_model.files import new_folder, text_file
 
 log = logging.getLogger(__name__)
 
@@ -98,11 +97,11 @@ def write(documents: Iterable[Document], path: Path, text_dir: str | Path | None
         for ann_path, document in document_files(documents, folder, ".ann"):
             lines = list(_lines(document))
             if text_dir is None:
-                with write_whole(ann_path.with_suffix(".txt")) as file:
+                with text_file(ann_path.with_suffix(".txt")) as file:
                     file.write(document.text)
             else:
                 _compare(Path(text_dir) / ann_path.relative_to(folder), document)
-            with write_whole(ann_path) as file:
+            with text_file(ann_path) as file:
                 file.writelines(line + "\n" for line in lines)
 
 

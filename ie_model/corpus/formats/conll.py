@@ -19,10 +19,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ie_model.corpus.formats.files import read_lines, write_whole
+from ie_model.corpus.formats.files import read_lines
 from ie_model.corpus.formats.spacing import BRACKETS, align_tokens, join_tokens, split_tokens
 from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
+from ie_model.files import whole_text
 
 TAG = re.compile(r"O|[BIESLU]-\S+")
 _COMMENT = re.compile(r"# (id|text) = (.*)")
@@ -117,7 +118,7 @@ def write(documents: Iterable[Document], path: Path, comments: bool = False) -> 
     Raises:
         InputError: entities overlap, stand outside their text, or a label holds white space.
     """
-    with write_whole(path) as file:
+    with whole_text(path) as file:
         for document in documents:
             file.write(f"{_DOCSTART}\tO\n")
             if comments:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ie_model.corpus.formats.files import replace_whole
 from ie_model.corpus.formats.spacing import split_tokens
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
+from ie_model.files import whole_path, writing
 
 _OURS = "ie_model"
 
@@ -61,7 +61,7 @@ def write(documents: Iterable[Document], path: Path) -> None:
     docs = spacy.tokens.DocBin(store_user_data=True)
     for document in documents:
         docs.add(_doc(spacy, vocab, document))
-    with replace_whole(path) as temporary:
+    with writing(path), whole_path(path) as temporary:
         docs.to_disk(temporary)
 
 

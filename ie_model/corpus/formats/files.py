@@ -1,4 +1,4 @@
-"""Text files read strictly and written whole: the ground under every format.
+"""Text files read strictly, and a file name for each document: the ground under every format.
 
 Bytes that are not UTF-8 are an error with their place, never replaced: a replacement
 character would shift every offset behind it. Lines end at ``\\n`` alone, because
@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ie_model.documents import Document
-from ie_model.errors import InputError, writing
+from ie_model.errors import InputError
 
 _BOM = b"\xef\xbb\xbf"
 _BOM_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -76,69 +73,6 @@ def read_chunks(path: Path, size: int = 1 << 20) -> Iterator[str]:
                 return
 
 
-@contextlib.contextmanager
-def write_whole(path: Path) -> Iterator[IO[str]]:
-    """A text file that appears under its name only when complete (written, synced, renamed).
-
-    Raises:
-        InputError: ``path`` cannot be written, or a text holds a lone surrogate.
-        RunError: the disk is full or failed.
-    """
-    with replace_whole(path) as temporary:
-        try:
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"{path}: a text holds {error.object[error.start]!r}, half of a surrogate pair, "
-                "which is not a character; mend the text it came from"
-            ) from None
-
-
-@contextlib.contextmanager
-def replace_whole(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path``, renamed to it on success and removed on failure.
-
-    Raises:
-        InputError: ``path`` is a folder, or in a place that cannot be written.
-        RunError: the disk is full or failed.
-    """
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            yield temporary
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside ``path``, renamed to it on success and removed on failure.
-
-    Raises:
-        InputError: ``path`` exists and is not an empty folder, or cannot be written.
-        RunError: the disk is full or failed.
-    """
-    with writing(path):
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise InputError(f"{path}: exists already; name a new folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".partial-"))
-        try:
-            yield temporary
-            temporary.chmod(0o777 & ~_umask())
-            temporary.replace(path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
 def document_files(
     documents: Iterable[Document], folder: Path, suffix: str
 ) -> Iterator[tuple[Path, Document]]:
@@ -159,13 +93,6 @@ def document_files(
             raise InputError(f"two documents are called {name!r}; each needs a file of its own")
         seen.add(name)
         yield folder / f"{name}{suffix}", document
-
-
-def _umask() -> int:
-    # mkstemp makes files for the owner alone; results should be as readable as any other.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 @contextlib.contextmanager

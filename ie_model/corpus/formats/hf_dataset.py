@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from ie_model.corpus.account import Account
 from ie_model.corpus.formats.conll import TAG, tags_to_spans
-from ie_model.corpus.formats.files import new_folder
 from ie_model.corpus.formats.spacing import join_tokens
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
+from ie_model.files import new_folder
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features

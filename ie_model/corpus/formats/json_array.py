@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ie_model.corpus.formats.files import read_chunks, write_whole
+from ie_model.corpus.formats.files import read_chunks
 from ie_model.corpus.formats.jsonl import refuse_surrogates
 from ie_model.errors import InputError
+from ie_model.files import whole_text
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -49,7 +50,7 @@ def read_array(path: Path) -> Iterator[tuple[str, Any]]:
 
 def write_array(elements: Iterable[dict[str, Any]], path: Path) -> None:
     """Write a JSON array, one element a line, the whole file or nothing."""
-    with write_whole(path) as file:
+    with whole_text(path) as file:
         file.write("[")
         for i, element in enumerate(elements):
             file.write(",\n" if i else "\n")

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ie_model.corpus.formats.files import read_lines, write_whole
+from ie_model.corpus.formats.files import read_lines
 from ie_model.documents import Document
 from ie_model.errors import InputError
+from ie_model.files import whole_text
 
 
 def read(path: Path) -> Iterator[tuple[str, Document]]:
@@ -92,7 +93,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, int, Any]]:
 
 def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> None:
     """Write one JSON object a line, in UTF-8, the whole file or nothing."""
-    with write_whole(path) as file:
+    with whole_text(path) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ie_model.corpus.formats.files import read_lines, write_whole
+from ie_model.corpus.formats.files import read_lines
 from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
+from ie_model.files import whole_text
 
 _TOKEN = re.compile(r"\\[\[\]|\\nr-]|\[\[|\]\]|\||[^\\\[\]|]+|.", re.DOTALL)
 _ESCAPES = {"\\n": "\n", "\\r": "\r", "\\-": ""}
@@ -38,7 +39,7 @@ def write(documents: Iterable[Document], path: Path) -> None:
     Raises:
         InputError: entities overlap, or stand outside their text.
     """
-    with write_whole(path) as file:
+    with whole_text(path) as file:
         for document in documents:
             file.write(render(document) + "\n")
 

@@ -17,11 +17,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ie_model.corpus.formats.files import document_files, new_folder, read_lines, write_whole
+from ie_model.corpus.formats.files import document_files, read_lines
 from ie_model.corpus.formats.offsets import UTF16, convert_spans
 from ie_model.corpus.formats.spacing import split_tokens
 from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
+from ie_model.files import new_folder, text_file
 
 ASIDE = "webanno_aside"
 _NAMED_ENTITY = "de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity"
@@ -91,7 +92,7 @@ def write(documents: Iterable[Document], path: Path) -> None:
     """
     with new_folder(path) as folder:
         for file_path, document in document_files(documents, folder, ".tsv"):
-            with write_whole(file_path) as file:
+            with text_file(file_path) as file:
                 file.write(f"#FORMAT=WebAnno TSV 3.3\n#T_SP={_NAMED_ENTITY}|value\n\n")
                 for sentence in _sentences(document):
                     file.write("\n" + sentence)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError
+from ie_model.files import whole_path, writing
 
 
 def format_table(report: dict[str, Any]) -> str:
@@ -103,10 +104,5 @@ def write_plot(report: dict[str, Any], path: str | Path) -> None:
     axes.set_xlabel("tokens per second, strings in, entities out")
     machine = report["machine"]
     axes.set_title(f"{machine.get('gpu') or machine['cpu']}, {machine['cpus']} CPUs", fontsize=10)
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        figure.savefig(partial, format="png", dpi=150)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with writing(Path(path)), whole_path(Path(path)) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)

@@ -1,0 +1,191 @@
+"""Files and folders that are whole or absent: written beside their place, synced, renamed.
+
+A reader, or the same work after a power cut, never sees half of what is written here. Until
+then it has a hidden name that ends in ``.tmp``. Permissions are those of any other new file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from ie_model.errors import InputError, RunError
+
+TEMPORARY = ".tmp"
+"""How the names of what is unfinished end."""
+
+# Where the system says one of these, another path would have done; else the disk failed.
+_WRONG_PATH = {
+    getattr(errno, name)
+    for name in "ENOENT ENOTDIR EISDIR EEXIST EACCES EPERM EROFS ELOOP ENAMETOOLONG".split()
+}
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Turn the system's errors in the block into one that names ``target``.
+
+    Temporary names, under which things are written first, would tell the reader nothing.
+
+    Raises:
+        InputError: ``target`` is a device or a folder, or in a place that cannot be written.
+        RunError: the disk is full or failed.
+    """
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        # A file renamed over /dev/null would take its place.
+        raise InputError(f"{target}: is no ordinary file and is not replaced; name another")
+    try:
+        yield
+    except OSError as error:
+        kind = InputError if error.errno in _WRONG_PATH else RunError
+        raise kind(f"{target}: cannot be written: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def whole_path(path: Path, scratch: Path | None = None) -> Iterator[Path]:
+    """A path to write to, by any means; ``path`` itself when the block ends without an error.
+
+    Until then it lies in ``scratch``, a folder of the same file system (by default its own,
+    made where it is missing), under a unique name: two processes that write the same path do
+    not meet.
+
+    Raises:
+        OSError: as the system gives it; see :func:`writing`.
+    """
+    folder = path.parent if scratch is None else scratch
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(folder)
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, scratch: Path | None = None) -> Iterator[BinaryIO]:
+    """:func:`whole_path`, opened for bytes."""
+    with whole_path(path, scratch) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def whole_text(path: Path) -> Iterator[IO[str]]:
+    """A UTF-8 text file that appears under its name only when complete.
+
+    Raises:
+        InputError: ``path`` cannot be written, or a text holds a lone surrogate.
+        RunError: the disk is full or failed.
+    """
+    with writing(path), whole_path(path) as temporary, text_file(temporary, path) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def text_file(path: Path, name: Path | None = None) -> Iterator[IO[str]]:
+    """A UTF-8 text file written where it stands, as inside a :func:`new_folder`.
+
+    Line ends stay as they are given. ``name`` is what errors call it.
+
+    Raises:
+        InputError: a text holds a lone surrogate.
+        OSError: as the system gives it; see :func:`writing`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{name or path}: a text holds {error.object[error.start]!r}, half of a surrogate "
+            "pair, which is not a character; mend the text it came from"
+        ) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all; the old file stays as it was when that fails.
+
+    Raises:
+        InputError: as :func:`whole_text`.
+        RunError: the disk is full or failed.
+    """
+    with whole_text(path) as file:
+        file.write(text)
+
+
+def write_json(path: Path, value: Any, indent: int = 2) -> None:
+    """Write a value as indented JSON, whole or not at all.
+
+    Raises:
+        ValueError: the value holds an infinite number, or none.
+        InputError: as :func:`whole_text`.
+        RunError: the disk is full or failed.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears under its name when the block succeeds.
+
+    Raises:
+        InputError: ``path`` exists and is not an empty folder, or cannot be written.
+        RunError: the disk is full or failed.
+    """
+    with writing(path):
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(f"{path}: exists already; name a new folder")
+        with _scratch_folder(path) as scratch:
+            yield scratch
+            sync_all(scratch)
+            scratch.replace(path)
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Make a file's bytes, or the renames in a folder, survive a power cut, where that can be."""
+    if path.is_dir() and os.name == "nt":  # folders cannot be opened there
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems refuse to sync a folder, and have nothing to sync.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_all(folder: Path) -> None:
+    """:func:`sync` of every file and folder in a folder, and of itself."""
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            sync(path)
+    sync(folder)
+
+
+@contextlib.contextmanager
+def _scratch_folder(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = _beside(path.parent)
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _beside(folder: Path) -> Path:
+    # Not made of the path's own name, which may be as long as a name can be.
+    return folder / f".{uuid.uuid4().hex[:12]}{TEMPORARY}"

@@ -1,0 +1,126 @@
+"""Files and folders that are whole or absent."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from ie_model.errors import InputError, RunError
+from ie_model.files import (
+    new_folder,
+    whole_file,
+    whole_path,
+    whole_text,
+    write_json,
+    write_text,
+    writing,
+)
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def interrupted(writer, path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), writer(path) as begun:  # noqa: PT012
+        if isinstance(begun, Path) and begun.is_dir():
+            (begun / "half").write_text("half")
+        elif isinstance(begun, Path):
+            begun.write_text("half")
+        else:
+            begun.write(b"half" if writer is whole_file else "half")
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("writer", [whole_path, whole_file, whole_text])
+def test_files_interrupted_leave_the_old_one(tmp_path, writer):
+    path = tmp_path / "deep" / "a.txt"
+    write_text(path, "old")
+    interrupted(writer, path)
+    assert path.read_text() == "old"
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_folders_interrupted_leave_nothing(tmp_path):
+    interrupted(new_folder, tmp_path / "folder")
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_are_new_or_take_the_place_of_an_empty_one(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "new"):
+        with new_folder(tmp_path / name) as folder:
+            (folder / "sub").mkdir()
+            (folder / "sub" / "x").write_text("x")
+        assert (tmp_path / name / "sub" / "x").read_text() == "x"
+        with pytest.raises(InputError, match="exists already"), new_folder(tmp_path / name):
+            pass
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "new"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such permissions there")
+def test_files_have_the_permissions_of_any_new_file(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_text(tmp_path / "a.txt", "x")
+        with new_folder(tmp_path / "new"):
+            pass
+    finally:
+        os.umask(before)
+    assert [mode(tmp_path / name) for name in ("a.txt", "new")] == [0o640, 0o750]
+
+
+def test_files_a_full_disk_is_no_mistake_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunError, match=r"x\.txt: cannot be written: No space left"):
+        write_text(tmp_path / "x.txt", "x")
+    with pytest.raises(OSError, match="No space"), whole_file(tmp_path / "x") as file:
+        file.write(b"x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_folders_that_cannot_be_synced_are_no_fault(tmp_path, monkeypatch):
+    sync = os.fsync
+
+    def refuses(descriptor):
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):  # noqa: PTH112
+            raise OSError(errno.EINVAL, "not on this file system")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuses)
+    write_text(tmp_path / "x.txt", "x")
+    assert (tmp_path / "x.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize("place", ["folder", "file/x.txt"])
+def test_files_places_that_cannot_be_written_are_named(tmp_path, place):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match=f"{place}: cannot be written: "):
+        write_text(tmp_path / place, "x")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="no devices here")
+def test_files_devices_are_not_replaced():
+    with pytest.raises(InputError, match="no ordinary file"), writing(Path("/dev/null")):
+        pass
+
+
+def test_files_half_a_surrogate_pair_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"a\.txt: a text holds .*surrogate pair"):
+        write_text(tmp_path / "a.txt", "x\ud83d")
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_json_is_plain_and_finite(tmp_path):
+    write_json(tmp_path / "a.json", {"å": 1}, indent=1)
+    assert (tmp_path / "a.json").read_bytes() == '{\n "å": 1\n}\n'.encode()
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "a.json", float("nan"))
+    assert (tmp_path / "a.json").exists()
