@@ -41,11 +41,14 @@ def write_card(
         autoescape=False,
     )
     backbone = settings.origin["backbone"]
+    # Models of 0.1.0 hold no example, but perhaps their training documents are still there.
+    example = settings.origin.get("example") or example_text(config) or "Your text."
     text = environment.get_template("model_card.md.j2").render(
         config=config, settings=settings, metrics=metrics, name=config.output_dir.name,
         front_matter=_front_matter(config, settings, metrics),
         backbone=PurePath(backbone).name if PurePath(backbone).is_absolute() else backbone,
-        example=json.dumps(settings.origin.get("example") or "Your text.", ensure_ascii=False),
+        versions=", ".join(f"{k} {v}" for k, v in settings.origin["versions"].items()),
+        example=json.dumps(example, ensure_ascii=False),
     )  # fmt: skip
     file = folder / "README.md"
     former = file.read_text(encoding="utf-8") if file.is_file() else ""

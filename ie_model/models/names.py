@@ -63,8 +63,8 @@ def _installed(name: str) -> Path | None:
 def _from_hub(hub_id: str, allow_download: bool, revision: str | None) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
-        HfHubHTTPError,
         HFValidationError,
+        HTTPError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -90,7 +90,7 @@ def _from_hub(hub_id: str, allow_download: bool, revision: str | None) -> Path |
             f"{hub_id}: no such folder, and not in the Hugging Face cache (nothing is fetched "
             f"unless asked for); run: hf download {wanted}; or in Python: allow_download=True"
         ) from None
-    except (HfHubHTTPError, OSError) as error:
+    except (HTTPError, OSError) as error:
         raise RunError(f"{hub_id}: could not be fetched from the hub: {error}") from None
 
 

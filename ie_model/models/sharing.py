@@ -59,9 +59,11 @@ def copy_for_sharing(
     for file in (target / "config.json", target / "tokenizer_config.json"):
         if file.is_file():
             values = json.loads(file.read_text(encoding="utf-8"))
-            for key in ("_name_or_path", "name_or_path"):
-                values.pop(key, None)
-            file.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            places = {"_name_or_path", "name_or_path"} & values.keys()
+            for key in places:
+                del values[key]
+            if places:  # else byte for byte: exports know the model by this file, too
+                file.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
     write_settings(target, replace(settings, origin=_without_paths(dict(settings.origin))))
     try:
         metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
@@ -165,7 +167,7 @@ def push(
         RunError: the hub cannot be reached, or does not let you.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HFValidationError, HTTPError, OfflineModeIsEnabled
 
     if hub_id.count("/") != 1:
         raise InputError(f"{hub_id!r}: a hub model is named organisation/model")
@@ -180,7 +182,7 @@ def push(
             raise InputError(f"{hub_id!r}: not a hub id: {error}") from None
         except OfflineModeIsEnabled:
             raise RunError(f"{hub_id}: HF_HUB_OFFLINE is set; unset it to upload") from None
-        except (HfHubHTTPError, OSError) as error:
+        except (HTTPError, OSError) as error:
             raise RunError(f"{hub_id}: not uploaded: {error}") from None
     return str(done.commit_url)
 

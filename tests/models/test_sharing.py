@@ -12,7 +12,7 @@ import yaml
 
 from ie_model import Extractor
 from ie_model.errors import InputError
-from ie_model.models.directory import read_settings, write_settings
+from ie_model.models.directory import read_settings, weights_digest, write_settings
 from ie_model.models.names import find_model, installed_models
 from ie_model.models.sharing import copy_for_sharing, package
 from tests.models.hub import COMMIT, local_hub
@@ -72,6 +72,8 @@ def test_sharing_takes_exports_and_no_conversions(model, tmp_path):
     copy_for_sharing(model, tmp_path / "shared", name="news")
     kept = sorted(p.name for p in (tmp_path / "shared" / "openvino").iterdir())
     assert kept == ["int8.bin", "int8.json", "int8.xml"]
+    # Exports are taken for those of other weights when this changes.
+    assert weights_digest(tmp_path / "shared") == weights_digest(model)
 
 
 def test_package_wheel_is_found_by_name(model, tmp_path, monkeypatch):
@@ -114,6 +116,16 @@ def test_package_names_that_cannot_be_are_refused(model, tmp_path, options, mess
     with pytest.raises(InputError, match=message):
         package(model, tmp_path / "dist", **options)
     assert not (tmp_path / "dist").exists()
+
+
+def test_hub_that_cannot_be_reached_is_one_clear_error(model):
+    script = "import sys; from ie_model import models; models.push(sys.argv[1], 'org/news')"
+    done = subprocess.run(
+        [sys.executable, "-c", script, model], capture_output=True, text=True, check=False,
+        env={**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0",
+             "HF_TOKEN": "hf_local", "NO_PROXY": "*", "no_proxy": "*"},
+    )  # fmt: skip
+    assert "RunError: org/news: not uploaded" in done.stderr
 
 
 def test_package_needs_a_model_directory(tmp_path):
