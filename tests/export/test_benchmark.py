@@ -144,3 +144,9 @@ def test_bench_operations_count_the_matrices(tiny_model):
     weights = layers * (4 * hidden**2 + 2 * hidden * inner) + hidden * tags
     expected = 2 * weights * 7 + 4 * layers * hidden * (3**2 + 4**2)
     assert model_operations(tiny_model, [3, 4]) == expected
+
+
+def test_bench_of_no_model_is_one_clear_error(tmp_path):
+    """It was a FileNotFoundError of config.json."""
+    with pytest.raises(InputError, match="no such model directory"):
+        bench(tmp_path / "nothing", ["a text"])

@@ -31,7 +31,9 @@ from ie_model.inference.engines import artifacts
 from ie_model.inference.engines.interface import ENGINES, PRECISIONS
 from ie_model.inference.engines.runtimes import installed
 from ie_model.inference.extractor import Extractor
+from ie_model.models.directory import read_settings
 from ie_model.models.hardware import available_cpus, multiplies_bf16
+from ie_model.models.names import find_model
 from ie_model.models.plan import Plan, machine
 
 log = logging.getLogger(__name__)
@@ -113,7 +115,8 @@ def bench(
     Raises:
         InputError: no texts, or an engine or precision was named that is not there.
     """
-    folder = Path(model_dir)
+    folder = find_model(model_dir)
+    read_settings(folder)  # says what is wrong with a folder that is no model
     texts = list(texts) if texts is not None else sample_texts()
     threads = threads or available_cpus()
     if not any(t.strip() for t in texts):
