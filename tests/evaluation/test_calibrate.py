@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -68,6 +69,19 @@ def test_calibrate_run_is_stored_with_the_model(tmp_path, run):
     settings = read_settings(folder)
     assert settings.thresholds == {}
     assert all(low == 0 for low, _ in settings.calibration["review"].values())
+
+
+def test_calibrate_run_is_told_in_the_card(tmp_path, run, tiny_model):
+    """After calibrate the card still said that the model was not calibrated."""
+    folder = shutil.copytree(tiny_model, tmp_path / "m")
+    assert "(this model was not)" in (folder / "README.md").read_text()
+    fitted = calibrate_run(run)
+    store_calibration(folder, fitted, keep_all=False)
+    card = (folder / "README.md").read_text()
+    assert "(this model was not)" not in card
+    assert f"{fitted['before']['ece']:.3f} before, {fitted['after']['ece']:.3f} after" in card
+    assert f"F1 {100 * fitted['cross_validation']['f1']:.1f}" in card
+    assert f"ACTOR {fitted['thresholds']['ACTOR']['threshold']:.2f}" in card
 
 
 def test_calibrate_run_refuses_a_model_with_other_labels(tmp_path, run):
