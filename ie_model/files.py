@@ -66,8 +66,9 @@ def whole_path(path: Path, scratch: Path | None = None) -> Iterator[Path]:
         yield temporary
         sync(temporary)
         temporary.replace(path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 
