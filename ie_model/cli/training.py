@@ -20,7 +20,10 @@ Resume = Annotated[
     bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show the resolved config, data and steps; stop.")
+    bool, typer.Option("--dry-run", help="Show the data, the updates and the time; stop.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="With --dry-run: also every setting and count.")
 ]
 
 
@@ -31,6 +34,7 @@ def train(
     overrides: Overrides = None,
     resume: Resume = False,
     dry_run: DryRun = False,
+    verbose: Verbose = False,
 ) -> None:
     """Fine-tune a model as a configuration says.
 
@@ -39,7 +43,7 @@ def train(
 
     settings = ie_model.load_config(config, overrides or [])
     if dry_run:
-        _dry_run(settings)
+        _dry_run(settings, verbose)
         return
 
     _show(training.train(settings, resume=resume))
@@ -60,6 +64,7 @@ def distill(
     ] = None,
     resume: Resume = False,
     dry_run: DryRun = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train a small model on what larger ones say of annotated and of plain text.
 
@@ -69,7 +74,7 @@ def distill(
 
     settings = training.read_student(student, overrides or [], teacher or [], unlabelled or [])
     if dry_run:
-        _dry_run(settings)
+        _dry_run(settings, verbose)
         return
 
     _show(training.train(settings, resume=resume))
@@ -85,7 +90,13 @@ def _show(result: TrainResult) -> None:
     )
 
 
-def _dry_run(settings: Config) -> None:
-    typer.echo(settings.to_yaml())
+def _dry_run(settings: Config, verbose: bool) -> None:
     ready = training.prepare(settings)
-    typer.echo(json.dumps(ready.describe(), indent=2, ensure_ascii=False))
+    typer.echo(f"{settings.output_dir}: {settings.model.backbone}")
+    typer.echo(ready.overview())
+    time = training.in_words(training.estimate_seconds(settings, ready))
+    more = ", and the evaluations on dev documents" if ready.dev else ""
+    typer.echo(f"time: about {time} on this machine as it is now{more}")
+    if verbose:
+        typer.echo(f"\n{settings.to_yaml()}")
+        typer.echo(json.dumps(ready.describe(), indent=2, ensure_ascii=False))

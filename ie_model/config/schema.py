@@ -89,8 +89,8 @@ class AugmentConfig(_Section):
 class DataConfig(_Section):
     """What to train and measure on."""
 
-    train: list[SourceConfig] = Field(min_length=1)
-    """Corpora to train on."""
+    train: list[SourceConfig] = []
+    """Corpora to train on; may be empty where documents are given from Python."""
     dev: list[SourceConfig] = []
     """Corpora for early stopping and the choice of the best checkpoint."""
     dev_fraction: float = Field(0.0, ge=0, lt=1)
@@ -211,6 +211,8 @@ class TrainingConfig(_Section):
     """Updates between checkpoints one can resume from; null is none."""
     loggers: list[Literal["tensorboard", "wandb", "mlflow"]] = []
     """Experiment trackers, each used through the Trainer and installed by the user."""
+    log_dir: Path | None = None
+    """Where TensorBoard's events go; null is NAME.tensorboard beside the model."""
 
 
 class Config(_Section):
@@ -230,7 +232,7 @@ class Config(_Section):
     """Licence of the trained model, as its card names it (apache-2.0)."""
     languages: list[str] = []
     """Languages of the texts, as the card names them (en); empty: those of a known backbone."""
-    data: DataConfig
+    data: DataConfig = DataConfig()
     """What to train and measure on."""
     model: ModelConfig = ModelConfig()
     """The encoder."""

@@ -16,6 +16,20 @@ import sys
 from functools import cache
 from pathlib import Path
 
+WAITS_ACTIVELY = (
+    "torch was imported before ie_model, so its threads wait actively and take CPUs from each "
+    "other on a busy machine; import ie_model first, or set OMP_WAIT_POLICY=passive"
+)
+
+
+def waits_actively() -> bool:
+    """Whether OpenMP threads spin while they wait.
+
+    The package sets the policy when it is imported; that is too late when torch was there first.
+    """
+    told = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+    return not any(name in os.environ for name in told)
+
 
 def available_cpus(root: Path = Path("/")) -> int:
     """CPUs worth one compute thread each: affinity, cgroup limits, one per physical core.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ie_model.inference.extractor import Extractor
 from ie_model.inference.model import LoadedModel
 from ie_model.metrics.spans import score_documents
 from ie_model.models.directory import ModelSettings
+from ie_model.training.trackers import dev_scalars
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ class DevEvaluation(TrainerCallback):
         work: the folder of the history and the best weights.
         every: updates between evaluations.
         patience: evaluations without a better F1 before the run stops; ``None`` is for ever.
+
+    ``tell`` is given the scores of every evaluation, for trackers.
     """
 
     BEST = "best.safetensors"
@@ -96,6 +99,7 @@ class DevEvaluation(TrainerCallback):
         self._every, self._patience = every, patience
         self._history: list[tuple[int, float]] = []
         self.best_metrics: dict[str, Any] = {}
+        self.tell: Callable[[dict[str, float]], None] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         file = self._work / HISTORY
@@ -130,6 +134,8 @@ class DevEvaluation(TrainerCallback):
         self._model.train()
         metrics = score_documents(self._dev, predicted, self._extractor.label_set.labels)
         f1 = float(metrics["span"]["micro"]["f1"])
+        if self.tell is not None:
+            self.tell(dev_scalars(metrics))
         best = max((f for _, f in self._history), default=-1.0)
         if f1 > best or (at_least is not None and f1 >= at_least):
             self.best_metrics = {"step": state.global_step, **metrics}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from transformers import TrainerCallback
 
 from ie_model.config.schema import TrainingConfig
 from ie_model.errors import RunError
@@ -56,6 +58,8 @@ def fit(
     temperature: float = 1.0,
     evaluation: DevEvaluation | None = None,
     checkpoint: Path | None = None,
+    progress: bool | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Fitted:
     """Train the model in place, from a checkpoint if one is given.
 
@@ -72,22 +76,26 @@ def fit(
         temperature: of the student, where there are teachers.
         evaluation: judges the model as it goes; its best weights are put into the model.
         checkpoint: of :func:`ie_model.training.checkpoints.last_checkpoint`.
+        progress: whether to show a bar; by default where someone watches.
+        callbacks: others who want to know of the updates.
 
     Raises:
         RunError: the loss became NaN, or the GPU ran out of memory.
     """
     settings = adapted(settings, plan)
     compact(model, np.union1d(windows.token_ids(), [pad_id]).astype(np.int64))
-    progress = Progress()
+    bar = Progress(progress)
     share = settings.average_last
     average = WeightAverage(model, share, plan.steps) if share else None
     trainer = SpanTrainer(
         model, training_arguments(settings, work, device, precision, plan.steps), config=settings,
         labels=labels, windows=windows, batches=plan.batches, pad_id=pad_id,
         temperature=temperature,
-        callbacks=[c for c in (progress, average, evaluation, MarkWhole()) if c is not None],
+        callbacks=[c for c in (bar, average, evaluation, *callbacks, MarkWhole()) if c],
     )  # fmt: skip
-    progress.trainer = trainer
+    bar.trainer = trainer
+    if evaluation:
+        evaluation.tell = trainer.log_beside
     began = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -96,7 +104,11 @@ def fit(
             f"the GPU ran out of memory ({error}); lower training.batch_tokens, or set "
             "training.gradient_checkpointing"
         ) from None
+    finally:
+        bar.close()
     seconds = time.monotonic() - began
+    if evaluation:
+        evaluation.tell = None  # trackers have closed their run
     averaged = average is not None and average.apply()
     if average and not averaged and trainer.is_world_process_zero():
         log.warning("training.average_last: the run stopped before its last updates came")
@@ -109,6 +121,6 @@ def fit(
         [(h["step"], h["loss"]) for h in trainer.state.log_history if "loss" in h],
         trainer.state.global_step,
         seconds,
-        progress.tokens_per_second,
+        bar.tokens_per_second,
         evaluation.best_metrics if evaluation else None,
     )

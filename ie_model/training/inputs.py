@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from ie_model.config.schema import DataConfig, SourceConfig
 from ie_model.corpus import reading as corpus
 from ie_model.corpus.augmentation import numbered_copies
 from ie_model.corpus.changes import Changes
+from ie_model.corpus.formats.hf_dataset import from_dataset
 from ie_model.corpus.leakage import repeated
 from ie_model.corpus.splits import split_documents
 from ie_model.documents import Document
@@ -19,9 +21,14 @@ from ie_model.errors import InputError
 from ie_model.inference.gold import check_annotated
 from ie_model.training.processes import is_first_process
 
+if TYPE_CHECKING:
+    from datasets import Dataset
+
 log = logging.getLogger(__name__)
 
 WeightedDocuments = Iterable[tuple[float, Document]]
+GivenDocuments = Iterable[Document | tuple[float, Document]]
+"""What a caller may train on: documents, each with a weight or without; or a ``Dataset``."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,8 @@ def read_corpora(
     unlabelled: Sequence[SourceConfig],
     labels: Sequence[str],
     seed: int,
-    documents: WeightedDocuments | None = None,
-    dev: Sequence[Document] | None = None,
+    documents: GivenDocuments | Dataset | None = None,
+    dev: Iterable[Document] | Dataset | None = None,
 ) -> Corpora:
     """Read and check the corpora, hold dev documents out, add changed copies.
 
@@ -52,30 +59,55 @@ def read_corpora(
         unlabelled: texts for teachers, looked through for held-out documents.
         labels: the declared labels.
         seed: of a ``dev_fraction`` and of augmentation.
-        documents: ``(weight, document)`` pairs instead of ``data.train``.
+        documents: instead of ``data.train``; see :func:`weighted`.
         dev: documents instead of ``data.dev``.
 
     Raises:
         InputError: nothing to read, a faulty document, or held-out documents without gold.
     """
     test = [d for _, d in read_sources(data.test, labels)]
-    if dev is None:
-        dev = [d for _, d in read_sources(data.dev, labels)]
+    dev_pairs = read_sources(data.dev, labels) if dev is None else weighted(dev, labels)
+    dev = [d for _, d in dev_pairs]
+    train = None if documents is None else weighted(documents, labels)
     held_out = {"data.dev": dev, "data.test": test}
     for name, some in held_out.items():
         if some:
             check_annotated(some, name)
-    if is_first_process() and (documents is None or isinstance(documents, Sequence)):
-        pairs = read_texts(data.train) if documents is None else documents
+    if is_first_process() and (train is None or isinstance(train, Sequence)):
+        pairs = read_texts(data.train) if train is None else train
         _warn_of_leakage(held_out, chain(pairs, read_texts(unlabelled)))
     if data.dev_fraction and not dev:
-        weighted = list(read_sources(data.train, labels) if documents is None else documents)
-        documents, dev = _split(weighted, data.dev_fraction, seed)
+        everything = list(read_sources(data.train, labels) if train is None else train)
+        train, dev = _split(everything, data.dev_fraction, seed)
     if data.augment.copies:
-        weighted = list(read_sources(data.train, labels) if documents is None else documents)
-        copies = numbered_copies([d for _, d in weighted], data.augment, seed)
-        documents = weighted + [(weighted[number][0], copy) for number, copy in copies]
-    return Corpora(documents, list(dev), test)
+        everything = list(read_sources(data.train, labels) if train is None else train)
+        copies = numbered_copies([d for _, d in everything], data.augment, seed)
+        train = everything + [(everything[number][0], copy) for number, copy in copies]
+    return Corpora(train, dev, test)
+
+
+def weighted(given: GivenDocuments | Dataset, labels: Iterable[str]) -> WeightedDocuments:
+    """A caller's documents, or the rows of a ``datasets.Dataset``, as checked pairs.
+
+    What can be read only once is streamed.
+
+    Raises:
+        InputError: the first problem in a document, with its id and offset, when it is read; or
+            columns that are neither text and entities nor tokens and tags.
+    """
+    if hasattr(given, "column_names"):
+        given = list(from_dataset(given))
+    pairs = _checked(given, labels)
+    return list(pairs) if isinstance(given, Sequence) else pairs
+
+
+def _checked(given: GivenDocuments, labels: Iterable[str]) -> Iterator[tuple[float, Document]]:
+    allowed = set(labels)
+    for item in given:
+        weight, document = (1.0, item) if isinstance(item, Document) else item
+        if problems := document.check(allowed):
+            raise InputError(f"document {document.id!r}: {problems[0].message}")
+        yield weight, document
 
 
 def _warn_of_leakage(held_out: Mapping[str, Sequence[Document]], pairs: WeightedDocuments) -> None:
@@ -93,11 +125,11 @@ def _warn_of_leakage(held_out: Mapping[str, Sequence[Document]], pairs: Weighted
 
 
 def _split(
-    weighted: list[tuple[float, Document]], fraction: float, seed: int
+    everything: list[tuple[float, Document]], fraction: float, seed: int
 ) -> tuple[list[tuple[float, Document]], list[Document]]:
-    _, dev = split_documents([d for _, d in weighted], fraction, seed)
+    _, dev = split_documents([d for _, d in everything], fraction, seed)
     held_out = {id(d) for d in dev}
-    return [(w, d) for w, d in weighted if id(d) not in held_out], dev
+    return [(w, d) for w, d in everything if id(d) not in held_out], dev
 
 
 def read_sources(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ie_model.config.schema import Config
 from ie_model.documents import Document
@@ -18,12 +18,15 @@ from ie_model.labels import LabelSet
 from ie_model.models.backbones import default_cache_dir
 from ie_model.training.backbone import backbone_folder
 from ie_model.training.encoded import TrainingWindows, encode
-from ie_model.training.inputs import WeightedDocuments, read_corpora
+from ie_model.training.inputs import GivenDocuments, read_corpora
 from ie_model.training.plan import Plan, plan_batches
 from ie_model.training.processes import is_first_process
 from ie_model.training.refusals import refuse
 from ie_model.training.teachers import soft_targets
 from ie_model.training.vocabulary import Vocabulary, load_vocabulary
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +60,18 @@ class Preparation:
             **self.plan.describe(),
         }
 
+    def overview(self) -> str:
+        """What matters of the run in three lines: data, entities, updates."""
+        ledger, plan = self.windows.ledger, self.plan
+        entities = (f"{label} {ledger.entities[label]:,}" for label in self.labels.labels)
+        return (
+            f"data: {ledger.documents:,} documents, {ledger.windows:,} windows, "
+            f"{ledger.tokens:,} tokens; {len(self.dev):,} dev and {len(self.test):,} test "
+            f"documents\nentities: {', '.join(entities)}; {len(ledger.lost):,} of "
+            f"{ledger.gold:,} cannot be learned\nupdates: {plan.steps:,} of at most "
+            f"{plan.update_tokens:,} tokens, {plan.updates_per_epoch:,} an epoch"
+        )
+
     def summary(self) -> str:
         """The data in a few lines, with the first entities that cannot be learned."""
         ledger = self.windows.ledger
@@ -71,12 +86,12 @@ class Preparation:
 
 def prepare(
     config: Config,
-    documents: WeightedDocuments | None = None,
-    dev: Sequence[Document] | None = None,
+    documents: GivenDocuments | Dataset | None = None,
+    dev: Sequence[Document] | Dataset | None = None,
 ) -> Preparation:
     """Refuse, read, encode and plan as :func:`ie_model.train` does; writes nothing beside the
     model."""
-    refuse(config, dev)
+    refuse(config, dev, given=documents is not None)
     scratch = TemporaryDirectory(prefix="ie-model-")
     ready = read_and_plan(config, documents, dev, Path(scratch.name))
     return replace(ready, scratch=scratch)
@@ -84,8 +99,8 @@ def prepare(
 
 def read_and_plan(
     config: Config,
-    documents: WeightedDocuments | None,
-    dev: Sequence[Document] | None,
+    documents: GivenDocuments | Dataset | None,
+    dev: Sequence[Document] | Dataset | None,
     scratch: Path,
 ) -> Preparation:
     """Read corpora, encode them, plan batches.

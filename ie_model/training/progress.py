@@ -8,27 +8,39 @@ import sys
 import time
 from typing import Any
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
 from ie_model.training.trainer import SpanTrainer, not_finite
 
 log = logging.getLogger(__name__)
 
+_SECONDS_BETWEEN_LINES = 10
+
+
+def someone_watches() -> bool:
+    """Whether standard error is a terminal, or this is a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
 
 class Progress(TrainerCallback):
-    """A progress bar with loss, tokens/s and time left; plain lines where no one watches."""
+    """A progress bar with loss, tokens/s and time left; without one, lines in the log.
 
-    def __init__(self) -> None:
+    Args:
+        bar: whether there is a bar; by default where someone watches.
+    """
+
+    def __init__(self, bar: bool | None = None) -> None:
         self.trainer: SpanTrainer | None = None
-        self._bar: tqdm | None = None
+        self._wanted = someone_watches() if bar is None else bar
+        self._bar: Any = None
         self._loss = float("nan")
         self._began, self._printed, self._resumed_at = 0.0, 0.0, 0
         self.tokens_per_second = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._began, self._resumed_at = time.monotonic(), state.global_step
-        if state.is_world_process_zero and sys.stderr.isatty():
+        if state.is_world_process_zero and self._wanted:
             self._bar = tqdm(
                 total=state.max_steps, initial=state.global_step, unit="step", desc="training"
             )
@@ -43,14 +55,13 @@ class Progress(TrainerCallback):
         self._loss = float(logs["loss"])
         if not math.isfinite(self._loss):
             raise not_finite(self._loss, state.global_step)
+        self.tokens_per_second = self.trainer.tokens_per_second()
         elapsed = time.monotonic() - self._began
-        tokens = int(self.trainer.tokens_seen) * args.world_size
-        self.tokens_per_second = tokens / max(elapsed, 1e-9)
         if self._bar is not None:
             self._bar.set_postfix_str(
                 f"loss {self._loss:.3f}, {self.tokens_per_second:,.0f} tokens/s", refresh=False
             )
-        elif state.is_world_process_zero and elapsed - self._printed > 10:
+        elif state.is_world_process_zero and elapsed - self._printed > _SECONDS_BETWEEN_LINES:
             self._printed = elapsed
             done = state.global_step - self._resumed_at
             left = elapsed / done * (state.max_steps - state.global_step)
@@ -59,6 +70,7 @@ class Progress(TrainerCallback):
                 state.max_steps, self._loss, f"{self.tokens_per_second:,.0f}", left,
             )  # fmt: skip
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def close(self) -> None:
+        """Leave the bar as it is, also where the run did not come to its end."""
         if self._bar is not None:
             self._bar.close()

@@ -9,6 +9,7 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ie_model.config.schema import Config, DistillationConfig
 from ie_model.documents import Document
@@ -22,19 +23,29 @@ from ie_model.training.processes import is_first_process, world_size
 from ie_model.training.teachers import check_teachers
 from ie_model.training.trainer import resolve_precision
 
+if TYPE_CHECKING:
+    from datasets import Dataset
+
 log = logging.getLogger(__name__)
 
 
-def refuse(config: Config, dev: Sequence[Document] | None = None) -> None:
+def refuse(
+    config: Config, dev: Sequence[Document] | Dataset | None = None, *, given: bool = False
+) -> None:
     """Refuse what cannot work; warn of what does nothing.
 
     Args:
         config: the run.
         dev: documents that the caller gives instead of ``data.dev``.
+        given: whether the caller gives documents instead of ``data.train``.
 
     Raises:
         InputError: see the functions below.
     """
+    if not (given or config.data.train):
+        raise InputError(
+            "data.train: names no corpus to train on; name one, or give documents to train()"
+        )
     check_settings(config)
     check_output(config)
     section = config.distillation
@@ -94,6 +105,8 @@ def check_cross_validation(config: Config) -> None:
     Raises:
         InputError: also for teachers, and in one of several processes.
     """
+    if not config.data.train:
+        raise InputError("data.train: names no corpus to cross-validate on")
     if config.distillation.teachers:
         raise InputError(
             "cross-validation: a teacher may have learned from the documents that are tested; "

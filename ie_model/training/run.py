@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
@@ -16,17 +16,22 @@ from ie_model.corpus.splits import fingerprint
 from ie_model.documents import Document
 from ie_model.models.devices import resolve_device
 from ie_model.models.directory import ModelSettings, weights_fingerprint
+from ie_model.models.hardware import WAITS_ACTIVELY, waits_actively
 from ie_model.training.checkpoints import last_checkpoint, run_key, versions
 from ie_model.training.dev_evaluation import DevEvaluation, live_extractor
 from ie_model.training.fitting import Fitted, fit
-from ie_model.training.inputs import WeightedDocuments
+from ie_model.training.inputs import GivenDocuments
 from ie_model.training.model import make_model
 from ie_model.training.preparation import Preparation, read_and_plan
 from ie_model.training.processes import is_first_process, take_own_gpu, wait_for_all
 from ie_model.training.refusals import refuse
+from ie_model.training.trackers import trackers
 from ie_model.training.trainer import resolve_precision
 from ie_model.training.workspace import scratch_folder, workspace
 from ie_model.training.writing import write_model, write_test_scores
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -50,19 +55,22 @@ class TrainResult:
 def train(
     config: Config,
     *,
-    documents: WeightedDocuments | None = None,
-    dev: Sequence[Document] | None = None,
+    documents: GivenDocuments | Dataset | None = None,
+    dev: Sequence[Document] | Dataset | None = None,
     resume: bool = False,
+    progress: bool | None = None,
 ) -> TrainResult:
     """Fine-tune the configured backbone and write a model directory.
 
     Args:
         config: from :func:`ie_model.load_config`.
-        documents: ``(weight, document)`` pairs to train on instead of ``data.train``.
-        dev: documents for early stopping instead of ``data.dev``.
+        documents: what to train on instead of ``data.train``: documents, ``(weight, document)``
+            pairs, or a ``datasets.Dataset`` of either shape that the package reads.
+        dev: documents for early stopping instead of ``data.dev``, or such a ``Dataset``.
         resume: go on from the last checkpoint of an interrupted run of the same config
             (``training.checkpoint_every`` writes them). The weights come out as if the run
             had never been interrupted.
+        progress: whether to show a progress bar; by default in notebooks and terminals.
 
     Returns:
         Where the model is and how training went.
@@ -74,7 +82,9 @@ def train(
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     settings = config.training
-    refuse(config, dev)
+    if is_first_process() and waits_actively():
+        log.warning(WAITS_ACTIVELY)
+    refuse(config, dev, given=documents is not None)
     device = resolve_device(settings.device, "training.device")
     precision = resolve_precision(settings, device)
     if device.type == "cuda":  # before teachers are loaded
@@ -98,7 +108,8 @@ def train(
             work, device=device.type, precision=precision,
             temperature=config.distillation.temperature,
             evaluation=_evaluation(config, ready, model, directory, work),
-            checkpoint=checkpoint,
+            checkpoint=checkpoint, progress=progress,
+            callbacks=trackers(config) if is_first_process() else (),
         )  # fmt: skip
         metrics = _metrics(fitted, ready)
         if is_first_process():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ def training_arguments(
         save_strategy="steps" if config.checkpoint_every else "no",
         save_steps=config.checkpoint_every or 500,
         save_total_limit=2,
-        report_to=list(config.loggers) or "none",
+        # TensorBoard is told by our own callback: the Trainer's writes into the work folder.
+        report_to=[name for name in config.loggers if name != "tensorboard"] or "none",
         disable_tqdm=True,
         log_level="error",
         average_tokens_across_devices=True,
@@ -93,6 +95,7 @@ class SpanTrainer(Trainer):
         callbacks: list[TrainerCallback],
     ) -> None:
         self._config, self._windows, self._batches, self._pad_id = config, windows, batches, pad_id
+        self._began = time.monotonic()
         self.tokens_seen = torch.zeros((), dtype=torch.long, device=args.device)
         self._loss = SpanLoss(config, labels, args.device, temperature)
         super().__init__(
@@ -121,10 +124,28 @@ class SpanTrainer(Trainer):
         which a CPU computes ten times slower than on ordinary numbers.
         """
         torch.set_flush_denormal(True)
+        self._began = time.monotonic()
         try:
             return super().train(*args, **kwargs)
         finally:
             torch.set_flush_denormal(False)
+
+    def tokens_per_second(self) -> float:
+        """Tokens, padding apart, that all processes together have trained on in a second."""
+        tokens = int(self.tokens_seen) * self.args.world_size
+        return tokens / max(time.monotonic() - self._began, 1e-9)
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """The Trainer's, with the speed beside the loss."""
+        if "loss" in logs:
+            logs = {**logs, "tokens_per_second": round(self.tokens_per_second(), 1)}
+        super().log(logs, *args, **kwargs)
+
+    def log_beside(self, logs: dict[str, float]) -> None:
+        """Log in the middle of a step: the loss that is due at its end still comes."""
+        due = self.control.should_log
+        self.log(logs)
+        self.control.should_log = due
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
         """The Trainer's, unless a resumed run has no update left: it would make one more."""

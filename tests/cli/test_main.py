@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -149,8 +150,14 @@ def test_cli_train_dry_run_and_run(invoke, tiny_config, tmp_path):
     file.write_text(config.to_yaml())
     code, out, _ = invoke("train", file, "training.epochs=2", "--dry-run")
     assert code == 0
-    assert yaml.safe_load(out[: out.index("\n{")])["training"]["epochs"] == 2
-    assert json.loads(out[out.index("\n{") :])["steps"] > 0
+    assert re.search(
+        r"(?m)^data: 8 documents, 8 windows, .*^updates: 2 .*^time: about \d", out, re.S
+    )
+    assert "epochs" not in out
+    code, out, _ = invoke("train", file, "training.epochs=2", "--dry-run", "--verbose")
+    settings, _, counts = out.partition("\n\n")[2].partition("\n{")
+    assert yaml.safe_load(settings)["training"]["epochs"] == 2
+    assert json.loads("{" + counts)["steps"] == 2
     assert not config.output_dir.exists()
     code, out, _ = invoke("train", file, "training.max_steps=1")
     assert code == 0

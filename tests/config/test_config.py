@@ -57,7 +57,7 @@ def test_config_unknown_key_in_a_list_of_sources(tmp_path):
             "training.learning_rate: input should be a finite",
         ),
         (BASE + "labels: [A, A]", "declared twice"),
-        ("training: {epochs: 1}", "data: required and not given"),
+        ("data: {train: [{format: brat}]}", "data.train.0.path: required and not given"),
         ("- a\n- b", "must be a YAML mapping"),
         ("", "found nothing"),
         ("a: [", "line 1"),
