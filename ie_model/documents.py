@@ -7,6 +7,7 @@ A document's text is the caller's own string and is never normalised, so
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -59,6 +60,33 @@ def misplaced(start: int, end: int, size: int) -> str:
     return "an empty span" if start == end else "ends before it starts"
 
 
+def visible_part(text: str) -> tuple[int, int]:
+    """Where a text begins and ends without what cannot be seen: white space, and characters
+    without width (Unicode category Cf, such as U+200B), as half-open offsets."""
+    start, end = 0, len(text)
+    while start < end and _is_unseen(text[start]):
+        start += 1
+    while end > start and _is_unseen(text[end - 1]):
+        end -= 1
+    return start, end
+
+
+def unseen_at_edges(mention: str) -> str:
+    """What is wrong at the edges of a mention, in words; empty if nothing is."""
+    start, end = visible_part(mention)
+    edges = mention[:start] + mention[end:]
+    marks = sorted({f"U+{ord(c):04X}" for c in edges if not c.isspace()})
+    if not edges:
+        return ""
+    if marks:
+        return f"{', '.join(marks)}, which cannot be seen, at the edge of {mention!r}"
+    return f"white space at the edge of {mention!r}"
+
+
+def _is_unseen(char: str) -> bool:
+    return char.isspace() or unicodedata.category(char) == "Cf"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What :meth:`Document.check` found: a ``kind``, a sentence, and the place."""
@@ -95,8 +123,8 @@ class Document:
         """List what is wrong with the entities; an empty list means a usable document.
 
         Kinds: ``bounds`` (outside the text or empty), ``surface`` (text differs from its
-        offsets), ``edge`` (white space at an edge), ``label`` (not in ``labels``, when
-        given), ``overlap`` (with an entity before it).
+        offsets), ``edge`` (white space, or a character without width, at an edge), ``label``
+        (not in ``labels``, when given), ``overlap`` (with an entity before it).
         """
         allowed = None if labels is None else set(labels)
         problems: list[Problem] = []
@@ -120,8 +148,8 @@ class Document:
                     f"{where}: text is {entity.text!r} but the offsets hold {mention!r}",
                     entity,
                 )
-            if mention != mention.strip():
-                report("edge", f"{where}: white space at the edge of {mention!r}", entity)
+            if unseen := unseen_at_edges(mention):
+                report("edge", f"{where}: {unseen}", entity)
             if holder is not None and entity.start < reach:
                 other = f"{holder.label} [{holder.start}, {holder.end})"
                 report("overlap", f"{where} {mention!r} overlaps {other}", entity)

@@ -18,7 +18,7 @@ from ie_model.corpus.mending import fix_document, nearest_place
 from ie_model.corpus.near_duplicates import near_duplicate_clusters
 from ie_model.corpus.overlaps import flatten, overlapping
 from ie_model.display.excerpts import Excerpt, counted, excerpt
-from ie_model.documents import Document, Entity, misplaced
+from ie_model.documents import Document, Entity, misplaced, unseen_at_edges
 from ie_model.encoding.windows import Encoder
 from ie_model.errors import InputError
 from ie_model.models.backbones import resolve
@@ -189,8 +189,8 @@ def _check_document(where: str, document: Document, allowed: set[str] | None) ->
         if outside:
             continue
         inside.append(e)
-        if mention != mention.strip():
-            yield _finding("edge", where, document, e, f"white space at the edge of {mention!r}")
+        if unseen := unseen_at_edges(mention):
+            yield _finding("edge", where, document, e, unseen)
         else:
             for lint in edge_lints(text, e):
                 better = text[lint.start : lint.end]

@@ -10,6 +10,7 @@ from typing import Any
 
 from ie_model.corpus.changes import Changes
 from ie_model.corpus.formats import FORMATS
+from ie_model.corpus.formats.offsets import same_surface
 from ie_model.corpus.formats.spacing import join_tokens, split_tokens
 from ie_model.corpus.overlaps import overlapping
 from ie_model.corpus.reading import read_documents
@@ -25,8 +26,9 @@ class Conversion:
 
     ``labels`` counts the entities written under each label; ``changes`` what the mapping
     dropped and why; ``lost`` what the target format has no place for. ``read`` are the labels
-    before any change, ``misplaced`` the entities written that are no spans of their texts.
-    ``warnings`` are sentences about them and about rules that changed nothing.
+    before any change, ``misplaced`` the entities written that are no spans of their texts, or
+    hold another mention. ``warnings`` are sentences about them and about rules that changed
+    nothing.
     """
 
     format: str
@@ -75,8 +77,9 @@ def convert(
     result.warnings.extend(rules.unused(result.read))
     if result.misplaced:
         result.warnings.append(
-            f"{counted(result.misplaced, 'entity')} outside the text or empty, written as read; "
-            f"see ie-model annotations check {source}"
+            f"{counted(result.misplaced, 'entity')} outside the text, empty, or at offsets that "
+            f"hold another mention, written as read; see ie-model annotations check {source}, and "
+            "--fix"
         )
     return result
 
@@ -106,7 +109,11 @@ def _account(
         result.read.update(e.label for e in document.entities)
         changed = changes.apply(document, result.changes)
         size = len(changed.text)
-        result.misplaced += sum(bool(misplaced(e.start, e.end, size)) for e in changed.entities)
+        result.misplaced += sum(
+            bool(misplaced(e.start, e.end, size))
+            or (bool(e.text) and not same_surface(changed.text[e.start : e.end], e.text))
+            for e in changed.entities
+        )
         result.documents += 1
         result.labels.update(e.label for e in changed.entities)
         result.lost.update(losses(changed, result.format, options))

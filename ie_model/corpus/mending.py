@@ -7,16 +7,16 @@ from collections import Counter
 from dataclasses import replace
 
 from ie_model.corpus.overlaps import Rule, flatten
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, visible_part
 
 
 def fix_document(document: Document, rule: Rule | None = None) -> tuple[Document, Counter[str]]:
     """Mend what can be mended without judgement; counts what was done, by kind.
 
     An entity whose mention is not at its offsets moves to the nearest place where the
-    mention stands; white space at edges is cut off; the second of two equal entities goes,
-    as does one of nothing but white space (``blank``); with ``rule`` overlaps are flattened. What
-    cannot be mended stays as it is, for ``check`` to find again.
+    mention stands; white space and characters without width at edges are cut off; the second
+    of two equal entities goes, as does one of nothing but white space (``blank``); with
+    ``rule`` overlaps are flattened. What cannot be mended stays, for ``check`` to find again.
     """
     done: Counter[str] = Counter()
     kept: dict[tuple[int, int, str], Entity] = {}
@@ -43,14 +43,15 @@ def _mend(text: str, entity: Entity, done: Counter[str]) -> Entity | None:
         done["surface"] += 1
         held = text[place[0] : place[1]]
         entity = replace(entity, start=place[0], end=place[1], text=held)
-    trimmed = held.strip()
+    first, last = visible_part(held)
+    trimmed = held[first:last]
     if trimmed == held or not 0 <= entity.start < entity.end <= len(text):
         return entity
     if not trimmed:
         done["blank"] += 1
         return None
     done["edge"] += 1
-    start = entity.start + len(held) - len(held.lstrip())
+    start = entity.start + first
     return replace(entity, start=start, end=start + len(trimmed), text=trimmed)
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from ie_model.corpus.account import Account, Entry
 from ie_model.corpus.formats.detect import detect_format
+from ie_model.corpus.mending import fix_document
 from ie_model.corpus.reading import find_files, read_documents
+from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 
 
@@ -189,3 +191,22 @@ def test_account_counts_by_kind_and_keeps_the_first_place():
         Entry("skipped task", 3, "a.json, item 2"),
         Entry("relation", 4, "a.json, item 3"),
     ]
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\ufeff", "\u200e", "\u00ad", " \u200b"])
+def test_account_what_cannot_be_seen_at_an_edge_is_named_and_mended(unseen):
+    text = f"in {unseen}Mosul{unseen} today"
+    end = 8 + 2 * len(unseen)
+    document = Document(text, (Entity(3, end, "LOCATION"),))
+    (problem,) = document.check()
+    assert problem.kind == "edge"
+    assert f"U+{ord(unseen[-1]):04X}" in problem.message
+    mended, done = fix_document(document)
+    assert [e.text for e in mended.entities] == ["Mosul"]
+    assert done["edge"] == 1
+    assert not mended.check()
+
+
+def test_account_characters_without_width_inside_a_word_are_fine():
+    text = "\u0645\u06cc\u200c\u0631\u0648\u0645"
+    assert not Document(text, (Entity(0, len(text), "ACTOR"),)).check()

@@ -14,6 +14,7 @@ reader restores the very document; other tools may take such lines for tokens.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from ie_model.corpus.formats.spacing import BRACKETS, align_tokens, join_tokens,
 from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
 from ie_model.files import whole_text
+
+log = logging.getLogger(__name__)
 
 TAG = re.compile(r"O|[BIESLU]-\S+")
 _COMMENT = re.compile(r"# (id|text) = (.*)")
@@ -72,7 +75,7 @@ def read(
     whole_documents = _has_docstart(path)
     numbered = token_column is None and _is_numbered(path, separator)
     token_column = int(numbered) if token_column is None else token_column
-    pending, width = _Pending(0), 0
+    pending, width, told = _Pending(0), 0, False
     for number, line in read_lines(path):
         where = f"{path}:{number}"
         comment = _COMMENT.fullmatch(line)
@@ -89,6 +92,12 @@ def read(
                 continue
             if numbered and not columns[0].isdecimal():
                 continue  # words that CoNLL-U counts twice (3-4) or that nobody wrote (3.1)
+            if not told and tag_column == -1 and _has_two_tags(columns):
+                log.warning(
+                    "%s: the last two columns both hold tags; the last one is read (option "
+                    "tag_column=%d for the other)", where, len(columns) - 2,
+                )  # fmt: skip
+                told = True
             if separator is None and "\t" not in line:
                 width = width or len(columns)
                 if len(columns) != width:
@@ -183,6 +192,12 @@ def _refuse_malformed(
 
 def _has_docstart(path: Path) -> bool:
     return any(line.startswith(_DOCSTART) for _, line in read_lines(path))
+
+
+def _has_two_tags(columns: list[str]) -> bool:
+    return len(columns) > 2 and all(
+        tag != "O" and TAG.fullmatch(tag) for tag in (c.strip() for c in columns[-2:])
+    )
 
 
 def _is_comment(line: str, columns: list[str], tag_column: int) -> bool:
