@@ -118,21 +118,34 @@ class Job:
                 "or give another output"
             ) from None
         try:
-            self._begin()
+            with self._kept():
+                self._begin()
         except BaseException:
             self.__exit__()
             raise
         return self
 
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Name the output where the disk fails; what is finished stays where it is."""
+        try:
+            yield
+        except OSError as error:
+            raise RunError(
+                f"{self.target.path}: cannot be written: {error}; what is done is kept, run the "
+                "same command again when there is room"
+            ) from error
+
     def __exit__(self, *exc: object) -> None:
         if hasattr(self, "manifest"):
             self.manifest.close()
         work = self.target.work
-        if work.exists() and not self._begun():
-            self._clear_work()
-            (work / "lock").unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # there is somebody else's file in it
-                work.rmdir()
+        # What cannot be removed now is in the way of nothing, and the next run tries again.
+        with contextlib.suppress(OSError):
+            if work.exists() and not self._begun():
+                self._clear_work()
+                (work / "lock").unlink(missing_ok=True)
+                work.rmdir()  # unless there is somebody else's file in it
         self._lock.release()
 
     def _check_places(self) -> None:
@@ -366,6 +379,10 @@ class Job:
             RunError: a part is not what was written; its shard is forgotten, so that the
                 same call does it again.
         """
+        with self._kept():
+            return self._finish(summary)
+
+    def _finish(self, summary: Mapping[str, Any]) -> dict[str, Any]:
         records, work = self._records(), self.target.work
         self.manifest.begin_assembly()
         try:
@@ -378,11 +395,6 @@ class Job:
         except DamagedPart as error:
             self.manifest.forget(Key.parse(error.key))
             raise RunError(f"{error}; run the same command again to make it anew") from error
-        except OSError as error:
-            raise RunError(
-                f"{self.target.path}: cannot be put together: {error}; all rows are scored and "
-                "kept, run the same command again when there is room"
-            ) from error
         complete = {**summary, "files": written}
         write_json(self.target.summary, complete, scratch=work)
         self.manifest.close()

@@ -101,7 +101,7 @@ class Manifest:
         """
         if self.header["engine"] is None:
             self.header["engine"] = dict(engine)
-            write_json(self.work / MANIFEST, self.header)
+            self._write_header()
         found = changes(self.header["engine"], engine, "engine")
         if found:
             raise refusal(found, self.work)
@@ -143,7 +143,7 @@ class Manifest:
         del self.finished[key]
         if self.assembling:
             self.header["assembling"] = False
-            write_json(self.work / MANIFEST, self.header)
+            self._write_header()
 
     def unit_read(self, end: UnitEnd) -> None:
         """A unit of input was read to its end and has this many shards."""
@@ -171,7 +171,13 @@ class Manifest:
     def begin_assembly(self) -> None:
         """All shards are finished; only the output remains to be put together."""
         self.header["assembling"] = True
-        write_json(self.work / MANIFEST, self.header)
+        self._write_header()
+
+    def _write_header(self) -> None:
+        try:
+            write_json(self.work / MANIFEST, self.header)
+        except OSError as error:
+            raise RunError(f"{self.work / MANIFEST}: cannot be written: {error}") from error
 
     def _append(self, row: Mapping[str, Any]) -> None:
         try:
