@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ie_model.display.excerpts import visible
+from ie_model.display.excerpts import counted, visible
 from ie_model.display.highlight import render_page
 from ie_model.display.values import shown_value
 from ie_model.documents import Document
@@ -49,7 +49,7 @@ def table(document: Document) -> str:
             Text(visible(shown_value(e.meta))),
         ]
         rows.add_row(str(e.start), str(e.end), *cells[: len(rows.columns) - 2])
-    out.print(Text(f"{visible(document.id)}: {count} entit{'y' if count == 1 else 'ies'}"))
+    out.print(Text(f"{visible(document.id)}: {counted(count, 'entity')}"))
     if count:
         out.print(rows)
     assert isinstance(out.file, io.StringIO)

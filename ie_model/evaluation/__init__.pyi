@@ -1,4 +1,4 @@
-from .calibrate import (
+from .calibration import (
     calibrate_run as calibrate_run,
     store_calibration as store_calibration,
     warn_of_other_origin as warn_of_other_origin,

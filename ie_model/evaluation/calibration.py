@@ -1,174 +1,228 @@
-"""Scores that are probabilities: temperature, a monotone calibrator, and how far off they are.
+"""Calibrate a model from the out-of-fold predictions of its cross-validation.
 
-Two steps, both fitted on out-of-fold predictions. The *temperature* divides the logits of
-every unit so that its tag probabilities fit the gold tags best (Guo et al., "On Calibration
-of Modern Neural Networks", ICML 2017). The *calibrator* then maps the score of a whole span
-(the smallest probability along it, see :mod:`ie_model.inference.decoding`) to the share of
-spans with such a score that are right: isotonic regression, a line between its levels.
-
-Both are applied by :mod:`ie_model.inference.thresholds`.
+The models of a cross-validation differ from the one trained on everything, which is a
+little better; their scores are the only ones that come from unseen text, so the final
+model borrows their calibration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from ie_model.config.loading import load_config
+from ie_model.config.schema import differences, tell, without_places
+from ie_model.encoding.alignment import align
 from ie_model.errors import InputError
+from ie_model.evaluation.calibrators import (
+    cross_fitted,
+    fit_knots,
+    fit_temperature,
+    reliability,
+)
+from ie_model.evaluation.out_of_fold import OofRun, Prediction
+from ie_model.evaluation.thresholds import ScoredSpans, choose_thresholds, review_bands
+from ie_model.inference.decoding import decode
 from ie_model.inference.thresholds import calibrate_scores
+from ie_model.metrics.bootstrap import FEWEST_DOCUMENTS
+from ie_model.metrics.spans import score_documents
+from ie_model.models.card import refresh_card
+from ie_model.models.directory import read_settings, write_settings
 
-Floats = NDArray[np.float64]
+log = logging.getLogger(__name__)
 
-BINS = 10
-"""Equal-width bins of the expected calibration error and the reliability plot."""
-
-_PRIOR = 2.0  # spans' worth of the average that every level of the calibrator is mixed with
-
-
-def fit_temperature(logits: NDArray[np.floating[Any]], tags: NDArray[np.integer[Any]]) -> float:
-    """The temperature under which the tags are likeliest, between 0.05 and 20.
-
-    The log likelihood is concave in the inverse temperature, so Newton's method with
-    bisection finds the one optimum.
-
-    Args:
-        logits: ``[units, tags]``.
-        tags: gold tag ids ``[units]``; negative ones (``IGNORED``) are left out.
-
-    Raises:
-        InputError: no unit with a gold tag.
-    """
-    known = np.flatnonzero(tags >= 0)
-    if not len(known):
-        raise InputError("temperature: no unit has a gold tag to fit on")
-    z = logits[known].astype(np.float64)
-    z -= z.max(axis=1, keepdims=True)
-    target = z[np.arange(len(known)), tags[known]].mean()
-    low, high, beta = 1 / 20, 20.0, 1.0
-    for _ in range(60):
-        weights = np.exp(beta * z)
-        weights /= weights.sum(axis=1, keepdims=True)
-        mean = (weights * z).sum(axis=1)
-        slope = target - mean.mean()  # of the mean log likelihood, in beta
-        curvature = ((weights * z**2).sum(axis=1) - mean**2).mean()
-        if slope > 0:
-            low = beta
-        else:
-            high = beta
-        step = beta + slope / curvature if curvature > 0 else low
-        step = step if low < step < high else (low + high) / 2
-        if abs(step - beta) < 1e-6 * beta:
-            break
-        beta = step
-    return float(1 / beta)
+_GROUPS = 10  # for cross-fitting over paragraphs when documents are few
 
 
-def isotonic(values: Floats, weights: Floats) -> Floats:
-    """The non-descending sequence nearest to ``values`` in weighted least squares.
-
-    Pool adjacent violators (Ayer et al., Annals of Mathematical Statistics 26, 1955);
-    linear time.
-    """
-    levels: list[tuple[float, float, int]] = []  # mean, weight, how many values
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        mean, total, size = value, weight, 1
-        while levels and levels[-1][0] >= mean:
-            before, w, n = levels.pop()
-            mean, total, size = (before * w + mean * total) / (w + total), w + total, size + n
-        levels.append((mean, total, size))
-    return np.repeat([m for m, _, _ in levels], [n for _, _, n in levels])
-
-
-def fit_knots(scores: ArrayLike, correct: ArrayLike) -> dict[str, list[float]]:
-    """Fit the monotone calibrator.
-
-    Each level of the isotonic fit becomes one knot, at the mean score of its spans; so that
-    a handful of spans does not make a certainty, every level is mixed with two spans' worth
-    of the overall rate.
+def calibrate_run(
+    run: OofRun, *, precision: float | None = None, review_precision: float = 0.95
+) -> dict[str, Any]:
+    """Fit temperature, calibrator, thresholds and review bands on a whole run, all seeds.
 
     Args:
-        scores: raw scores ``[spans]``, 0 to 1.
-        correct: whether each span is right, ``[spans]``.
+        run: a complete cross-validation.
+        precision: wished for each label; ``None`` chooses thresholds for the best F1.
+        review_precision: spans that would be this precise need no review.
 
     Returns:
-        ``{"scores": [...], "probabilities": [...]}`` for :func:`calibrate_scores`; empty
-        lists are never returned.
+        ``temperature``; ``knots``; ``thresholds`` (see
+        :func:`~ie_model.evaluation.thresholds.choose_thresholds`); ``review``; ``before``,
+        ``after``: :func:`~ie_model.evaluation.calibrators.reliability` of the scores as the
+        models gave them and of scores calibrated without the document (below ten documents:
+        the paragraph) they are in; ``cross_validation`` (span scores of the run); ``spans``,
+        ``groups`` (what was left out together).
 
     Raises:
-        InputError: no spans.
+        InputError: the run is incomplete or predicted nothing, or a bad precision.
     """
-    raw = np.asarray(scores, np.float64)
-    right = np.asarray(correct, np.float64)
+    found = [p for seed in run.protocol.seeds for p in run.predictions(seed)]
+    tags = [align(p.units, p.gold.entities, run.label_set)[0] for p in found]
+    temperature = fit_temperature(np.concatenate([p.logits for p in found]), np.concatenate(tags))
+    raw, correct, labels, groups = _scored(found, run, 1.0)
     if not len(raw):
-        raise InputError("calibration: no predicted spans to fit on")
-    # Spans with equal scores are one point, or their order would matter.
-    points, owner = np.unique(raw, return_inverse=True)
-    weights = np.bincount(owner).astype(np.float64)
-    fitted = isotonic(np.bincount(owner, right) / weights, weights)
-    _, level = np.unique(fitted, return_inverse=True)
-    size = np.bincount(level, weights).astype(np.float64)
-    place = np.bincount(level, weights * points) / size
-    rate = np.bincount(level, weights * fitted) / size
-    mixed = (rate * size + right.mean() * _PRIOR) / (size + _PRIOR)
-    # Mixing moves small levels more than large ones and can disturb the order.
-    final = isotonic(mixed, size)
-    return {"scores": place.tolist(), "probabilities": final.tolist()}
-
-
-def reliability(scores: ArrayLike, correct: ArrayLike, bins: int = BINS) -> dict[str, Any]:
-    """How well scores agree with the share of right spans.
-
-    Args:
-        scores: probabilities ``[spans]``.
-        correct: whether each span is right, ``[spans]``.
-        bins: equal-width bins over 0 to 1.
-
-    Returns:
-        ``ece``: expected calibration error, the mean over spans of the distance between
-        mean score and share of right ones in their bin (Guo et al. 2017); ``brier``: mean
-        squared error of the scores; ``floor``: the calibration error that perfect scores of
-        this number and spread would show by chance (normal approximation, independent
-        spans); ``spans``; ``bins``: of those that hold a span, ``score`` (mean), ``rate``
-        (share right), ``spans``.
-    """
-    s = np.asarray(scores, np.float64)
-    y = np.asarray(correct, np.float64)
-    if not len(s):
-        return {"ece": 0.0, "brier": 0.0, "floor": 0.0, "spans": 0, "bins": []}
-    owner = np.minimum((s * bins).astype(int), bins - 1)
-    size = np.bincount(owner, minlength=bins)
-    held = np.flatnonzero(size)
-    score = np.bincount(owner, s, bins)[held] / size[held]
-    rate = np.bincount(owner, y, bins)[held] / size[held]
-    # Right spans in a bin scatter with this variance; a normal's mean distance from its
-    # middle is sqrt(2 / pi) standard deviations.
-    scatter = np.sqrt(2 / np.pi * np.bincount(owner, s * (1 - s), bins))
+        raise InputError(
+            f"{run.path}: the models predicted no span, so there is nothing to calibrate; "
+            "train longer or on more documents"
+        )
+    tempered = _scored(found, run, temperature)[0]
+    knots = fit_knots(tempered, correct)
+    index = {label: i for i, label in enumerate(run.labels)}
+    gold = np.bincount(
+        [index[e.label] for p in found for e in p.gold.entities], minlength=len(run.labels)
+    )
+    fitted = calibrate_scores(tempered, {"knots": knots})
+    spans = ScoredSpans(fitted, correct, labels, gold)
+    thresholds = choose_thresholds(spans, run.labels, precision)
+    keep = {label: thresholds[label]["threshold"] for label in run.labels}
     return {
-        "ece": float((np.abs(score - rate) * size[held]).sum() / len(s)),
-        "brier": float(np.mean((s - y) ** 2)),
-        "floor": float(scatter.sum() / len(s)),
-        "spans": len(s),
-        "bins": [
-            {"score": float(a), "rate": float(b), "spans": int(n)}
-            for a, b, n in zip(score, rate, size[held], strict=True)
-        ],
+        "temperature": temperature,
+        "knots": knots,
+        "thresholds": thresholds,
+        "review": review_bands(spans, run.labels, keep, review_precision),
+        "before": reliability(raw, correct),
+        "after": reliability(cross_fitted(tempered, correct.astype(float), groups), correct),
+        "cross_validation": _scores(run),
+        "spans": len(raw),
+        "groups": len(np.unique(groups)),
     }
 
 
-def cross_fitted(scores: Floats, correct: Floats, groups: Sequence[int] | NDArray[Any]) -> Floats:
-    """Calibrated scores, each from a calibrator that saw nothing of the span's own group.
+def warn_of_other_origin(run: OofRun, model_dir: str | Path) -> None:
+    """Warn, in one line, when the model was trained otherwise than those of the run.
 
-    An honest "after": the calibrator kept is fitted on all spans and would flatter itself.
-    A group that holds every span keeps its raw scores.
+    Compared are the configs, but for the seed and what says only where and on which machine,
+    and how many documents and characters there were.
+
+    Raises:
+        InputError: not a model directory.
     """
-    owner = np.asarray(groups)
-    result = scores.astype(np.float64, copy=True)
-    for group in np.unique(owner):
-        inside = owner == group
-        if not inside.all():
-            knots = fit_knots(scores[~inside], correct[~inside])
-            result[inside] = calibrate_scores(scores[inside], {"knots": knots})
-    return result
+    settings = read_settings(model_dir)
+    file = Path(model_dir) / "config.yaml"
+    if not file.is_file():
+        return
+    try:
+        config = load_config(file)
+    except InputError as error:
+        log.warning("%s; whether the model was trained as the run was cannot be told", error)
+        return
+    before, now = _essence(run.protocol.config), _essence(config.model_dump(mode="json"))
+    ledger, data = settings.origin.get("ledger"), run.protocol.data
+    if ledger and not (config.data.dev_fraction or config.data.augment.copies):
+        for name in ("documents", "characters") if not ledger["unlabelled"] else ():
+            before[name], now[name] = data[name] + data[f"train_only_{name}"], ledger[name]
+    found = differences(before, now)
+    if found:
+        log.warning(
+            "%s: not trained as the models of %s were, whose calibration may not fit it: %s",
+            model_dir, run.path, tell(found),
+        )  # fmt: skip
+
+
+def _essence(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a config that decide what a model learns, but for its seed."""
+    values = without_places(config)
+    for key in (
+        "output_dir",
+        "touching",
+        "license",
+        "languages",
+    ):  # a run settles the second for all its folds
+        values.pop(key, None)
+    for key in ("seed", "device", "threads", "checkpoint_every", "loggers"):
+        values.get("training", {}).pop(key, None)
+    data = values.get("data", {})
+    data.pop("test", None)
+    for source in data.get("train", []):
+        source.pop("train_only", None)
+    return values
+
+
+def store_calibration(model_dir: str | Path, fitted: Mapping[str, Any], *, keep_all: bool) -> None:
+    """Write what :func:`calibrate_run` found into a model directory's ``ie_model.json``.
+
+    Args:
+        model_dir: the model that gets the calibration; its labels must be those of the run.
+        fitted: from :func:`calibrate_run`.
+        keep_all: calibrate the scores and set no thresholds.
+
+    Raises:
+        InputError: not a model directory, or one with other labels.
+    """
+    settings = read_settings(model_dir)
+    labels = [name for name in fitted["thresholds"] if name in fitted["review"]]
+    if set(labels) != set(settings.labels):
+        raise InputError(
+            f"{model_dir}: has the labels {', '.join(settings.labels)} but the run has "
+            f"{', '.join(labels)}; calibrate with a cross-validation of the same label set"
+        )
+    calibration = {
+        "knots": dict(fitted["knots"]),
+        "review": {
+            label: [0.0 if keep_all else low, high]
+            for label, (low, high) in fitted["review"].items()
+        },
+        "ece_before": fitted["before"]["ece"],
+        "ece_after": fitted["after"]["ece"],
+        "spans": fitted["spans"],
+        "cross_validation": fitted["cross_validation"],
+    }
+    thresholds = {name: fitted["thresholds"][name]["threshold"] for name in labels}
+    write_settings(
+        model_dir,
+        replace(
+            settings,
+            temperature=fitted["temperature"],
+            calibration=calibration,
+            thresholds={} if keep_all else thresholds,
+        ),
+    )
+    if not refresh_card(Path(model_dir)):
+        log.warning("%s: its card was left as it is (no config.yaml or metrics.json)", model_dir)
+
+
+def _scores(run: OofRun) -> dict[str, float]:
+    """Exact span scores of a run, the mean over its seeds, as the card tells them."""
+    rows = [
+        score_documents(*run.pairs(seed), run.labels)["span"]["micro"]
+        for seed in run.protocol.seeds
+    ]
+    means = {k: float(np.mean([r[k] for r in rows])) for k in ("precision", "recall", "f1")}
+    documents = sum(map(len, run.protocol.folds))
+    return {**means, "documents": documents, "seeds": len(run.protocol.seeds)}
+
+
+def _scored(
+    found: list[Prediction], run: OofRun, temperature: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """Score, correctness, label and group of every predicted span at a temperature."""
+    decoded = decode(
+        [p.logits for p in found],
+        [p.units for p in found],
+        [p.gold.text for p in found],
+        run.label_set,
+        temperature,
+    )
+    index = {label: i for i, label in enumerate(run.labels)}
+    number: dict[str, int] = {}
+    by_document = len({p.gold.id for p in found}) >= FEWEST_DOCUMENTS
+    rows = []
+    for p, entities in zip(found, decoded, strict=True):
+        gold = {e.key for e in p.gold.entities}
+        document = number.setdefault(p.gold.id, len(number))
+        for e in entities:
+            line = p.gold.text.count("\n", 0, e.start)
+            group = document if by_document else (document * 7919 + line) % _GROUPS
+            rows.append((e.score or 0.0, e.key in gold, index[e.label], group))
+    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    return (
+        table[:, 0],
+        table[:, 1] > 0,
+        table[:, 2].astype(np.int64),
+        table[:, 3].astype(np.int64),
+    )

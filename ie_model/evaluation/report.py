@@ -15,13 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ie_model.config.schema import differences
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
-from ie_model.evaluation.calibrate import calibrate_run
+from ie_model.evaluation.calibration import calibrate_run
 from ie_model.evaluation.comparison import compare_runs
 from ie_model.evaluation.contradictions import find_contradictions
-from ie_model.evaluation.crossval import summarise
 from ie_model.evaluation.curve import learning_curve
 from ie_model.evaluation.out_of_fold import OofRun
 from ie_model.evaluation.report_plots import curve_plot, reliability_plot
+from ie_model.evaluation.summary import summarise
 from ie_model.evaluation.suspects import find_suspects
 from ie_model.files import write_text
 from ie_model.metrics.matching import ERROR_KINDS, kind_of, match_spans

@@ -1,118 +1,130 @@
-"""Calibration on synthetic data whose truth is known, and against scikit-learn."""
+"""Calibration of a whole run, and what is stored with a model."""
 
 from __future__ import annotations
 
-import numpy as np
+import json
+import shutil
+from dataclasses import replace
+
 import pytest
-from hypothesis import given, strategies as st
 
+from ie_model.config.loading import parse_config
 from ie_model.errors import InputError
-from ie_model.evaluation.calibration import (
-    calibrate_scores,
-    cross_fitted,
-    fit_knots,
-    fit_temperature,
-    isotonic,
-    reliability,
-)
-
-rows = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 5)), min_size=1, max_size=40)
+from ie_model.evaluation.calibration import calibrate_run, store_calibration, warn_of_other_origin
+from ie_model.evaluation.out_of_fold import OofRun
+from ie_model.labels import LabelSet
+from ie_model.models.directory import ModelSettings, read_settings, write_settings
+from tests.evaluation.synthetic_run import LABELS, make_run
 
 
-@given(rows)
-def test_calibration_isotonic_equals_sklearn(rows):
-    from sklearn.isotonic import IsotonicRegression
-
-    values = np.array([v for v, _ in rows], float) / 20
-    weights = np.array([w for _, w in rows], float)
-    places = np.arange(len(rows))
-    theirs = IsotonicRegression().fit(places, values, weights).predict(places)
-    assert isotonic(values, weights) == pytest.approx(theirs)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibrate")
+    make_run(folder, sharpness=3.0)
+    return OofRun(folder)
 
 
-@pytest.mark.parametrize("truth", [0.5, 1.0, 2.5])
-def test_calibration_temperature_finds_the_truth(truth):
-    rng = np.random.default_rng(1)
-    logits = rng.normal(0, 3, size=(20_000, 5))
-    noise = rng.gumbel(size=logits.shape)  # Gumbel-max: samples from softmax(logits / truth)
-    tags = (logits / truth + noise).argmax(axis=1)
-    assert fit_temperature(logits.astype(np.float32), tags) == pytest.approx(truth, rel=0.03)
+def model(folder, labels=LABELS):
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"")
+    tags = LabelSet.declare(labels).tags
+    write_settings(folder, ModelSettings(labels, tags, 256, 64))
+    return folder
 
 
-def test_calibration_temperature_ignores_masked_units_and_stays_in_bounds():
-    logits = np.array([[1.0, 0.0], [0.0, 1.0], [5.0, 0.0]], np.float32)
-    sure = fit_temperature(logits, np.array([0, 1, -100]))
-    assert sure == pytest.approx(0.05, rel=1e-2)  # all right: as sure as allowed
-    wrong = fit_temperature(logits, np.array([1, 0, -100]))
-    assert wrong == pytest.approx(20, rel=1e-2)
-    with pytest.raises(InputError, match="gold tag"):
-        fit_temperature(logits, np.array([-100, -100, -100]))
+def test_calibrate_run_makes_overconfident_scores_honest(run):
+    fitted = calibrate_run(run)
+    json.dumps(fitted, allow_nan=False)
+    assert fitted["temperature"] > 1.3  # the logits were sharpened
+    assert fitted["before"]["ece"] > 0.1
+    assert fitted["after"]["ece"] <= 0.05
+    assert fitted["after"]["brier"] < fitted["before"]["brier"]
+    assert set(fitted["thresholds"]) == {*LABELS, "*"}
+    assert all(low <= high for low, high in fitted["review"].values())
 
 
-def test_calibration_recovers_a_known_map():
-    rng = np.random.default_rng(2)
-    scores = rng.beta(5, 1.5, 4000)
-    correct = rng.random(4000) < scores**3  # overconfident
-    knots = fit_knots(scores, correct)
-    grid = np.linspace(0.4, 0.98, 30)
-    fitted = calibrate_scores(grid, {"knots": knots})
-    assert np.abs(fitted - grid**3).max() < 0.08
-    fresh = rng.beta(5, 1.5, 4000)
-    truth = rng.random(4000) < fresh**3
-    before = reliability(fresh, truth)
-    after = reliability(calibrate_scores(fresh, {"knots": knots}), truth)
-    assert before["ece"] > 0.15
-    assert after["ece"] < 0.03
-    assert after["brier"] < before["brier"]
+def test_calibrate_run_temperature_scales_with_the_logits(tmp_path, run):
+    make_run(tmp_path / "r", sharpness=1.5)
+    ratio = calibrate_run(run)["temperature"] / calibrate_run(OofRun(tmp_path / "r"))["temperature"]
+    assert ratio == pytest.approx(2.0, rel=0.02)
 
 
-def test_calibration_leaves_calibrated_scores_nearly_alone():
-    rng = np.random.default_rng(3)
-    scores = rng.random(5000)
-    correct = rng.random(5000) < scores
-    fitted = calibrate_scores(scores, {"knots": fit_knots(scores, correct)})
-    assert np.abs(fitted - scores).mean() < 0.03
+def test_calibrate_run_wished_precision_is_kept(run):
+    rows = calibrate_run(run, precision=0.9)["thresholds"]
+    assert all(row["precision"] >= 0.9 for row in rows.values() if row["own"] and row["reached"])
+    assert rows["*"]["precision"] >= 0.9
+    assert rows["*"]["recall"] < calibrate_run(run)["thresholds"]["*"]["recall"]
 
 
-@given(st.lists(st.tuples(st.integers(0, 10), st.booleans()), min_size=1, max_size=60))
-def test_calibration_is_monotone_and_never_certain(spans):
-    scores = np.array([s for s, _ in spans]) / 10
-    correct = np.array([c for _, c in spans])
-    knots = fit_knots(scores, correct)
-    mapped = calibrate_scores(np.linspace(0, 1, 101), {"knots": knots})
-    assert (np.diff(mapped) >= -1e-12).all()
-    assert ((mapped >= 0) & (mapped <= 1)).all()
-    if correct.any() and not correct.all():
-        assert mapped.max() < 1
-        assert mapped.min() > 0
-    assert np.diff(knots["scores"]).min(initial=1) > 0
+def test_calibrate_run_is_stored_with_the_model(tmp_path, run):
+    folder = model(tmp_path / "m")
+    fitted = calibrate_run(run)
+    store_calibration(folder, fitted, keep_all=False)
+    settings = read_settings(folder)
+    assert settings.temperature == pytest.approx(fitted["temperature"])
+    assert settings.thresholds["ACTOR"] == fitted["thresholds"]["ACTOR"]["threshold"]
+    assert settings.calibration["knots"] == fitted["knots"]
+    assert set(settings.calibration["review"]) == set(LABELS)
+    store_calibration(folder, fitted, keep_all=True)
+    settings = read_settings(folder)
+    assert settings.thresholds == {}
+    assert all(low == 0 for low, _ in settings.calibration["review"].values())
 
 
-def test_calibration_without_knots_changes_nothing():
-    assert calibrate_scores([0.2, 0.9], {}).tolist() == [0.2, 0.9]
-    assert calibrate_scores(np.empty(0), {}).shape == (0,)
+def test_calibrate_run_is_told_in_the_card(tmp_path, run, tiny_model):
+    """After calibrate the card still said that the model was not calibrated."""
+    folder = shutil.copytree(tiny_model, tmp_path / "m")
+    assert "(this model was not)" in (folder / "README.md").read_text()
+    fitted = calibrate_run(run)
+    store_calibration(folder, fitted, keep_all=False)
+    card = (folder / "README.md").read_text()
+    assert "(this model was not)" not in card
+    assert f"{fitted['before']['ece']:.3f} before, {fitted['after']['ece']:.3f} after" in card
+    assert f"F1 {100 * fitted['cross_validation']['f1']:.1f}" in card
+    assert f"ACTOR {fitted['thresholds']['ACTOR']['threshold']:.2f}" in card
 
 
-def test_calibration_reliability_by_hand():
-    found = reliability([0.95, 0.95, 0.15, 1.0], [1, 0, 0, 1], bins=10)
-    # Bin 9 holds three spans: mean score 0.9667, two of three right; bin 1 holds one.
-    assert found["ece"] == pytest.approx((3 * abs(2.9 / 3 - 2 / 3) + 0.15) / 4)
-    assert found["brier"] == pytest.approx((0.05**2 + 0.95**2 + 0.15**2 + 0) / 4)
-    assert [b["spans"] for b in found["bins"]] == [1, 3]
-    assert reliability([], [])["spans"] == 0
+def test_calibrate_run_refuses_a_model_with_other_labels(tmp_path, run):
+    folder = model(tmp_path / "m", ("ACTOR", "CITY"))
+    before = (folder / "ie_model.json").read_text()
+    with pytest.raises(InputError, match="ACTOR, CITY"):
+        store_calibration(folder, calibrate_run(run), keep_all=False)
+    assert (folder / "ie_model.json").read_text() == before
 
 
-def test_calibration_floor_is_what_perfect_scores_show():
-    rng = np.random.default_rng(4)
-    scores = rng.beta(3, 1, 300)
-    shown = [reliability(scores, rng.random(300) < scores)["ece"] for _ in range(400)]
-    assert reliability(scores, scores > 0.5)["floor"] == pytest.approx(np.mean(shown), rel=0.05)
+def test_calibrate_run_warns_of_a_model_that_was_trained_otherwise(run, tmp_path, caplog):
+    data = {"train": [{"path": "gold.jsonl"}]}
+    values = {**run.protocol.config, "data": data}
+    same, other = parse_config(values), parse_config({**values, "training": {"epochs": 7}})
+    dumped = same.model_dump(mode="json")
+    dumped["data"]["train"][0]["path"] = "elsewhere.jsonl"
+    told = OofRun(run.path)
+    told.protocol = replace(run.protocol, config=dumped)
+    size = run.protocol.data
+    counts = {"documents": size["documents"], "characters": size["characters"], "unlabelled": 0}
+
+    def warnings(config, ledger):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        settings = read_settings(model(folder))
+        write_settings(folder, replace(settings, origin={"ledger": ledger}))
+        (folder / "config.yaml").write_text(config.to_yaml())
+        caplog.clear()
+        warn_of_other_origin(told, folder)
+        return caplog.text
+
+    assert warnings(same, counts) == ""
+    assert "training.epochs was 3, is 7" in warnings(other, counts)
+    assert f"documents was {size['documents']}, is 3" in warnings(same, {**counts, "documents": 3})
+    warn_of_other_origin(told, model(tmp_path / "plain"))  # no config in it
 
 
-def test_calibration_cross_fitting_does_not_see_its_own_group():
-    scores = np.full(40, 0.5)
-    correct = np.repeat([0.0, 1.0], 20)
-    fitted = cross_fitted(scores, correct, np.repeat([0, 1], 20))
-    assert (fitted[:20] > 0.9).all()  # learned from the other group, where all are right
-    assert (fitted[20:] < 0.1).all()
-    assert cross_fitted(scores, correct, np.zeros(40, int)).tolist() == scores.tolist()
+def test_calibrate_run_without_predictions_says_so(tmp_path, monkeypatch):
+    import numpy as np
+
+    from ie_model.evaluation import calibration as module
+
+    make_run(tmp_path / "r", seeds=(0,))
+    empty = (np.empty(0), np.empty(0, bool), np.empty(0, np.int64), np.empty(0, np.int64))
+    monkeypatch.setattr(module, "_scored", lambda *a: empty)
+    with pytest.raises(InputError, match="predicted no span"):
+        calibrate_run(OofRun(tmp_path / "r"))

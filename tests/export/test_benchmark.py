@@ -74,13 +74,13 @@ def test_bench_plan_is_the_fastest_that_agrees():
 
 
 def test_bench_start_in_a_process_of_its_own(tiny_model):
-    from ie_model.export.benchmark.measuring import _start
+    from ie_model.export.benchmark.starts import first_answer
     from ie_model.models.plan import Plan
 
-    start = _start(tiny_model, Plan("openvino", "fp32", device="cpu"))
+    start = first_answer(tiny_model, Plan("openvino", "fp32", device="cpu"))
     assert 0 < start["first_answer_seconds"] < 120
     assert 20 < start["peak_memory_mb"] < 2000
-    assert "error" in _start(tiny_model, Plan("openvino", "int8", device="cpu"))
+    assert "error" in first_answer(tiny_model, Plan("openvino", "int8", device="cpu"))
 
 
 def test_bench_pieces_hold_every_word_and_fit_the_pipeline():

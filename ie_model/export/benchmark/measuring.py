@@ -10,8 +10,6 @@ from __future__ import annotations
 import logging
 import re
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,6 +24,7 @@ from ie_model.errors import InputError
 from ie_model.export.acceptance import entity_agreement
 from ie_model.export.benchmark.baseline import DryEngine, hugging_face
 from ie_model.export.benchmark.matrix_peak import measured_peaks, model_operations
+from ie_model.export.benchmark.starts import first_answer
 from ie_model.inference.batching import padding_waste, token_budget_batches
 from ie_model.inference.engines import artifacts
 from ie_model.inference.engines.interface import ENGINES, PRECISIONS
@@ -146,7 +145,8 @@ def bench(
     report = _report(folder, texts, lengths, finalists, peaks, device)
     report["threads"] = threads
     report["other_work"] = other_work(finalists, texts)
-    report["starts"] = [_start(folder, c.plan) for c in _one_each(finalists)] if starts else []
+    each = _one_each(finalists) if starts else []
+    report["starts"] = [first_answer(folder, c.plan) for c in each]
     for candidate in candidates:
         if candidate.extractor is not None:
             candidate.extractor.close()
@@ -330,43 +330,6 @@ def _one_each(finalists: Sequence[Candidate]) -> list[Candidate]:
         if candidate.plan is not None:
             best[candidate.plan.engine, candidate.plan.precision] = candidate
     return list(best.values())
-
-
-_START = """
-import sys, time
-started = time.perf_counter()
-from ie_model import Extractor
-extractor = Extractor.from_pretrained(sys.argv[1], sys.argv[2], precision=sys.argv[3],
-                                      device=sys.argv[4])
-sentence = "Iraqi federal police cleared Hawija on Tuesday."
-extractor.predict(sentence)
-first = time.perf_counter() - started
-times = []
-for _ in range(20):
-    started = time.perf_counter()
-    extractor.predict(sentence)
-    times.append(time.perf_counter() - started)
-from ie_model.models.hardware import peak_memory
-print(first, sorted(times)[10], peak_memory())
-"""
-
-
-def _start(folder: Path, plan: Plan | None) -> dict[str, Any]:
-    """Seconds from a new process's first line to its first answer, and what it took."""
-    assert plan is not None
-    device = plan.device if plan.engine == "torch" else "auto"
-    command = [sys.executable, "-c", _START, str(folder), plan.engine, plan.precision, device]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    values = done.stdout.split()
-    if done.returncode or len(values) != 3:
-        return {"engine": plan.engine, "precision": plan.precision, "error": done.stderr[-400:]}
-    return {
-        "engine": plan.engine,
-        "precision": plan.precision,
-        "first_answer_seconds": round(float(values[0]), 3),
-        "sentence_milliseconds": round(1e3 * float(values[1]), 2),
-        "peak_memory_mb": round(int(values[2]) / 2**20, 1),
-    }
 
 
 def best_plan(report: dict[str, Any], agreement: float = PLAN_AGREEMENT) -> tuple[Plan, dict]:
