@@ -43,7 +43,7 @@ _CHUNK = 256  # documents encoded at a time, at most
 _CHUNK_CHARACTERS = 1 << 20
 _PATIENCE, _LONGEST_WAIT = 10, 3600  # seconds
 _TABLE, _LEDGER = "windows.arrow", "ledger.json"
-_FORMAT = 7  # part of the cache key: raise it when the stored columns change
+_FORMAT = 8  # part of the cache key: raise it when columns change, or what a reader makes of a file
 
 
 @dataclass(frozen=True)

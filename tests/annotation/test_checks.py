@@ -317,3 +317,26 @@ def test_annotation_wnut_is_read_whole(shared):
     for split, (documents, entities) in sizes.items():
         gold = load_gold(folder / f"{split}.conll", scheme="IOB2")
         assert (len(gold), sum(len(d.entities) for d in gold)) == (documents, entities)
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "mention"),
+    [
+        ("\u200bMosul\u200b", "U+200B", "Mosul"),
+        ("\ufeffBasra", "U+FEFF", "Basra"),
+        ("\u200eTikrit \u200f", "U+200E, U+200F", "Tikrit"),
+    ],
+)
+def test_annotation_invisible_edges_are_named_and_mended(text, named, mention):
+    document = Document(f"In {text} today", (Entity(3, 3 + len(text), "X"),), "d")
+    ((kind, _, message),) = [row for row in found(document) if row[0] == "edge"]
+    assert f"{named}, which cannot be seen, at the edge" in message
+    assert kind == "edge"
+    mended, done = fix_document(document)
+    assert [e.text for e in mended.entities] == [mention]
+    assert done == Counter({"edge": 1})
+
+
+@pytest.mark.parametrize("word", ["می\u200cخواهم", "👩\u200d🚀"])
+def test_annotation_invisible_characters_within_a_word_are_fine(word):
+    assert not Document(word, (Entity(0, len(word), "X"),)).check()

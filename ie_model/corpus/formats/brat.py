@@ -1,9 +1,10 @@
 """brat standoff: ``NAME.txt`` with ``NAME.ann`` beside it (or in a folder of its own).
 
-Only contiguous text-bound annotations (``T`` lines) become entities. Discontinuous ones,
-relations, events, attributes and notes are kept aside, line by line, under
-``meta["brat_aside"]``, counted by ``check``, and written back, except what refers to an
-entity that has been removed since.
+Text-bound annotations (``T`` lines) become entities; so do those in fragments with nothing but
+line ends between them, as brat writes a mention that runs over a line. Mentions with words between
+their fragments, relations, events, attributes and notes are kept aside, line by line, under
+``meta["brat_aside"]``, counted, and written back, except what refers to an entity that has been
+removed since. A mention over a line is written in fragments again.
 A score travels as a note, ``#1<TAB>Score T1<TAB>0.98``.
 
 brat's server counts a line end of two characters as one; such offsets are recognised by the
@@ -16,20 +17,24 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
+from ie_model.corpus.account import Account
 from ie_model.corpus.formats.files import (
     document_files,
     read_lines,
     read_text,
 )
-from ie_model.corpus.formats.offsets import CODE_POINTS, settle_entities
-from ie_model.documents import Document, Entity
+from ie_model.corpus.formats.offsets import CODE_POINTS, convert_spans, settle_entities
+from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
 from ie_model.files import new_folder, text_file
 
 log = logging.getLogger(__name__)
 
+_FRAGMENTS = re.compile(r"\d+ \d+(?:;\d+ \d+)+")
+_LINE_ENDS = re.compile(r"[ \t]*[\r\n]+\s*")  # what may part the fragments of one mention
 _REFERENCE = re.compile(r"(?<![\w-])[TER]\d+\b")
 
 ASIDE = "brat_aside"
@@ -37,7 +42,10 @@ ASIDE = "brat_aside"
 
 
 def read(
-    path: Path, root: Path | None = None, text_dir: str | Path | None = None
+    path: Path,
+    root: Path | None = None,
+    text_dir: str | Path | None = None,
+    account: Account | None = None,
 ) -> Iterator[tuple[str, Document]]:
     """Yield one document of an ``.ann`` file.
 
@@ -59,19 +67,20 @@ def read(
     text = read_text(text_path)
     entities: dict[str, Entity] = {}
     scores: dict[str, float] = {}
+    fragments: dict[str, tuple[list[tuple[int, int]], str, str]] = {}
     aside: list[str] = []
     for number, line in read_lines(path):
         if not line.strip():
             continue
         where = f"{path}:{number}"
         if line[0] == "T":
-            key, entity = _read_span(line, where)
+            key, entity, parts = _read_span(line, where)
             if key in entities:
                 raise InputError(f"{where}: {key} is defined twice")
-            if entity is None:
+            entities[key] = entity
+            if len(parts) > 1:
+                fragments[key] = (parts, line, where)
                 aside.append(line)
-            else:
-                entities[key] = entity
         elif (score := _read_score(line)) is not None:
             scores[score[0]] = score[1]
         else:
@@ -80,8 +89,16 @@ def read(
     unit, settled = settle_entities(text, scored)
     if unit != CODE_POINTS:
         log.info("%s: offsets count %s; converted", path, unit)
+    kept = dict(zip(entities, settled, strict=True))
+    for key, (parts, line, where) in fragments.items():
+        if _parted_by_lines(text, convert_spans(text, parts, unit)):
+            aside.remove(line)
+        else:
+            del kept[key]
+            if account is not None:
+                account.set_aside("mention in fragments with words between them", where)
     meta = {ASIDE: aside} if aside else {}
-    yield str(path), Document(text, settled, name.with_suffix("").as_posix(), meta)
+    yield str(path), Document(text, tuple(kept.values()), name.with_suffix("").as_posix(), meta)
 
 
 def write(documents: Iterable[Document], path: Path, text_dir: str | Path | None = None) -> None:
@@ -113,19 +130,32 @@ def _compare(path: Path, document: Document) -> None:
         )
 
 
-def _read_span(line: str, where: str) -> tuple[str, Entity | None]:
+def _read_span(line: str, where: str) -> tuple[str, Entity, list[tuple[int, int]]]:
+    """The key, the entity from its first to its last character, and its fragments."""
     fields = line.split("\t", 2)
     if len(fields) < 2:
         raise InputError(f"{where}: expected ID<TAB>LABEL START END<TAB>TEXT, found {line!r}")
     label, _, offsets = fields[1].partition(" ")
-    if ";" in offsets:
-        return fields[0], None
     numbers = offsets.split()
-    if not label or len(numbers) != 2 or not all(n.lstrip("-").isdecimal() for n in numbers):
-        raise InputError(f"{where}: expected LABEL START END, found {fields[1]!r}")
-    start, end = (int(n) for n in numbers)
     surface = fields[2] if len(fields) == 3 else ""
-    return fields[0], Entity(start, end, label, None, surface, {"brat_id": fields[0]})
+    if _FRAGMENTS.fullmatch(offsets):
+        pairs = [part.split() for part in offsets.split(";")]
+        parts = [(int(start), int(end)) for start, end in pairs]
+    elif label and len(numbers) == 2 and all(n.lstrip("-").isdecimal() for n in numbers):
+        parts = [(int(numbers[0]), int(numbers[1]))]
+    else:
+        raise InputError(f"{where}: expected LABEL START END, found {fields[1]!r}")
+    meta = {"brat_id": fields[0]}
+    entity = Entity(parts[0][0], parts[-1][1], label, None, surface, meta)
+    return fields[0], entity, parts
+
+
+def _parted_by_lines(text: str, parts: list[tuple[int, int]]) -> bool:
+    """Whether nothing but line ends, with white space about them, lies between fragments."""
+    return all(
+        end <= start and _LINE_ENDS.fullmatch(text[end:start])
+        for (_, end), (start, _) in pairwise(parts)
+    )
 
 
 def _read_score(line: str) -> tuple[str, float] | None:
@@ -155,10 +185,25 @@ def _lines(document: Document) -> Iterator[str]:
             key = next(spans)
         used.add(key)
         mention = entity.text or document.text[max(entity.start, 0) : max(entity.end, 0)]
-        yield f"{key}\t{entity.label} {entity.start} {entity.end}\t{_one_line(mention)}"
+        places = _fragments(document.text, entity.start, entity.end)
+        yield f"{key}\t{entity.label} {places}\t{_one_line(mention)}"
         if entity.score is not None:
             yield f"{next(notes)}\tScore {key}\t{round(entity.score, 6)}"
     yield from _still_meant(aside, used)
+
+
+def _fragments(text: str, start: int, end: int) -> str:
+    """The offsets of a span, in a fragment a line: brat shows no span over a line end."""
+    if misplaced(start, end, len(text)):
+        return f"{start} {end}"
+    inside = text[start:end].strip()
+    if inside != text[start:end] or not inside:
+        return f"{start} {end}"
+    parts, position = [], start
+    for gap in _LINE_ENDS.finditer(text, start, end):
+        parts.append(f"{position} {gap.start()}")
+        position = gap.end()
+    return ";".join([*parts, f"{position} {end}"])
 
 
 def _still_meant(aside: list[str], spans: set[str]) -> list[str]:
