@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -47,7 +47,7 @@ class DateValue:
 
     def to_dict(self) -> dict[str, Any]:
         """The value as JSON, every field present."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 SEASON = r"\b(?:spring|summer|autumn|fall|winter)\b"

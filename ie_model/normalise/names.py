@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from ie_model.documents import Document, Entity
@@ -59,8 +59,13 @@ def name_key(mention: str) -> str:
 
 
 @lru_cache(maxsize=65536)
+def _spelling(mention: str) -> str:
+    return name_spelling(mention)
+
+
+@lru_cache(maxsize=65536)
 def _key(mention: str) -> str:
-    spelling = name_spelling(mention)
+    spelling = _spelling(mention)
     return re.sub(r"(?<=\w)\.(?=\w|$|\s)", "", spelling).casefold() or mention.casefold()
 
 
@@ -89,7 +94,7 @@ def name_mentions(
     text: str, entities: Sequence[Entity], table: Mapping[str, str]
 ) -> dict[tuple[int, int, str], str]:
     """The name of each mention, by ``(start, end, label)``; the rules are those above."""
-    known = {name_key(said): (said, name) for said, name in table.items()}
+    known = _known() if table is NAMES else _by_key(table)
     ordered = sorted(entities, key=lambda e: e.key)
     said = {e.key: text[e.start : e.end] for e in ordered}
     groups = _Groups()
@@ -106,6 +111,15 @@ def name_mentions(
             groups.join((label, name_key(said[entity.key])), (label, name_key(full)))
     names = {root: _best(group, ordered, said, known) for root, group in groups.all().items()}
     return {e.key: names[groups.root(_node(e, said[e.key]))] for e in ordered}
+
+
+def _by_key(table: Mapping[str, str]) -> dict[str, str]:
+    return {name_key(said): name for said, name in table.items()}
+
+
+@cache
+def _known() -> dict[str, str]:
+    return _by_key(NAMES)
 
 
 def _node(entity: Entity, mention: str) -> tuple[str, str]:
@@ -156,7 +170,7 @@ def _surnames(
     found = []
     full: dict[str, dict[str, str]] = {}
     for entity in members:
-        spelling = name_spelling(said[entity.key])
+        spelling = _spelling(said[entity.key])
         words = spelling.split()
         if len(words) == 1:
             names = full.get(name_key(spelling), {})
@@ -175,13 +189,13 @@ def _best(
     group: set[tuple[str, str]],
     ordered: Sequence[Entity],
     said: Mapping[tuple[int, int, str], str],
-    known: Mapping[str, tuple[str, str]],
+    known: Mapping[str, str],
 ) -> str:
     """The table's name for one of the spellings, else the longest, the first of equals."""
-    spellings = [name_spelling(said[e.key]) for e in ordered if _node(e, said[e.key]) in group]
+    spellings = [_spelling(said[e.key]) for e in ordered if _node(e, said[e.key]) in group]
     for spelling in sorted(set(spellings), key=lambda s: (-len(s), s)):
         entry = known.get(name_key(spelling))
         if entry and (len(name_key(spelling)) > 2 or spelling.replace(".", "").isupper()):
-            return entry[1]
+            return entry
     longest = max(spellings, key=len)
     return next(s for s in spellings if len(s) == len(longest))

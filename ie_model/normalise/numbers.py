@@ -78,6 +78,9 @@ def require_text(text: object) -> None:
 
 def fold(text: str) -> str:
     """Lower case without changing the length (``İ`` would become two code points)."""
+    folded = text.lower()
+    if len(folded) == len(text):  # no character became longer, and none becomes shorter
+        return folded
     return "".join(low if len(low := c.lower()) == 1 else c for c in text)
 
 

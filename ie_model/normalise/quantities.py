@@ -7,7 +7,7 @@ and rates together. Units are named by :mod:`ie_model.normalise.units`.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -57,7 +57,7 @@ class QuantityValue:
 
     def to_dict(self) -> dict[str, Any]:
         """The value as JSON, every field present."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 _LOWER = "more than|over|above|at least|no fewer than|not fewer than|no less than|not less than"

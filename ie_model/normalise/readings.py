@@ -38,6 +38,9 @@ _NORTH = r"(?:(?:boreal|northern(?: hemisphere)?(?:'s)?)\s+)?"
 FISCAL = r"(?:u\.?s\.?\s+)?(?:fiscal(?:\s+year)?|fy|financial\s+year)"
 
 
+_A_YEAR = timedelta(days=366)
+
+
 def read_iso(text: str) -> Interval | None:
     """``2018-12-03``, ``2018/12/03``, ``2018-03``."""
     whole = re.fullmatch(rf"{YEAR}[-/.]([01]?[0-9])[-/.]([0-3]?[0-9])", text)
@@ -86,16 +89,27 @@ def _numeric(text: str, today: date | None) -> Interval | None:
 
 
 def _calendar_day(text: str, today: date | None) -> Interval | None:
+    """A day of a month; beside its weekday, of the year in which it was that weekday."""
     weekday = rf"(?:{WEEKDAY},?\s+)?"
     match = re.fullmatch(rf"{weekday}{MONTH}\s+{MDAY}{_OF_YEAR}", text)
     if match:
-        _, name, number, year, which = match.groups()
+        on, name, number, year, which = match.groups()
     else:
         match = re.fullmatch(rf"{weekday}{MDAY}\s+(?:of\s+)?{MONTH}{_OF_YEAR}", text)
         if not match:
             return None
-        _, number, name, year, which = match.groups()
+        on, number, name, year, which = match.groups()
     month, day = cal.MONTHS.index(name[:3]) + 1, int(number)
+    if on and today and not year and not which:
+        at = cal.WEEKDAYS.index(on[:3])
+        near = [
+            found
+            for y in (today.year - 1, today.year, today.year + 1)
+            if (found := _day_or_none(y, month, day)) and found.start
+            and found.start.weekday() == at and abs(found.start.date() - today) < _A_YEAR
+        ]  # fmt: skip
+        if len(near) == 1:
+            return near[0]
     return _in_year(lambda y: _day_or_none(y, month, day), year, which, None, today)
 
 

@@ -49,6 +49,9 @@ _QUARTERS = (
     (re.compile(rf"\bh1[\s-]?{_FULL_YEAR}\b"), r"first half of \1"),
     (re.compile(rf"\bh2[\s-]?{_FULL_YEAR}\b"), r"second half of \1"),
 )
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+_ORDINAL_DAY = re.compile(rf"\b{_MON}\s+(?:the\s+)?({'|'.join(_ORDINALS)})(?=$|,?\s[0-9])")
+_ORDINAL_QUARTER = re.compile(r"\b([1-4])(?:st|nd|rd|th) quarter\b")
 _SLASHED = re.compile(rf"\b{_MON}/(?={_MON})")
 _LISTED = re.compile(r"([a-z]+), (?:[a-z]+, )*[a-z]+,? and ([a-z]+)( [0-9]{4})?")
 _NAMES = (
@@ -69,6 +72,8 @@ def respell(folded: str) -> str:
     text = _POINTED.sub(r"\1:\2", text)
     for pattern, usual in _QUARTERS:
         text = pattern.sub(usual, text)
+    text = _ORDINAL_DAY.sub(lambda m: f"{m[1]} {_ORDINALS.index(m[2]) + 1}", text)
+    text = _ORDINAL_QUARTER.sub(r"q\1", text)
     text = _SLASHED.sub(r"\1 and ", text)
     text = _as_range(text)
     spoken = _SPOKEN.fullmatch(text)

@@ -6,7 +6,7 @@ pint knows their spellings, prefixes and plurals (``kilometres``, ``tonnes``, ``
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ie_model.errors import InputError
@@ -46,6 +46,7 @@ _PREFIXED_UNITS = frozenset("meter gram liter watt volt hertz joule byte ton".sp
 _PREFIXES = frozenset(["", "kilo", "mega", "giga", "tera", "centi", "milli", "micro", "nano"])
 
 
+@lru_cache(maxsize=16384)
 def physical_unit(noun: str) -> str | None:
     """The canonical name of a physical unit, ``None`` for any other noun."""
     clean = noun.replace(".", "").strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
@@ -20,6 +21,7 @@ from ie_model.normalise import (
     unresolved_date,
     unresolved_quantity,
 )
+from tests.normalise.test_normalise import shown
 
 TODAY = "2018-12-05"  # a Wednesday
 
@@ -265,3 +267,22 @@ def test_normalise_document_holds_for_any_text(document, chance: random.Random):
 def test_reasons_and_values_exclude_each_other(text):
     assert (normalise_date(text, TODAY) is None) == (unresolved_date(text, TODAY) is not None)
     assert (normalise_quantity(text) is None) == (unresolved_quantity(text) is not None)
+
+
+NOT_READ = {  # what is left open in news, or seen from another day than the document's
+    "on the 15th", "friday after next", "previous week", "third quarter", "3rd quarter",
+    "last Monday of March", "3 years from today", "thanksgiving",
+}  # fmt: skip
+
+
+def test_english_times_that_point_ahead():
+    table = Path(__file__).parents[1] / "data" / "english_times.tsv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line.startswith("date\t")]
+    wrong = {
+        text
+        for _, text, reference, expected in rows
+        if shown(normalise_date(text, reference, "future")) != expected
+    }
+    assert len(rows) == 78
+    assert wrong == NOT_READ
