@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.account import Account
-from ie_model.corpus.formats import FORMATS, format_module
+from ie_model.corpus.formats import FORMATS, format_module, webanno
 from ie_model.corpus.formats.detect import detect_format, is_dataset_folder
 from ie_model.corpus.formats.options import accepted_options
 from ie_model.documents import Document
@@ -68,6 +68,7 @@ def read_located(
     given = {key: value for key, value in options.items() if value is not None}
     root = Path(path) if Path(path).is_dir() else None
     announced: set[str] = set()
+    settled: dict[str, str | None] | None = None  # one layer of WebAnno for the whole corpus
     aside = Account() if account is None else account
     files = find_files(path, format)
     if root is not None and format in (None, "brat"):
@@ -79,6 +80,10 @@ def read_located(
             announced.add(name)
         reader = format_module(name).read
         arguments = accepted_options(reader, name, given)
+        if name == "webanno" and "layer" not in arguments:
+            if settled is None:
+                settled = webanno.settle(f for f in files if f.suffix == file.suffix)
+            arguments |= settled
         wanted = inspect.signature(reader).parameters
         if "root" in wanted:
             arguments["root"] = root

@@ -4,19 +4,22 @@ Sources: the format's specification in INCEpTION's user guide. Offsets in the fi
 UTF-16 units and are brought to code points; spans are stacked (``A[1]|B[2]``), run over
 several tokens (one number, many rows) or lie within one (rows ``1-2.1``).
 
-One layer and feature become entities: the named-entity layer where there is one, else the
-first custom span layer. Other layers are named in ``meta["webanno_aside"]``. Text between
+One layer and feature become entities: the named-entity layer where any document of the corpus
+has it, else the one custom span layer there is. A document without that layer has no entities.
+Other layers, features and relations are counted at reading. Text between
 sentences is not in the file; as in INCEpTION it becomes a line break, then blanks.
 """
 
 from __future__ import annotations
 
 import bisect
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ie_model.corpus.account import Account
 from ie_model.corpus.formats.files import document_files, read_lines
 from ie_model.corpus.formats.offsets import UTF16, convert_spans
 from ie_model.corpus.formats.spacing import split_tokens
@@ -24,7 +27,6 @@ from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
 from ie_model.files import new_folder, text_file
 
-ASIDE = "webanno_aside"
 _NAMED_ENTITY = "de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity"
 _ESCAPED = re.compile(r"\\(->|.)", re.DOTALL)
 _LETTERS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "b": "\b"}
@@ -32,6 +34,8 @@ _RESERVED = re.compile(r"->|[\\\[\]|_;*\t\n]")
 _TEXT_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\r": "\\r", "\f": "\\f", "\b": "\\b"}
 _BAR = re.compile(r"(?<!\\)((?:\\\\)*)\|")
 _NUMBER = re.compile(r"(?<!\\)((?:\\\\)*)\[(\d+)\]\Z")
+_HEADER_LINES = 200  # layers stand at the very beginning of a file
+_HEADER = re.compile(r"#T_(SP|RL|CH)=")
 _ROW = re.compile(r"\d+-\d+(\.\d+)?")
 
 
@@ -48,35 +52,74 @@ class _Rows:
 
 
 def read(
-    path: Path, root: Path | None = None, layer: str | None = None, feature: str | None = None
+    path: Path,
+    root: Path | None = None,
+    layer: str | None = None,
+    feature: str | None = None,
+    account: Account | None = None,
 ) -> Iterator[tuple[str, Document]]:
     """Yield the file as one document; its id is the path below ``root`` without the ending.
 
     Args:
         path: the file.
         root: the folder that ids are relative to.
-        layer: the span layer that holds the entities, by full name or its last part.
-        feature: the feature of it that is the label; default ``value``, else the first.
+        layer: the span layer that holds the entities, by full name or its last part; by default
+            what :func:`settle` says of this file.
+        feature: the feature of it that is the label; default ``value``, else the first that is
+            no ``identifier``. A span without it takes the layer's name.
+        account: takes the annotations of other layers and features, by name.
 
     Raises:
-        InputError: the file is missing or not UTF-8, not WebAnno TSV 3, malformed, or the
-            layer or feature is not in it.
+        InputError: the file is missing or not UTF-8, not WebAnno TSV 3, malformed, the
+            corpus has several custom layers and none is named, or the layer lacks the feature.
     """
     lines = list(read_lines(path))
     if not lines or not lines[0][1].startswith("#FORMAT=WebAnno TSV 3"):
         raise InputError(f"{path}:1: not WebAnno TSV 3 (its first line says #FORMAT=...)")
-    layers = [(n, line) for n, line in lines if re.match(r"#T_(SP|RL|CH)=", line)]
-    column, fallback, others = _choose(layers, layer, feature, path)
-    rows = _read_rows(lines, column, fallback, path)
+    layers = _layers(line for _, line in lines)
+    wanted = layer or settle([path])["layer"]
+    chosen = next((found for found in layers if found.is_called(wanted)), None)
+    column = None if chosen is None else chosen.label_column(feature, path)
+    if chosen is None:
+        rows = _read_rows(lines, None, "", path)
+    elif column is None:
+        rows = _read_rows(lines, chosen.column, chosen.short_name, path, named=False)
+    else:
+        rows = _read_rows(lines, column, chosen.short_name, path)
     _verify_tokens(rows, path)
     places = convert_spans(rows.text, rows.spans, UTF16)
     entities = tuple(
         Entity(start, end, label, text=rows.text[start:end])
         for (start, end), label in zip(places, rows.labels, strict=True)
     )
+    if account is not None:
+        for kind, (number, line) in _not_read(lines, layers, chosen, column).items():
+            account.set_aside(kind, f"{path}:{line}", number)
     name = path.relative_to(root) if root is not None else Path(path.name)
-    meta = {ASIDE: others} if others else {}
-    yield str(path), Document(rows.text, entities, name.with_suffix("").as_posix(), meta)
+    yield str(path), Document(rows.text, entities, name.with_suffix("").as_posix())
+
+
+def settle(files: Iterable[Path]) -> dict[str, str | None]:
+    """The option ``layer`` for all files of a corpus: one layer, never a mixture.
+
+    Raises:
+        InputError: there are several layers that may hold the entities.
+    """
+    first: dict[str, Path] = {}
+    for file in files:
+        header = itertools.takewhile(lambda row: not _ROW.match(row[1]), read_lines(file))
+        lines = [line for _, line in itertools.islice(header, _HEADER_LINES)]
+        if lines and lines[0].startswith("#FORMAT=WebAnno TSV 3"):
+            for found in _layers(lines):
+                if found.kind == "SP":
+                    first.setdefault(found.name, file)
+    if _NAMED_ENTITY in first:
+        return {"layer": _NAMED_ENTITY}
+    custom = [name for name in first if not name.startswith("de.tudarmstadt.")]
+    if len(custom) > 1:
+        layers = ", ".join(f"{name} ({first[name]})" for name in custom)
+        raise InputError(f"several layers may hold the entities: {layers}; name one with layer")
+    return {"layer": custom[0] if custom else None}
 
 
 def write(documents: Iterable[Document], path: Path) -> None:
@@ -98,41 +141,94 @@ def write(documents: Iterable[Document], path: Path) -> None:
                     file.write("\n" + sentence)
 
 
-def _choose(
-    layers: list[tuple[int, str]], layer: str | None, feature: str | None, path: Path
-) -> tuple[int, str, list[str]]:
-    """The column of the label, the label of spans without one, and the other layers."""
-    spans: list[tuple[str, list[str], int]] = []
-    column = 3
-    for _, line in layers:
-        name, *fields = line.split("=", 1)[1].split("|")
-        fields = [f for f in fields if f]
-        if line.startswith("#T_SP="):
-            spans.append((name, fields, column))
-        column += max(1, len(fields))
-    names = [name for name, _, _ in spans]
-    if layer is not None:
-        wanted = [s for s in spans if s[0] == layer or s[0].rsplit(".", 1)[-1] == layer]
-    else:
-        wanted = [s for s in spans if s[0] == _NAMED_ENTITY] or [
-            s for s in spans if not s[0].startswith("de.tudarmstadt.")
+@dataclass(frozen=True)
+class _Layer:
+    """A line of the header: a layer, its features, and the column of the first of them."""
+
+    kind: str  # SP: spans, RL: relations, CH: chains
+    name: str
+    features: tuple[str, ...]
+    column: int
+
+    @property
+    def short_name(self) -> str:
+        return self.name.rsplit(".", 1)[-1]
+
+    def is_called(self, name: str | None) -> bool:
+        return self.kind == "SP" and name in (self.name, self.short_name)
+
+    def label_column(self, feature: str | None, path: Path) -> int | None:
+        """The column of the label; ``None`` where no feature could be one, so the name is."""
+        if feature is not None and feature not in self.features:
+            held = ", ".join(self.features) or "none"
+            raise InputError(f"{path}: layer {self.name} has no feature {feature!r}; it has {held}")
+        plain = [
+            f
+            for f in self.features
+            if not f.startswith("ROLE_") and "." not in f and f != "identifier"
         ]
-    if not wanted:
-        raise InputError(
-            f"{path}: no span layer {layer or 'for entities'}; it has "
-            f"{', '.join(names) or 'none'}; name one with layer"
-        )
-    name, fields, column = wanted[0]
-    plain = [f for f in fields if not f.startswith("ROLE_") and "." not in f]
-    chosen = feature or ("value" if "value" in plain else plain[0] if plain else None)
-    if chosen is not None and chosen not in fields:
-        raise InputError(f"{path}: layer {name} has no feature {chosen!r}; it has {fields}")
-    others = [line for _, line in layers if line.split("=", 1)[1].split("|")[0] != name]
-    offset = fields.index(chosen) if chosen is not None else 0
-    return column + offset, name.rsplit(".", 1)[-1], others
+        label = feature or ("value" if "value" in plain else plain[0] if plain else None)
+        return None if label is None else self.column + self.features.index(label)
 
 
-def _read_rows(lines: list[tuple[int, str]], column: int, fallback: str, path: Path) -> _Rows:
+def _layers(lines: Iterable[str]) -> list[_Layer]:
+    found: list[_Layer] = []
+    column = 3
+    for line in lines:
+        if _ROW.match(line):
+            break  # the header is over
+        if head := _HEADER.match(line):
+            name, *fields = line.split("=", 1)[1].split("|")
+            features = tuple(f for f in fields if f)
+            found.append(_Layer(head.group(1), name, features, column))
+            column += max(1, len(features))
+    return found
+
+
+def _not_read(
+    lines: list[tuple[int, str]], layers: list[_Layer], chosen: _Layer | None, column: int | None
+) -> dict[str, tuple[int, int]]:
+    """What no entity holds, by kind: how many annotations, and the first line."""
+    kinds = {"SP": "annotation of layer", "RL": "relation of layer", "CH": "chain link of layer"}
+    columns: dict[int, str] = {}
+    for layer in layers:
+        if layer is not chosen:
+            columns[layer.column] = f"{kinds[layer.kind]} {layer.name}"
+            continue
+        for at, feature in enumerate(layer.features, layer.column):
+            if at != column:
+                columns[at] = f"feature {feature} of layer {layer.name}"
+    counts: dict[str, tuple[int, int]] = {}
+    seen: set[tuple[int, str]] = set()  # an annotation has one number on all its rows
+    for number, line in lines if columns else ():
+        cells = line.split("\t")
+        if not _ROW.fullmatch(cells[0]):
+            continue
+        for at, kind in columns.items():
+            if at >= len(cells) or cells[at] in ("", "_"):
+                continue
+            values = _BAR.sub("\\1\0", cells[at]).split("\0")
+            for value in values:
+                numbered = _NUMBER.search(value)
+                if numbered is not None:
+                    if (at, numbered.group(2)) in seen:
+                        continue
+                    seen.add((at, numbered.group(2)))
+                    value = value[: numbered.end(1)]
+                if kind.startswith("feature") and value == "*":
+                    continue  # a feature that was not filled in
+                before, place = counts.get(kind, (0, number))
+                counts[kind] = (before + 1, place)
+    return counts
+
+
+def _read_rows(
+    lines: list[tuple[int, str]],
+    column: int | None,
+    fallback: str,
+    path: Path,
+    named: bool = True,
+) -> _Rows:
     rows = _Rows()
     units = 0  # UTF-16 units of the text so far
     pending: list[str] = []
@@ -144,7 +240,7 @@ def _read_rows(lines: list[tuple[int, str]], column: int, fallback: str, path: P
         if not _ROW.fullmatch(cells[0]):
             continue
         where = f"{path}:{number}"
-        span = _offsets(cells, column, where)
+        span = _offsets(cells, 2 if column is None else column, where)
         if pending:
             if units > span[0] and rows.text.endswith("\n"):  # the sentences touch
                 rows.text, units = rows.text[:-1], units - 1
@@ -157,7 +253,8 @@ def _read_rows(lines: list[tuple[int, str]], column: int, fallback: str, path: P
         if "." not in cells[0]:
             rows.tokens.append(span)
             rows.surfaces.append((cells[2], number))
-        _take_labels(rows, cells, column, span, fallback)
+        if column is not None:
+            _take_labels(rows, cells, column, span, fallback, named)
     rows.text = rows.text[:-1]
     return rows
 
@@ -182,14 +279,19 @@ def _offsets(cells: list[str], column: int, where: str) -> tuple[int, int]:
 
 
 def _take_labels(
-    rows: _Rows, cells: list[str], column: int, span: tuple[int, int], fallback: str
+    rows: _Rows,
+    cells: list[str],
+    column: int,
+    span: tuple[int, int],
+    fallback: str,
+    named: bool,
 ) -> None:
     if cells[column] in ("", "_"):
         return
     for value in _BAR.sub("\\1\0", cells[column]).split("\0"):
         number = _NUMBER.search(value)
         label = value[: number.end(1)] if number else value
-        label = fallback if label in ("*", "") else _unescape(label)
+        label = fallback if not named or label in ("*", "") else _unescape(label)
         key = (label, number.group(2)) if number else None
         if key is not None and key in rows.named:
             at = rows.named[key]
