@@ -212,7 +212,9 @@ def _is_number(value: object) -> bool:
 
 def _read_entity(row: object, where: str) -> Entity:
     if not isinstance(row, Mapping):
-        raise InputError(f"{where}: expected an object with start, end and label")
+        raise InputError(
+            f"{where}: expected an object with start, end and label, found {row!r:.60}"
+        )
     start, end, label = row.get("start"), row.get("end"), row.get("label")
     for name, value in (("start", start), ("end", end)):
         if not isinstance(value, int) or isinstance(value, bool):

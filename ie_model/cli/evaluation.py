@@ -276,9 +276,7 @@ def next_(
             f"{rank:3} {c.document.id}: {c.uncertainty:.2f} doubtful spans in 100 words, "
             f"novelty {c.novelty:.2f}"
         )
-    corpus.write_documents(
-        [evaluation.as_task(c, rank) for rank, c in enumerate(chosen, 1)], output
-    )
+    evaluation.write_tasks(chosen, output)
     typer.echo(f"{counted(len(chosen), 'document')} written to {output}")
 
 

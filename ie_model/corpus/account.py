@@ -50,5 +50,5 @@ class Account:
         """One warning a kind: how many, the first place, and what may be done."""
         for entry in self:
             more = f"; {advice}" if advice else ""
-            log.warning("left out, %s: %d, first at %s%s", entry.kind, entry.number, entry.first,
+            log.warning("set aside, %s: %d, first at %s%s", entry.kind, entry.number, entry.first,
                         more)  # fmt: skip

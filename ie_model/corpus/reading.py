@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import inspect
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,8 @@ def read_located(
     aside = Account() if account is None else account
     files = find_files(path, format)
     if root is not None and format in (None, "brat"):
-        _tell_of_unopened(root, files)
-    for file in files:
-        name = format or detect_format(file)
+        _tell_of_unopened(root, files, aside)
+    for file, name in zip(files, _formats(files, format), strict=True):
         if format is None and name not in announced:
             log.info("%s: read as %s", file, name)
             announced.add(name)
@@ -216,9 +216,33 @@ def _without_brat_texts(files: list[Path]) -> list[Path]:
     ]
 
 
-def _tell_of_unopened(root: Path, files: list[Path]) -> None:
-    """Warn of texts beside annotations, left out because nobody annotated them."""
-    account = Account()
+def _formats(files: list[Path], format: str | None) -> list[str]:
+    """The format of each file; one that is not recognised does not hide what the others are.
+
+    Raises:
+        InputError: a file is not recognised; where others are, their formats are named.
+    """
+    if format is not None:
+        return [format] * len(files)
+    names: list[str] = []
+    failed: list[InputError] = []
+    for file in files:
+        try:
+            names.append(detect_format(file))
+        except InputError as error:
+            failed.append(error)
+    if not failed:
+        return names
+    said = f"{failed[0]}; the formats are {', '.join(FORMATS)}"
+    if not names:
+        raise InputError(said)
+    others = ", ".join(f"{number} {name}" for name, number in Counter(names).items())
+    more = f" (and {len(failed) - 1} more such files)" if len(failed) > 1 else ""
+    raise InputError(f"{said}{more}; the other files of this folder are: {others}")
+
+
+def _tell_of_unopened(root: Path, files: list[Path], account: Account) -> None:
+    """Count texts beside annotations, left out because nobody annotated them."""
     folders = {file.parent for file in files if file.suffix == ".ann"}
     read = {file.with_suffix("") for file in files}
     for text in sorted(root.rglob("*.txt")):
@@ -227,5 +251,8 @@ def _tell_of_unopened(root: Path, files: list[Path]) -> None:
         if any(text.with_suffix(ending).exists() for ending in _STANDOFF):
             account.set_aside("text whose annotations are in .a1 or .a2 files", str(text))
         elif text.parent in folders:
-            account.set_aside("text without an .ann file beside annotated ones", str(text))
-    account.tell("an empty .ann file says that a text holds no entity; --from text reads all texts")
+            account.set_aside(
+                "text without an .ann file beside annotated ones (an empty one says that it "
+                "holds no entity; --from text reads all texts)",
+                str(text),
+            )

@@ -10,7 +10,7 @@ from .comparison import (
 )
 from .contradictions import find_contradictions as find_contradictions
 from .crossval import cross_validate as cross_validate
-from .next_documents import as_task as as_task, rank_documents as rank_documents
+from .next_documents import rank_documents as rank_documents, write_tasks as write_tasks
 from .out_of_fold import PROTOCOL_FILE as PROTOCOL_FILE, OofRun as OofRun
 from .report import write_report as write_report
 from .suspects import find_suspects as find_suspects

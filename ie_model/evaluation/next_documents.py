@@ -17,10 +17,12 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ie_model.corpus.writing import format_for_writing, write_documents
 from ie_model.documents import Document
 from ie_model.errors import InputError
 
@@ -115,6 +117,21 @@ def as_task(candidate: Candidate, rank: int) -> Document:
     }
     document = candidate.document
     return replace(document, meta={**document.meta, "annotate_next": facts})
+
+
+def write_tasks(candidates: Sequence[Candidate], path: Path) -> None:
+    """Write the chosen documents as tasks that still wait for a person.
+
+    Where the target tells a person's finished work from a model's guess, they are guesses:
+    Label Studio gets predictions, never annotations.
+
+    Raises:
+        InputError: the ending of ``path`` names no format, or it cannot be written.
+    """
+    name = format_for_writing(path)
+    options = {"predictions": True} if name == "labelstudio" else {}
+    tasks = (as_task(candidate, rank) for rank, candidate in enumerate(candidates, 1))
+    write_documents(tasks, path, name, **options)
 
 
 def _choose(

@@ -60,7 +60,7 @@ def test_account_json_that_is_none_names_the_option(tmp_path):
 def test_account_native_rows_with_other_annotations_are_refused(tmp_path, key, value):
     path = write(tmp_path / "a.jsonl", {"text": "IS left"}, {"text": "IS left", key: value})
     with pytest.raises(InputError, match=rf"a\.jsonl:2: '{key}'.*--from"):
-        list(read_documents(path))
+        list(read_documents(path, "jsonl"))
 
 
 def test_account_native_rows_may_carry_other_fields(tmp_path):
@@ -109,7 +109,7 @@ def test_account_label_studio_counts_what_is_no_gold(tmp_path, caplog):
     path.write_text(json.dumps(tasks), encoding="utf-8")
     found = list(read_documents(path))
     assert [(d.id, [e.label for e in d.entities]) for d in found] == [("1", ["A"]), ("4", [])]
-    for kind in ("another person", "skipped task", "predictions alone", "'title'", "sound or film"):
+    for kind in ("annotator=ID", "skipped task", "predictions alone", "'title'", "sound or film"):
         assert kind in caplog.text
 
 
@@ -160,8 +160,8 @@ def saved(tmp_path):
     [
         ([[1, 0]], ["O", "B-A"], "row 1: 3 tokens but 2 tags"),
         ([[1, 0, 0, 0]], ["O", "B-A"], "row 1: 3 tokens but 4 tags"),
-        ([[1, 0, 0]], None, "row 1, token 1: the tag is the number 1"),
-        ([["A", "O", "O"]], None, "row 1, token 1: 'A' is no tag"),
+        ([[1, 0, 0]], None, "row 1, token 1 of .ner_tags.: the tag is the number 1"),
+        ([["A", "O", "O"]], None, "row 1, token 1 of .ner_tags.: 'A' is no tag"),
         ([["B_A", "O", "O"]], None, "'B_A' is no tag"),
     ],
 )
@@ -176,7 +176,7 @@ def test_account_datasets_words_that_nobody_labelled_are_no_entities(saved, capl
     (document,) = read_documents(path)
     assert [e.text for e in document.entities] == ["IS"]
     assert document.meta["unannotated"] == [[3, 7]]
-    for kind in ("without tags", "was not labelled"):
+    for kind in ("are null", "was not labelled"):
         assert kind in caplog.text
 
 

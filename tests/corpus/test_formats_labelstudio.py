@@ -116,7 +116,11 @@ def test_formats_labelstudio_keeps_what_is_no_span(tmp_path):
     row["annotations"][0]["result"].append(choice)
     row["data"]["source"] = "agency"
     (document,) = read_documents(save(tmp_path / "a.json", row))
-    assert document.meta == {"labelstudio_aside": [choice], "source": "agency"}
+    assert document.meta == {
+        "labelstudio_aside": [choice],
+        "source": "agency",
+        "labelstudio": {"data": ["source"]},
+    }
     write_documents([document], tmp_path / "b.json")
     (again,) = read_documents(tmp_path / "b.json")
     assert again == document
@@ -129,7 +133,7 @@ def test_formats_labelstudio_wants_the_text_named(tmp_path):
     with pytest.raises(InputError, match=r"item 1: cannot tell .*'title', 'body'.*text_field"):
         list(read_documents(path))
     (document,) = read_documents(path, text_field="body")
-    assert (document.text, document.meta) == ("IS", {"title": "x"})
+    assert (document.text, document.meta["title"]) == ("IS", "x")
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_formats_prodigy_takes_accepted_and_keeps_the_rest(tmp_path, caplog):
     assert detect_format(path) == "prodigy"
     with caplog.at_level("INFO"):
         (document,) = read_documents(path)
-    assert "1 examples left out, answered 'reject'" in caplog.text
+    assert "example answered 'reject' (option answers): 1" in caplog.text
     assert document.meta == {"source": "x", "prodigy": {"_task_hash": 5, "_annotator_id": "ann"}}
     assert len(list(read_documents(path, answers="accept, reject"))) == 2
     assert len(list(read_documents(path, answers="ignore", annotator="ben"))) == 1

@@ -164,3 +164,11 @@ def test_reading_number_of_thousands_of_digits_is_an_input_error(tmp_path, forma
     file.write_text('[{"id": ' + "9" * 5000 + "}]" if format == "labelstudio" else "9" * 5000)
     with pytest.raises(InputError, match="not readable JSON"):
         list(read_documents(file, format))
+
+
+def test_corpus_one_odd_file_does_not_hide_the_others(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "IS left", "entities": []}\n')
+    (tmp_path / "b.jsonl").write_text('{"text": "IS left"}\n')
+    (tmp_path / "odd.json").write_text('{"words": 3}\n')
+    with pytest.raises(InputError, match=r"odd\.json.*--from.*the other files.*: 2 jsonl"):
+        list(read_documents(tmp_path))

@@ -50,7 +50,7 @@ FORMATS: dict[str, Format] = {
     "prodigy": Format("prodigy", (".jsonl",)),
     "docbin": Format("docbin", (".spacy",)),
     "webanno": Format("webanno", (".tsv",), folder=True, scores=False, meta=False),
-    "datasets": Format("hf_dataset", (), folder=True),
+    "datasets": Format("hf_dataset", (".parquet",), folder=True),
     "text": Format("text", (".txt",), overlaps=False, scores=False, meta=False),
 }
 """Every format by the name that the config and the command line use."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.formats.files import read_chunks, read_lines
-from ie_model.corpus.formats.json_array import read_array
+from ie_model.corpus.formats.json_array import read_array, read_tasks
 from ie_model.corpus.formats.jsonl import read_rows
 from ie_model.errors import InputError
 
@@ -34,6 +34,8 @@ def detect_format(path: Path) -> str:
         return "brat"
     if suffix == ".spacy":
         return "docbin"
+    if suffix == ".parquet":
+        return "datasets"
     if suffix in _CONLL:
         return "conll"
     beginning = next(read_chunks(path, size=1 << 12), "").lstrip()
@@ -42,9 +44,9 @@ def detect_format(path: Path) -> str:
     if not beginning:
         raise InputError(f"{path}: the file is empty")
     if beginning[0] in "[{" and not _MARKUP.match(beginning):
-        row = _first_object(path, beginning[0], suffix in _JSON)
-        if row is not None:
-            return _detect_json(path, beginning[0], row)
+        rows = _first_rows(path, beginning[0], suffix in _JSON)
+        if rows:
+            return _detect_json(path, beginning[0], rows)
     lines = [line for _, line in itertools.islice(read_lines(path), _LOOK) if line.strip()]
     if lines[0].startswith("#FORMAT=WebAnno TSV 3"):
         return "webanno"
@@ -55,7 +57,7 @@ def detect_format(path: Path) -> str:
     if suffix == ".txt":
         _refuse_columns(path, lines)
         return "text"
-    raise InputError(f"{path}: not recognised by its content; {_NAME_IT}")
+    raise InputError(f"{path}:1: not recognised by its content ({lines[0][:40]!r}); {_NAME_IT}")
 
 
 def is_dataset_folder(path: Path) -> bool:
@@ -91,54 +93,102 @@ def _refuse_columns(path: Path, lines: list[str]) -> None:
         )
 
 
-def _first_object(path: Path, opening: str, must_be: bool) -> dict[str, Any] | None:
-    """The first JSON object of a file; ``None`` where a text only begins like JSON.
+def _first_rows(path: Path, opening: str, must_be: bool) -> list[tuple[str, Any]]:
+    """The first JSON values of a file with their places; none where a text only begins like JSON.
 
     Raises:
         InputError: the file's ending says JSON (``must_be``), and it is none.
     """
+    rows: list[tuple[str, Any]] = []
     try:
-        if opening == "[":
-            row = next((element for _, element in read_array(path)), None)
-        else:
-            row = next((element for _, _, element in read_rows(path)), None)
+        stream = (
+            read_array(path)
+            if opening == "["
+            else ((where, row) for where, _, row in read_rows(path))
+        )
+        rows.extend(itertools.islice(stream, _LOOK))
     except InputError as error:
+        if rows and opening == "{":  # a line further down; the reader will name it
+            return rows
+        if opening == "{":
+            whole = _one_object(path)
+            if whole is not None:
+                return [(str(path), whole)]
         if must_be:
             raise InputError(f"{error}; if it is not JSON, {_NAME_IT}") from None
-        return None
-    if isinstance(row, dict):
-        return row
+        return []
+    if rows and all(isinstance(row, dict) for _, row in rows):
+        return rows
     if must_be:
-        kind = type(row).__name__
+        kind = next((type(row).__name__ for _, row in rows if not isinstance(row, dict)), "empty")
         raise InputError(f"{path}: JSON of a form that was not recognised ({kind}); {_NAME_IT}")
-    return None
+    return []
 
 
-def _detect_json(path: Path, opening: str, row: dict[str, Any]) -> str:
-    name = _shape(row)
-    if name is not None and opening == "[" and name != "labelstudio":
+def _one_object(path: Path) -> dict[str, Any] | None:
+    """The object that stands over several lines at the beginning of a file, if one does."""
+    try:
+        row = next((row for _, row in read_tasks(path)), None)
+    except InputError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _detect_json(path: Path, opening: str, rows: list[tuple[str, Any]]) -> str:
+    shapes: dict[str, str] = {}
+    for where, row in rows:
+        name = _shape(row)
+        if name is None:
+            fields = ", ".join(map(str, row)) or "no fields"
+            raise InputError(
+                f"{where}: JSON of a form that was not recognised ({fields}); {_NAME_IT}; "
+                "where no format fits, write the native form, "
+                '{"text": ..., "entities": [{"start": ..., "end": ..., "label": ...}]}'
+            )
+        shapes.setdefault(name, where)
+    # A text alone fits every format: the rows that say more decide.
+    said = [name for name in shapes if name != "text"] or ["jsonl"]
+    if len(said) > 1:
+        found = ", ".join(f"{name} at {shapes[name]}" for name in said)
         raise InputError(
-            f"{path}: a JSON array of {name} documents; write one object a line "
-            "(for example: jq -c '.[]')"
+            f"{path}: rows of several formats ({found}); make a file of each, or {_NAME_IT}"
         )
-    if name is not None:
-        return name
-    fields = ", ".join(map(str, row))
-    raise InputError(f"{path}: JSON of a form that was not recognised ({fields}); {_NAME_IT}")
+    if opening == "[" and said[0] != "labelstudio":
+        raise InputError(
+            f"{path}: a JSON array of {said[0]} documents; write one object a line "
+            f"(for example: jq -c '.[]') and read it with --from {said[0]}"
+        )
+    if len(rows) == 1 and said[0] != "labelstudio" and rows[0][0] == str(path):
+        raise InputError(
+            f"{path}: one {said[0]} document over several lines; write one object a line "
+            "(for example: jq -c .)"
+        )
+    return said[0]
 
 
 def _shape(row: dict[str, Any]) -> str | None:
+    """The format of one row; ``text`` where it holds no annotation of any format."""
     if isinstance(row.get("data"), dict) or not _JSON_MIN.isdisjoint(row):
         return "labelstudio"
-    if "spans" in row or ("tokens" in row and "text" in row):
+    words = row.get("tokens")
+    if isinstance(words, list) and not isinstance(row.get("text"), str):
+        return None if any(isinstance(word, dict) for word in words) else "datasets"
+    if isinstance(row.get("spans"), list) or (isinstance(words, list) and "text" in row):
         return "prodigy"
+    if not isinstance(row.get("text", row.get("data")), str):
+        return None
     for key in ("entities", "annotations"):
         spans = row.get(key)
-        if isinstance(spans, list) and any("start_offset" in s for s in spans if s):
+        if isinstance(spans, list) and any(
+            isinstance(s, list) or (isinstance(s, dict) and "start_offset" in s) for s in spans
+        ):
             return "doccano"
-    spans = row.get("label", row.get("labels"))
-    if isinstance(spans, list):
-        return "labelstudio" if any(isinstance(s, dict) for s in spans) else "doccano"
-    if isinstance(row.get("text"), str):
-        return "doccano" if "relations" in row else "jsonl"
-    return None
+    for key in ("label", "labels"):
+        spans = row.get(key)
+        if isinstance(spans, list) and spans:
+            return "labelstudio" if any(isinstance(s, dict) for s in spans) else "doccano"
+    if "answer" in row:
+        return "prodigy"
+    if "relations" in row or isinstance(row.get("label"), list) or "text" not in row:
+        return "doccano"
+    return "jsonl" if row.get("entities") else "text"

@@ -1,30 +1,43 @@
 """spaCy's ``DocBin`` (``.spacy``), its training format; needs the extra ``formats``.
 
 Flat entities are written to ``doc.ents``; a document with overlapping ones to
-``doc.spans["sc"]``, spaCy's span-categorisation key. Both are read. Ids, scores and ``meta``
+``doc.spans["sc"]``, spaCy's span-categorisation key. Both are read; other groups are kept in
+``meta["docbin_aside"]``, links, span ids and categories in ``meta``. Tokens whose entity was
+never set stand in ``meta["unannotated"]``. Ids, scores and ``meta``
 travel in ``doc.user_data``. A ``DocBin`` is one object: the whole file is held in memory.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ie_model.corpus.account import Account
 from ie_model.corpus.formats.spacing import split_tokens
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.files import whole_path, writing
 
+ASIDE = "docbin_aside"
+_GROUP = "sc"  # spaCy's own key of span categorisation
 _OURS = "ie_model"
 
 
-def read(path: Path, spans_key: str = "sc") -> Iterator[tuple[str, Document]]:
+def read(
+    path: Path, spans_key: str | None = None, account: Account | None = None
+) -> Iterator[tuple[str, Document]]:
     """Stream ``("file, item n", document)``; without an id a document is called ``stem:n``.
 
+    Args:
+        path: the file.
+        spans_key: the span group read beside ``doc.ents``; by default ``sc``.
+        account: where to count what is not read; by default it is logged.
+
     Raises:
-        InputError: spaCy is not installed, or the file is missing or no ``DocBin``.
+        InputError: spaCy is not installed, the file is missing or no ``DocBin``, or no document
+            has the group ``spans_key``.
     """
     spacy = _spacy()
     if not path.is_file():
@@ -36,17 +49,66 @@ def read(path: Path, spans_key: str = "sc") -> Iterator[tuple[str, Document]]:
     except Exception as error:
         # zlib, msgpack and spaCy each raise their own kinds for the same thing.
         raise InputError(f"{path}: not a spaCy DocBin ({error})") from None
+    told = Account() if account is None else account
+    key = spans_key or _GROUP
+    groups: set[str] = set()
     for number, doc in stream:
-        ours = doc.user_data.get(_OURS) or {}
-        scores = ours.get("scores") or {}
-        spans = [*doc.ents, *doc.spans.get(spans_key, ())]
-        keys = dict.fromkeys((s.start_char, s.end_char, s.label_) for s in spans)
-        entities = tuple(
-            Entity(start, end, label, scores.get(f"{start}-{end}-{label}"), doc.text[start:end])
-            for start, end, label in keys
-        )
-        id_ = str(ours.get("id", "")) or f"{path.stem}:{number}"
-        yield f"{path}, item {number}", Document(doc.text, entities, id_, ours.get("meta") or {})
+        groups.update(doc.spans)
+        where = f"{path}, item {number}"
+        yield where, _document(doc, key, where, f"{path.stem}:{number}", told)
+    if spans_key is not None and spans_key not in groups:
+        found = ", ".join(map(repr, sorted(groups))) or "none"
+        raise InputError(f"{path}: no document has the span group {spans_key!r}; groups: {found}")
+    if account is None:
+        told.tell()
+
+
+def _document(doc: Any, key: str, where: str, fallback_id: str, account: Account) -> Document:
+    ours = doc.user_data.get(_OURS) or {}
+    scores = ours.get("scores") or {}
+    spans = [*doc.ents, *doc.spans.get(key, ())]
+    unique: dict[tuple[int, int, str], dict[str, Any]] = {}
+    for s in spans:
+        known = unique.setdefault((s.start_char, s.end_char, s.label_), {})
+        known.update({k: v for k, v in (("kb_id", s.kb_id_), ("span_id", s.id_)) if v})
+    entities = tuple(
+        Entity(start, end, label, scores.get(f"{start}-{end}-{label}"), doc.text[start:end], meta)
+        for (start, end, label), meta in unique.items()
+    )
+    meta = dict(ours.get("meta") or {})
+    if doc.cats:
+        meta["cats"] = dict(doc.cats)
+    aside = []
+    for group in doc.spans:
+        if group == key:
+            continue
+        aside += [[group, s.start_char, s.end_char, s.label_] for s in doc.spans[group]]
+        kind = f"span of the group {group!r} (kept aside; option spans_key)"
+        account.set_aside(kind, where, len(doc.spans[group]))
+    if aside:
+        meta[ASIDE] = aside
+    custom = sum(name != _OURS for name in doc.user_data)
+    account.set_aside("custom attribute in the user data of a doc", where, custom)
+    if key not in doc.spans and (missing := _missing(doc)):
+        meta["unannotated"] = missing
+        account.set_aside("stretch of text whose entities were never set", where, len(missing))
+    id_ = str(ours.get("id", "")) or fallback_id
+    return Document(doc.text, entities, id_, meta)
+
+
+def _missing(doc: Any) -> list[list[int]]:
+    """Stretches ``[start, end)`` of tokens whose entity spaCy takes as not annotated."""
+    stretches: list[list[int]] = []
+    before = False
+    for token in doc:
+        missing = token.ent_iob == 0
+        end = token.idx + len(token.text)
+        if missing and before:
+            stretches[-1][1] = end
+        elif missing:
+            stretches.append([token.idx, end])
+        before = missing
+    return stretches
 
 
 def write(documents: Iterable[Document], path: Path) -> None:
@@ -78,7 +140,7 @@ def _spacy() -> Any:
 
 
 def _doc(spacy: Any, vocab: Any, document: Document) -> Any:
-    text = document.text
+    text, meta = document.text, dict(document.meta)
     entities = sorted(document.entities, key=lambda e: e.key)
     words, spaces = _words(text, [offset for e in entities for offset in (e.start, e.end)])
     doc = spacy.tokens.Doc(vocab, words=words, spaces=spaces)
@@ -86,7 +148,8 @@ def _doc(spacy: Any, vocab: Any, document: Document) -> Any:
         raise InputError(f"document {document.id!r}: spaCy cannot hold its text unchanged")
     spans = []
     for e in entities:
-        span = doc.char_span(e.start, e.end, label=e.label)
+        link, name = str(e.meta.get("kb_id", "")), str(e.meta.get("span_id", ""))
+        span = doc.char_span(e.start, e.end, label=e.label, kb_id=link, span_id=name)
         if span is None:
             raise InputError(
                 f"document {document.id!r}: {e.label} [{e.start}, {e.end}) is outside the text or "
@@ -95,17 +158,36 @@ def _doc(spacy: Any, vocab: Any, document: Document) -> Any:
         spans.append(span)
     flat = all(a.end <= b.start for a, b in itertools.pairwise(entities))
     if flat:
-        doc.set_ents(spans)
+        doc.set_ents(spans, missing=_tokens_within(doc, meta.pop("unannotated", ())))
     else:
-        doc.spans["sc"] = spans
+        doc.spans[_GROUP] = spans
+    doc.cats = dict(meta.pop("cats", None) or {})
+    for group, start, end, label in meta.pop(ASIDE, ()):
+        span = doc.char_span(start, end, label=label)
+        if span is None:  # the tokens are others now
+            meta.setdefault(ASIDE, []).append([group, start, end, label])
+        elif group in doc.spans:
+            doc.spans[group].append(span)
+        else:
+            doc.spans[group] = [span]
     ours: dict[str, Any] = {"id": document.id}
     scores = {f"{e.start}-{e.end}-{e.label}": e.score for e in entities if e.score is not None}
     if scores:
         ours["scores"] = scores
-    if document.meta:
-        ours["meta"] = dict(document.meta)
+    if meta:
+        ours["meta"] = meta
     doc.user_data[_OURS] = ours
     return doc
+
+
+def _tokens_within(doc: Any, stretches: Iterable[Sequence[int]]) -> list[Any]:
+    """One span a token that lies within a stretch, for spaCy to take as not annotated."""
+    places = list(stretches)
+    return [
+        doc[token.i : token.i + 1]
+        for token in doc
+        if any(start <= token.idx and token.idx + len(token) <= end for start, end in places)
+    ]
 
 
 def _words(text: str, cuts: list[int]) -> tuple[list[str], list[bool]]:

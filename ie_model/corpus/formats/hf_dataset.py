@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ie_model.corpus.account import Account
 from ie_model.corpus.formats.conll import TAG, tags_to_spans
+from ie_model.corpus.formats.jsonl import read_rows
 from ie_model.corpus.formats.spacing import join_tokens
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
@@ -34,35 +35,87 @@ def read(
     split: str | None = None,
     tokens_column: str = "tokens",
     tags_column: str = "ner_tags",
+    account: Account | None = None,
 ) -> Iterator[tuple[str, Document]]:
     """Stream ``("folder, row n", document)`` of a folder made by ``save_to_disk``.
 
+    A Parquet file, and JSON lines of words and tags (what the ``run_ner`` examples read), are
+    read in the same way.
+
     Args:
-        path: the folder.
+        path: the folder, or a file ending in ``.parquet`` or ``.jsonl``.
         split: which split of a ``DatasetDict``; needed when it has several.
         tokens_column: the column of words, where there is no ``text``.
         tags_column: the column of their tags.
+        account: where to count rows and words without tags; by default they are logged.
 
     Raises:
         InputError: no such folder, no such split, or columns of neither shape.
     """
+    told = Account() if account is None else account
+    if path.is_dir():
+        where, rows, columns, names = _open_folder(path, split, tags_column)
+    elif path.suffix.lower() == ".parquet":
+        where = str(path)
+        rows, columns, names = _open_parquet(path, tags_column)
+    else:
+        where = str(path)
+        rows, columns, names = _open_lines(path, tokens_column)
+    found = _documents(rows, columns, names, (tokens_column, tags_column), path.stem, where, told)
+    yield from found
+    if account is None:
+        told.tell()
+
+
+def _open_folder(
+    path: Path, split: str | None, tags_column: str
+) -> tuple[str, Iterable[Any], list[str], list[str] | None]:
     import datasets
 
     try:
         loaded = datasets.load_from_disk(str(path))
     except FileNotFoundError:
         raise InputError(f"{path}: not a folder made by save_to_disk") from None
+    where = str(path)
     if isinstance(loaded, datasets.DatasetDict):
         names = list(loaded)
         if split is None and len(names) == 1:
             split = names[0]
         if split not in loaded:
-            raise InputError(f"{path}: has the splits {', '.join(names)}; name one with split")
+            raise InputError(
+                f"{path}: has the splits {', '.join(names)}; name one with --option "
+                f"split={names[0] if names else 'NAME'} (in a config: options: {{split: ...}})"
+            )
         loaded = loaded[split]
-    for number, document in enumerate(
-        from_dataset(loaded, tokens_column, tags_column, path.name), 1
-    ):
-        yield f"{path}, row {number}", document
+        where = f"{path}, split {split}"
+    return where, loaded, list(loaded.column_names), _class_names(loaded.features, tags_column)
+
+
+def _open_parquet(path: Path, tags_column: str) -> tuple[Iterator[Any], list[str], Any]:
+    import datasets
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        features = datasets.Features.from_arrow_schema(file.schema_arrow)
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise InputError(f"{path}: not a Parquet file that can be read ({error})") from None
+    rows = (row for batch in file.iter_batches(_BATCH) for row in batch.to_pylist())
+    return rows, list(file.schema_arrow.names), _class_names(features, tags_column)
+
+
+def _open_lines(path: Path, tokens_column: str) -> tuple[Iterator[Any], list[str], None]:
+    rows = read_rows(path)
+    where, _, first = next(rows, (str(path), 0, None))
+    if not isinstance(first, dict):
+        raise InputError(f"{where}: expected an object with {tokens_column!r} and tags")
+    return (row for _, _, row in itertools.chain([(where, 1, first)], rows)), list(first), None
+
+
+def _class_names(features: Any, tags_column: str) -> list[str] | None:
+    feature = features.get(tags_column)
+    return getattr(getattr(feature, "feature", feature), "names", None)
 
 
 def write(documents: Iterable[Document], path: Path) -> None:
@@ -162,24 +215,43 @@ def from_dataset(
             of the other, or a tag is none. Rows without tags (null, -1, -100) are left out with
             a warning; single words without one stand in ``meta["unannotated"]``.
     """
-    columns = list(dataset.column_names)
+    told = Account()
+    columns, chosen = list(dataset.column_names), (tokens_column, tags_column)
+    names = _class_names(dataset.features, tags_column)
+    for _, document in _documents(dataset, columns, names, chosen, name, name, told):
+        yield document
+    told.tell()
+
+
+def _documents(
+    rows: Iterable[Any],
+    columns: Sequence[str],
+    names: Sequence[str] | None,
+    chosen: tuple[str, str],
+    stem: str,
+    source: str,
+    account: Account,
+) -> Iterator[tuple[str, Document]]:
+    tokens_column, tags_column = chosen
     if "text" in columns and "entities" in columns:
-        for number, row in enumerate(dataset, 1):
-            yield _from_row(row, f"{name}, row {number}", f"{name}:{number}")
+        for number, row in enumerate(rows, 1):
+            where = f"{source}, row {number}"
+            yield where, _from_row(row, where, f"{stem}:{number}")
     elif tokens_column in columns and tags_column in columns:
-        feature = dataset.features[tags_column]
-        names = getattr(getattr(feature, "feature", feature), "names", None)
-        account = Account()
-        for number, row in enumerate(dataset, 1):
-            where = f"{name}, row {number}"
-            document = _from_tokens(row[tokens_column], row[tags_column], names, where, account)
+        for number, row in enumerate(rows, 1):
+            where = f"{source}, row {number}"
+            if not isinstance(row, dict) or tokens_column not in row:
+                raise InputError(f"{where}: has no {tokens_column!r}")
+            tokens, tags = row[tokens_column], row.get(tags_column)
+            document = _from_tokens(tokens, tags, names, where, tags_column, account)
             if document is not None:
-                yield replace(document, id=str(row.get("id") or f"{name}:{number}"))
-        account.tell()
+                id_ = row.get("id")
+                yield where, replace(document, id=f"{stem}:{number}" if id_ is None else str(id_))
     else:
         raise InputError(
-            f"{name}: columns {', '.join(columns)}; expected text and entities, or "
-            f"{tokens_column} and {tags_column} (name others with tokens_column, tags_column)"
+            f"{source}: columns {', '.join(columns)}; expected text and entities, or "
+            f"{tokens_column} and {tags_column} (name others with --option tokens_column=NAME, "
+            "--option tags_column=NAME)"
         )
 
 
@@ -188,12 +260,18 @@ def _from_tokens(
     tags: Sequence[int | str | None] | None,
     names: Sequence[str] | None,
     where: str,
+    column: str,
     account: Account,
 ) -> Document | None:
     """A row of words and tags; ``None``, and counted, where nothing in it is labelled."""
     if tokens is None or tags is None:
-        account.set_aside("row without tags", where)
+        account.set_aside("row whose tags are null", where)
         return None
+    if not isinstance(tokens, list | tuple) or not isinstance(tags, list | tuple):
+        raise InputError(f"{where}: expected a list of words and one of tags in {column!r}")
+    for i, token in enumerate(tokens, 1):
+        if not isinstance(token, str) or not token.strip():
+            raise InputError(f"{where}, token {i}: {token!r} is no word; leave it out, and its tag")
     if len(tokens) != len(tags):
         raise InputError(f"{where}: {len(tokens)} tokens but {len(tags)} tags")
     known = [tag is not None and tag not in _NOT_LABELLED for tag in tags]
@@ -203,7 +281,7 @@ def _from_tokens(
     text, offsets = join_tokens(tokens)
     ends = [offset + len(token) for offset, token in zip(offsets, tokens, strict=True)]
     words = [
-        _tag(tag, names, f"{where}, token {i}") if sure else "O"
+        _tag(tag, names, f"{where}, token {i} of {column!r}") if sure else "O"
         for i, (tag, sure) in enumerate(zip(tags, known, strict=True), 1)
     ]
     entities = tuple(
@@ -224,7 +302,7 @@ def _tag(tag: int | str | None, names: Sequence[str] | None, where: str) -> str:
     Raises:
         InputError: a number without a name, or a name that is no tag.
     """
-    if isinstance(tag, int):
+    if isinstance(tag, int) and not isinstance(tag, bool):
         if names is None:
             raise InputError(
                 f"{where}: the tag is the number {tag} and the column has no class names; cast it "

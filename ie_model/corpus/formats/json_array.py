@@ -48,6 +48,25 @@ def read_array(path: Path) -> Iterator[tuple[str, Any]]:
         raise InputError(f"{path}: text after the end of the array: {source.excerpt()!r}")
 
 
+def read_tasks(path: Path) -> Iterator[tuple[str, Any]]:
+    """Stream ``("file, item n", element)`` of an array, or of objects one after the other.
+
+    The second is one object, pretty-printed or not, and JSON lines.
+
+    Raises:
+        InputError: the file is missing or not UTF-8, or holds something else.
+    """
+    source = _Buffer(path)
+    if source.next_character() != "{":
+        yield from read_array(path)
+        return
+    number = 0
+    while source.next_character():
+        number += 1
+        where = f"{path}, item {number}"
+        yield where, source.element(where)
+
+
 def write_array(elements: Iterable[dict[str, Any]], path: Path) -> None:
     """Write a JSON array, one element a line, the whole file or nothing."""
     with whole_text(path) as file:

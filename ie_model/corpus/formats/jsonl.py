@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.formats.files import read_lines
+from ie_model.corpus.formats.foreign_keys import refuse_foreign
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.files import whole_text
@@ -21,7 +22,7 @@ def read(path: Path) -> Iterator[tuple[str, Document]]:
     """
     for where, number, row in read_rows(path):
         document = Document.from_dict(row, where)
-        _refuse_other_annotations(row, where)
+        refuse_foreign(row, "jsonl", where)
         if not document.id:
             document = Document(
                 document.text,
@@ -31,32 +32,6 @@ def read(path: Path) -> Iterator[tuple[str, Document]]:
                 document.error,
             )
         yield where, document
-
-
-_ELSEWHERE = {
-    "spans": "prodigy",
-    "answer": "prodigy",
-    "label": "doccano",
-    "labels": "doccano",
-    "annotations": "doccano",
-    "completions": "labelstudio",
-    "predictions": "labelstudio",
-    "tags": "datasets",
-    "ner_tags": "datasets",
-    "ner": "a format with entities",
-}
-"""Keys under which other formats keep annotations, and the likeliest of these formats."""
-
-
-def _refuse_other_annotations(row: dict[str, Any], where: str) -> None:
-    """Native rows keep annotations under ``entities`` alone; none is dropped in silence."""
-    for key, format in _ELSEWHERE.items():
-        if row.get(key) not in (None, "", [], {}):
-            raise InputError(
-                f"{where}: {key!r} holds annotations that native JSON lines do not read (these "
-                f"have 'entities'); name the format with --from, perhaps {format}, or rename "
-                "the key where it says something else"
-            )
 
 
 def write(documents: Iterable[Document], path: Path) -> None:

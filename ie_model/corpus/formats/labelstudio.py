@@ -6,28 +6,38 @@ releases of the tool counted differently: UTF-16 units, line ends of two charact
 or the text with its HTML escapes undone. In the last case the unescaped text, which the
 annotators saw, becomes the document's text.
 
-Regions that are no spans (choices, relations) are kept under ``meta["labelstudio_aside"]``.
+Regions that are no spans (choices, relations) are kept under ``meta["labelstudio_aside"]``;
+what the way back into the same project needs (the key of the text, names of controls, who
+annotated) under ``meta["labelstudio"]`` of the document and of its entities.
 """
 
 from __future__ import annotations
 
-import html
-import logging
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.account import Account
-from ie_model.corpus.formats.json_array import read_array, write_array
-from ie_model.corpus.formats.offsets import CODE_POINTS, same_surface, settle_entities
-from ie_model.documents import Document, Entity
+from ie_model.corpus.formats.json_array import read_tasks, write_array
+from ie_model.corpus.formats.labelstudio_regions import (
+    LABEL_KEYS,
+    REGION,
+    drawn_on,
+    labels_of,
+    no_span,
+    read_region,
+    settle_shown,
+)
+from ie_model.documents import Document
 from ie_model.errors import InputError
 
-log = logging.getLogger(__name__)
-
 ASIDE = "labelstudio_aside"
-_LABEL_KEYS = ("labels", "hypertextlabels", "htmllabels", "paragraphlabels")
+KEPT = "labelstudio"
+# What the short export (JSON_MIN) says of the annotation, among the fields of the task.
+_SHORT_KEYS = (
+    "annotator annotation_id created_at updated_at lead_time agreement annotations completions "
+    "predictions"
+).split()
 
 
 def read(
@@ -35,6 +45,7 @@ def read(
     text_field: str | None = None,
     annotator: str | None = None,
     predictions: bool = False,
+    account: Account | None = None,
 ) -> Iterator[tuple[str, Document]]:
     """Stream ``("file, item n", document)``.
 
@@ -50,43 +61,51 @@ def read(
         annotator: take the annotation completed by this user (id or e-mail address); tasks
             without one are left out.
         predictions: take each task's first prediction in place of its annotations.
+        account: where to count what is left out; by default it is logged.
 
     Raises:
         InputError: the file is missing or not UTF-8, not a JSON array of tasks, or a task
             without a text.
     """
-    account, found = Account(), 0
-    for where, task in read_array(path):
+    aside_account = Account() if account is None else account
+    found, guessed = 0, 0
+    for where, task in read_tasks(path):
         if not isinstance(task, dict):
             raise InputError(f"{where}: expected a task, found {str(task)[:40]!r}")
         given = task.get("data")
-        data: dict[str, Any] = given if isinstance(given, dict) else task
+        data: dict[str, Any] = given if isinstance(given, dict) else _short(task)
         field, text = _text(data, text_field, where)
-        result = _result(task, data, annotator, predictions, where, account)
-        if result is None:
+        taken = _result(task, data, annotator, predictions, where, aside_account)
+        if taken is None:
+            guessed += not predictions and bool(task.get("predictions"))
             continue
         found += 1
+        result, person = taken
+        objects = drawn_on(result, field, data)
         spans: list[Any] = []
         aside: list[Any] = []
         for region in result:
-            reason = _no_span(region, field, data)
+            reason = no_span(region, field, data, objects)
             (aside if reason else spans).append(region)
-            if reason and reason != _ASIDE:
-                account.set_aside(reason, where)
-        second = sum(len(_labels_of(region)) - 1 for region in spans)
-        if second:
-            account.set_aside("further label of a region (kept in meta)", where, second)
-        entities = [_read_region(r, where) for r in spans]
-        text, settled = _settle(text, entities, where)
+            if reason:
+                aside_account.set_aside(reason, where)
+        further = sum(len(labels_of(region)) - 1 for region in spans)
+        aside_account.set_aside("further label of a region (kept in its meta)", where, further)
+        text, settled = settle_shown(text, [read_region(r, where) for r in spans], where)
         meta = dict(data["meta"]) if isinstance(data.get("meta"), dict) else {}
-        if task.get("data") is data:
-            meta.update({k: v for k, v in data.items() if k not in (field, "id", "meta")})
+        fields = {k: v for k, v in data.items() if k not in (field, "id", "meta")}
+        if task.get("data") is not data:  # in the short export the controls stand among them
+            fields = {k: v for k, v in fields.items() if not _is_regions(v)}
+        meta.update(fields)
         if aside:
             meta[ASIDE] = aside
+        if kept := _kept(field, fields, person):
+            meta[KEPT] = kept
         id_ = data["id"] if "id" in data else task.get("id", f"{path.stem}:{where.split()[-1]}")
         yield where, Document(text, settled, str(id_), meta)
-    account.tell()
-    if not found and account.counts["task with predictions alone"]:
+    if account is None:
+        aside_account.tell()
+    if not found and guessed:
         raise InputError(
             f"{path}: no task has a finished annotation, only predictions of a model; to read "
             "these, give the option predictions=true"
@@ -125,12 +144,12 @@ def _result(
     predictions: bool,
     where: str,
     account: Account,
-) -> list[Any] | None:
-    """The regions taken; ``None``, and counted, where the task has none to take."""
+) -> tuple[list[Any], dict[str, Any]] | None:
+    """The regions taken and what stands beside them; ``None``, and counted, without any."""
     predicted = [p for p in task.get("predictions") or [] if isinstance(p, dict)]
     if predictions:
         if predicted:
-            return list(predicted[0].get("result") or [])
+            return list(predicted[0].get("result") or []), {}
         account.set_aside("task without a prediction", where)
         return None
     given = task.get("annotations", task.get("completions"))
@@ -139,18 +158,24 @@ def _result(
         if annotator is not None and annotator not in _names(task.get("annotator")):
             account.set_aside(f"task not annotated by {annotator!r}", where)
             return None
-        lists = [v for v in data.values() if isinstance(v, list)]
-        return [{"value": r} for v in lists for r in v if isinstance(r, dict)]
+        beside = {k: task[k] for k in _SHORT_KEYS if k in task}
+        if "annotator" in beside:
+            beside["completed_by"] = beside.pop("annotator")
+        return list(_short_result(data)), beside
     annotations = [a for a in given or [] if isinstance(a, dict)]
     finished = [a for a in annotations if not a.get("was_cancelled")]
     if annotator is not None:
         finished = [a for a in finished if annotator in _names(a.get("completed_by"))]
     if finished:
         if len(finished) > 1:
-            account.set_aside("annotation by another person (option annotator)", where,
-                              len(finished) - 1)  # fmt: skip
+            account.set_aside(
+                "annotation of a task beside the ground truth or else the first, which is read "
+                "(--option annotator=ID reads one person's; agree compares)",
+                where,
+                len(finished) - 1,
+            )
         chosen = next((a for a in finished if a.get("ground_truth")), finished[0])
-        return list(chosen.get("result") or [])
+        return list(chosen.get("result") or []), dict(chosen)
     if annotator is not None:
         account.set_aside(f"task not annotated by {annotator!r}", where)
     elif annotations:
@@ -168,97 +193,90 @@ def _names(person: Any) -> set[str]:
     return {str(person)}
 
 
-def _labels_of(region: Any) -> list[str]:
-    value = region.get("value") if isinstance(region, dict) else None
-    if not isinstance(value, dict) or "start" not in value or "end" not in value:
-        return []
-    found: Any = next((value[k] for k in _LABEL_KEYS if k in value), [])
-    return [str(label) for label in found] if isinstance(found, list) else []
+def _short(task: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in task.items() if k not in _SHORT_KEYS}
 
 
-_ASIDE = "kept under meta"  # choices, relations, notes: no spans, written back as they are
+def _is_regions(value: Any) -> bool:
+    """Whether a value of the short export is what one control holds: regions, or choices."""
+    if isinstance(value, dict):
+        return "choices" in value
+    return isinstance(value, list) and any(isinstance(v, dict) for v in value)
 
 
-def _no_span(region: Any, field: str, data: Mapping[str, Any]) -> str:
-    """Why a region is no span of this text; empty if it is one."""
-    value = region.get("value") if isinstance(region, dict) else None
-    if not isinstance(value, dict) or "start" not in value or "end" not in value:
-        return _ASIDE
-    on = region.get("to_name")
-    if "channel" in value or region.get("type") in ("videolabels", "timeserieslabels"):
-        return "region of a sound or film"
-    if isinstance(on, str) and on != field and isinstance(data.get(on), str):
-        return f"region of the field {on!r} (option text_field)"
-    return "" if _labels_of(region) else "region without a label"
+def _short_result(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The regions of the short export as the full one has them, its choices among them."""
+    for control, held in data.items():
+        if control == "meta" or not _is_regions(held):
+            continue
+        if isinstance(held, dict):
+            yield {"from_name": control, "type": "choices", "value": held}
+            continue
+        for value in held:
+            region: dict[str, Any] = {"from_name": control, "value": value}
+            kind = next((k for k in LABEL_KEYS if isinstance(value, dict) and k in value), None)
+            yield region if kind is None else {**region, "type": kind}
 
 
-def _read_region(region: Mapping[str, Any], where: str) -> Entity:
-    value = region["value"]
-    # In HTML the plain start is a path into the page; offsets into its text stand beside it.
-    place = value.get("globalOffsets") or value
-    start, end = place["start"], place["end"]
-    if type(start) is not int or type(end) is not int:
-        raise InputError(f"{where}: region {region.get('id')!r} has no character offsets")
-    first, *others = _labels_of(region)
-    meta = {"labelstudio_id": region["id"]} if "id" in region else {}
-    if others:
-        meta["other_labels"] = others
-    score = region.get("score")
-    surface = str(value.get("text") or "").replace("\\n", "\n")
-    return Entity(
-        start, end, first, float(score) if isinstance(score, int | float) else None, surface, meta
-    )
-
-
-_MARKUP = re.compile(r"<[^<>]+>")
-
-
-def _settle(text: str, entities: list[Entity], where: str) -> tuple[str, tuple[Entity, ...]]:
-    """The text that the annotators saw, and the entities in it: the one that they agree with."""
-    shown = {
-        "": text,
-        "with HTML escapes undone": html.unescape(text),
-        "as HTML shows it": html.unescape(_MARKUP.sub("", text)),
-    }
-    best, unit, settled, said = text, CODE_POINTS, tuple(entities), ""
-    most = -1
-    for name, candidate in shown.items():
-        its_unit, its_entities = settle_entities(candidate, entities)
-        if (agreeing := _agreeing(candidate, its_entities)) > most:
-            best, unit, settled, said, most = candidate, its_unit, its_entities, name, agreeing
-    if said:
-        log.info("%s: offsets refer to the text %s; taken so", where, said)
-    if unit != CODE_POINTS:
-        log.info("%s: offsets count %s; converted", where, unit)
-    return best, settled
-
-
-def _agreeing(text: str, entities: Iterable[Entity]) -> int:
-    return sum(same_surface(text[e.start : e.end], e.text) for e in entities if e.text)
+def _kept(field: str, fields: Mapping[str, Any], person: Mapping[str, Any]) -> dict[str, Any]:
+    """What the way back needs: the key of the text, the other keys, who annotated."""
+    kept: dict[str, Any] = {}
+    if field != "text":
+        kept["text_field"] = field
+    if fields:
+        kept["data"] = list(fields)
+    beside = {k: v for k, v in person.items() if k not in ("result", "was_cancelled")}
+    if beside:
+        kept["annotation"] = beside
+    return kept
 
 
 def _task(document: Document, predictions: bool) -> dict[str, Any]:
     meta = dict(document.meta)
     aside = meta.pop(ASIDE, None) or []
+    kept = meta.pop(KEPT, None) or {}
+    field = kept.get("text_field", "text")
+    control, shown = _usual_names(document, field)
     regions: list[dict[str, Any]] = []
     for i, e in enumerate(document.entities):
+        known = dict(e.meta.get(REGION) or {})
+        value = known.pop("value", {})
+        kind = known.get("type", "labels")
         region: dict[str, Any] = {
             "id": str(e.meta.get("labelstudio_id", f"span-{i + 1}")),
-            "from_name": "label",
-            "to_name": "text",
+            "from_name": control,
+            "to_name": shown,
             "type": "labels",
+            **known,
             "value": {
+                **value,
                 "start": e.start,
                 "end": e.end,
                 "text": e.text or document.text[max(e.start, 0) : max(e.end, 0)],
-                "labels": [e.label, *e.meta.get("other_labels", ())],
+                kind if kind in LABEL_KEYS else "labels": [
+                    e.label,
+                    *e.meta.get("other_labels", ()),
+                ],
             },
         }
         if e.score is not None:
             region["score"] = round(e.score, 6)
         regions.append(region)
-    data: dict[str, Any] = {"text": document.text, "id": document.id}
+    data: dict[str, Any] = {field: document.text, "id": document.id}
+    for key in kept.get("data", ()):
+        if key in meta:
+            data[key] = meta.pop(key)
     if meta:
         data["meta"] = meta
-    kind = "predictions" if predictions else "annotations"
-    return {"data": data, kind: [{"result": [*regions, *aside]}]}
+    result = {"result": [*regions, *aside]}
+    if predictions:
+        return {"data": data, "predictions": [result]}
+    return {"data": data, "annotations": [{**kept.get("annotation", {}), **result}]}
+
+
+def _usual_names(document: Document, field: str) -> tuple[str, str]:
+    """The control and the object of the project, from a region that was read from it."""
+    for known in (e.meta.get(REGION) for e in document.entities):
+        if known and "from_name" in known and "to_name" in known:
+            return known["from_name"], known["to_name"]
+    return "label", field

@@ -1,6 +1,8 @@
 """Prodigy JSONL: ``{"text", "spans", "tokens", "answer", ...}``, as ``prodigy db-out`` writes.
 
-Only accepted examples are documents; how many were left out is logged. Whatever else an
+Only accepted examples are documents; how many were left out is said. An accepted example of
+``ner.teach`` says that its one span is right and nothing of the rest, which therefore stands in
+``meta["unannotated"]``. Whatever else an
 example carries (hashes, session, relations) is kept under ``meta["prodigy"]`` and written
 back. Tokens are written so that every span starts and ends with one, which Prodigy's
 manual interface demands.
@@ -9,24 +11,29 @@ manual interface demands.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ie_model.corpus.account import Account
+from ie_model.corpus.formats.foreign_keys import refuse_foreign
 from ie_model.corpus.formats.jsonl import read_rows, write_rows
 from ie_model.corpus.formats.offsets import CODE_POINTS, convert_spans, settle_unit
-from ie_model.corpus.formats.spacing import split_tokens
+from ie_model.corpus.formats.prodigy_relations import moved_relations, tokens_of
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 
 log = logging.getLogger(__name__)
 
+_BINARY = "ner"  # the view of ner.teach and ner.match: one span, yes or no
 _KNOWN = ("text", "spans", "tokens", "answer", "meta", "id")
 
 
 def read(
-    path: Path, answers: str = "accept", annotator: str | None = None
+    path: Path,
+    answers: str = "accept",
+    annotator: str | None = None,
+    account: Account | None = None,
 ) -> Iterator[tuple[str, Document]]:
     """Stream ``(file:line, document)``; an example without an id is called ``stem:line``.
 
@@ -35,26 +42,32 @@ def read(
         answers: which answers to take, separated by commas: ``accept``, ``reject``,
             ``ignore``. An example without an answer counts as accepted.
         annotator: take only the examples of this ``_annotator_id`` or ``_session_id``.
+        account: where to count what is left out; by default it is logged.
 
     Raises:
         InputError: the file is missing or not UTF-8, a line is not JSON, or an example is
             not one with spans.
     """
     wanted = {answer.strip() for answer in answers.split(",")}
-    left_out: Counter[str] = Counter()
+    told = Account() if account is None else account
     for where, number, row in read_rows(path):
         if not isinstance(row, dict) or not isinstance(row.get("text"), str):
             raise InputError(f"{where}: expected an object with a 'text', found {str(row)[:60]}")
+        refuse_foreign(row, "prodigy", where)
         answer = row.get("answer", "accept")
         author = row.get("_annotator_id", row.get("_session_id"))
         if answer not in wanted:
-            left_out[f"answered {answer!r}"] += 1
+            told.set_aside(f"example answered {answer!r} (option answers)", where)
         elif annotator is not None and author != annotator:
-            left_out[f"by {author!r}"] += 1
+            told.set_aside(f"example by {author!r}", where)
         else:
+            if row.get("_view_id") == _BINARY:
+                told.set_aside(
+                    "part of a text about which a yes or no to its span says nothing", where
+                )
             yield where, _document(row, where, f"{path.stem}:{number}")
-    for reason, count in sorted(left_out.items()):
-        log.info("%s: %d examples left out, %s", path, count, reason)
+    if account is None:
+        told.tell()
 
 
 def write(documents: Iterable[Document], path: Path) -> None:
@@ -63,7 +76,9 @@ def write(documents: Iterable[Document], path: Path) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    write_rows((_row(document) for document in documents), path)
+    lost = Account()
+    write_rows((_row(document, lost) for document in documents), path)
+    lost.tell()
 
 
 def _document(row: dict[str, Any], where: str, fallback_id: str) -> Document:
@@ -88,8 +103,17 @@ def _document(row: dict[str, Any], where: str, fallback_id: str) -> Document:
     other = {k: v for k, v in row.items() if k not in _KNOWN}
     if row.get("answer", "accept") != "accept":
         other["answer"] = row["answer"]
+    if row.get("relations"):
+        # Relations point at tokens by number: without these tokens they say nothing.
+        starts_ends = convert_spans(text, [(t["start"], t["end"]) for t in tokens], unit)
+        other["tokens"] = [
+            {**token, "start": start, "end": end}
+            for token, (start, end) in zip(tokens, starts_ends, strict=True)
+        ]
     if other:
         meta["prodigy"] = other
+    if row.get("_view_id") == _BINARY and row.get("answer", "accept") == "accept":
+        meta["unannotated"] = _between(len(text), settled)
     return Document(text, settled, str(row.get("id", "")) or fallback_id, meta)
 
 
@@ -115,13 +139,25 @@ def _read_span(span: Any, where: str) -> Entity:
     )
 
 
-def _row(document: Document) -> dict[str, Any]:
+def _between(size: int, entities: Iterable[Entity]) -> list[list[int]]:
+    """The stretches ``[start, end)`` of a text that no entity covers."""
+    stretches, position = [], 0
+    for e in sorted(entities, key=lambda e: e.key):
+        if e.start > position:
+            stretches.append([position, e.start])
+        position = max(position, e.end)
+    return [*stretches, [position, size]] if position < size else stretches
+
+
+def _row(document: Document, lost: Account) -> dict[str, Any]:
     meta = dict(document.meta)
     other = dict(meta.pop("prodigy", None) or {})
-    cuts = [offset for e in document.entities for offset in (e.start, e.end)]
-    places = split_tokens(document.text, cuts)
-    starts = {start: i for i, (start, _) in enumerate(places)}
-    ends = {end: i for i, (_, end) in enumerate(places)}
+    if other.get("_view_id") == _BINARY:  # the reader finds these stretches again
+        meta.pop("unannotated", None)
+    kept = [t for t in other.pop("tokens", None) or [] if isinstance(t, dict)]
+    tokens = tokens_of(document, kept)
+    starts = {token["start"]: i for i, token in enumerate(tokens)}
+    ends = {token["end"]: i for i, token in enumerate(tokens)}
     spans: list[dict[str, Any]] = []
     for e in document.entities:
         span: dict[str, Any] = {"start": e.start, "end": e.end, "label": e.label}
@@ -130,16 +166,14 @@ def _row(document: Document) -> dict[str, Any]:
         if e.score is not None:
             span["score"] = round(e.score, 6)
         spans.append({**e.meta, **span})
-    tokens = [
-        {
-            "text": document.text[start:end],
-            "start": start,
-            "end": end,
-            "id": i,
-            "ws": document.text[end : end + 1] == " ",
-        }
-        for i, (start, end) in enumerate(places)
-    ]
+    if given := other.pop("relations", None):
+        relations = moved_relations(given, kept, tokens, document)
+        lost.set_aside(
+            "relation whose tokens or spans are gone, not written",
+            f"document {document.id!r}",
+            len(given) - len(relations),
+        )
+        other["relations"] = relations
     row: dict[str, Any] = {"text": document.text}
     if document.id:
         row["id"] = document.id
