@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import islice
@@ -13,6 +12,7 @@ from markupsafe import Markup
 
 from ie_model.display.highlight import environment
 from ie_model.errors import InputError
+from ie_model.files import whole_path, writing
 from ie_model.scoring.aggregation import NO_DAY, Aggregate, Count, Totals
 
 FORMATS = (".csv", ".parquet", ".html")
@@ -40,17 +40,8 @@ def write_table(counts: Aggregate, path: Path) -> int:
         InputError: another suffix, or the file cannot be written.
     """
     check_table(path)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            rows = _writer(path)(counts, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    return rows
+    with writing(path), whole_path(path) as partial:
+        return _writer(path)(counts, partial)
 
 
 def _writer(path: Path) -> Callable[[Aggregate, Path], int]:
