@@ -60,7 +60,8 @@ def whole_path(path: Path, scratch: Path | None = None) -> Iterator[Path]:
         OSError: as the system gives it; see :func:`writing`.
     """
     folder = path.parent if scratch is None else scratch
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
     temporary = _beside(folder)
     try:
         yield temporary
