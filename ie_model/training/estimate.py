@@ -32,10 +32,12 @@ def estimate_seconds(config: Config, ready: Preparation) -> float:
         InputError: the backbone cannot be loaded.
         RunError: as the run itself would raise.
     """
-    settings = config.training.model_copy(
-        update={"loggers": [], "checkpoint_every": None, "average_last": 0.0}
-    )
     steps = min(_UPDATES, ready.plan.steps)
+    settings = config.training.model_copy(
+        update={
+            "max_steps": steps, "loggers": [], "checkpoint_every": None, "average_last": 0.0
+        }
+    )  # fmt: skip
     device = resolve_device(settings.device, "training.device")
     model = make_model(
         config.model, ready.labels, ready.vocabulary, seed=settings.seed,

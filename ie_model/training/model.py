@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForTokenClassification, set_seed
+from transformers.utils import logging as logging_of_transformers
 
 from ie_model.config.schema import ModelConfig
 from ie_model.errors import InputError
@@ -26,6 +27,9 @@ def make_model(
     Raises:
         InputError: the backbone cannot be loaded.
     """
+    # What it reports of missing heads and of loading is said by us, where it matters.
+    logging_of_transformers.set_verbosity_error()
+    logging_of_transformers.disable_progress_bar()
     set_seed(seed)
     backbone = backbone_folder(settings)
     options = source_options(settings)

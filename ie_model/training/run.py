@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-import transformers
 
 from ie_model.config.schema import Config
 from ie_model.corpus.splits import fingerprint
@@ -79,8 +78,6 @@ def train(
         InputError: faulty data or settings, a missing backbone, nothing to resume.
         RunError: the loss became NaN, or the model could not be saved.
     """
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
     settings = config.training
     if is_first_process() and waits_actively():
         log.warning(WAITS_ACTIVELY)

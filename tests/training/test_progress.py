@@ -12,6 +12,7 @@ from ie_model.models.hardware import WAITS_ACTIVELY
 from ie_model.training import progress as module
 from ie_model.training.estimate import estimate_seconds, in_words
 from ie_model.training.preparation import prepare
+from ie_model.training.trainer import SpanTrainer
 
 
 @pytest.mark.parametrize(
@@ -37,10 +38,18 @@ def test_progress_notebooks_are_watched(monkeypatch):
     assert module.someone_watches()
 
 
-def test_progress_estimate_grows_with_the_updates(tiny_config):
+def test_progress_estimate_grows_with_the_updates(tiny_config, monkeypatch):
+    made, original = [], SpanTrainer.training_step
+
+    def counted(self, *args):
+        made.append(1)
+        return original(self, *args)
+
+    monkeypatch.setattr(SpanTrainer, "training_step", counted)
     few, many = tiny_config(epochs=1, batch_windows=2), tiny_config(epochs=400, batch_windows=2)
     short, long = (estimate_seconds(c, prepare(c)) for c in (few, many))
     assert 0 < short < long
+    assert len(made) == 4 + 6  # it made all 1,600 updates of the second
     assert long < 600
     assert [p for p in few.output_dir.parent.iterdir() if p.name.startswith(".")] == []
     assert [in_words(s) for s in (0.2, 61, 200, 7200)] == ["1 s", "61 s", "3 min", "2.0 h"]
