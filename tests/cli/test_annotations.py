@@ -174,6 +174,7 @@ def test_annotation_commands_convert_leaves_nothing_behind(gold, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty.jsonl", "gold.jsonl"]
 
 
+@pytest.mark.slow
 def test_annotation_commands_convert_between_all_writable(gold, tmp_path):
     pytest.importorskip("spacy")
     for name, entry in FORMATS.items():

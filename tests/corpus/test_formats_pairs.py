@@ -91,12 +91,14 @@ def corpora(overlaps: bool) -> st.SearchStrategy[list[Document]]:
     return st.lists(documents(overlaps), min_size=1, max_size=12, unique_by=lambda d: d.text)
 
 
+@pytest.mark.slow
 @settings(max_examples=4)
 @given(documents=corpora(overlaps=False))
 def test_formats_pairs_keep_flat_documents(documents):
     check_pairs(documents, WRITABLE)
 
 
+@pytest.mark.slow
 @settings(max_examples=4)
 @given(documents=corpora(overlaps=True))
 def test_formats_pairs_keep_overlapping_documents(documents):

@@ -150,6 +150,7 @@ def test_encoding_tokens_of_white_space_fill_no_window(byte_tokenizer, text, win
     assert spell(encoder, encoded, text) == spell(whole, expected, text)
 
 
+@pytest.mark.slow
 def test_units_of_an_endless_word_are_found_in_linear_time(bert_tokenizer):
     """A quadratic search would take an hour here."""
     encoder = Encoder(bert_tokenizer, window=96, overlap=16)

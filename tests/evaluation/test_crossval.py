@@ -280,6 +280,7 @@ def test_crossval_damaged_run_is_named(run, tmp_path):
         OofRun(copy)
 
 
+@pytest.mark.slow
 def test_crossval_kept_models_serve_the_other_commands(config, tmp_path):
     from typer.testing import CliRunner
 

@@ -38,6 +38,7 @@ def model(tiny_model, tmp_path):
     return tmp_path / "model"
 
 
+@pytest.mark.slow
 @needs_nncf
 def test_export_int8_is_stored_with_its_figures_and_used(model, corpus):
     calibration, gate = corpus
@@ -57,6 +58,7 @@ def test_export_int8_is_stored_with_its_figures_and_used(model, corpus):
     assert [e.key for e in extractor.predict(text).entities] == [e.key for e in fp32.entities]
 
 
+@pytest.mark.slow
 @needs_nncf
 def test_export_that_fails_the_gate_leaves_nothing_unless_forced(model, corpus):
     calibration, gate = corpus

@@ -105,6 +105,7 @@ sys.exit(child.exitcode)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.parametrize("name", ["torch", *ENGINES])
 def test_engines_go_on_in_a_forked_process(tiny_model, name):

@@ -23,6 +23,7 @@ def world(rng, documents):
     return np.stack([correct, correct + rng.poisson(0.3 * gold), gold], axis=-1).astype(np.int64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("documents", [12, 60])
 def test_bootstrap_covers_the_truth_95_percent_of_the_time(documents):
     rng = np.random.default_rng(77)
@@ -37,6 +38,7 @@ def test_bootstrap_covers_the_truth_95_percent_of_the_time(documents):
     assert (np.abs(hits / trials - 0.95) <= 0.02).all(), hits / trials
 
 
+@pytest.mark.slow
 def test_bootstrap_of_a_difference_covers_the_truth():
     rng = np.random.default_rng(9)
     trials, hits = 600, 0

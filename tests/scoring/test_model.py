@@ -40,6 +40,7 @@ def rows(tmp_path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_score_finds_what_predict_finds(tmp_path, rows, tiny_model):
     options = {"engine": "torch", "threads": 1, "device": "cpu", "cut": CUT}
     summary = score(rows, tmp_path / "a.jsonl", tiny_model, workers=0, **options)

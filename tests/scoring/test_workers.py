@@ -154,6 +154,7 @@ def test_worker_factory_that_cannot_be_sent_is_explained(tmp_path):
         score(source, tmp_path / "a.jsonl", extractor_factory=lambda t, d: None, workers=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_signal_finishes_the_shard_in_hand_and_says_how_to_go_on(tmp_path, number, workers):
@@ -220,6 +221,7 @@ def test_standard_streams_pass_rows_through_in_order(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.jsonl", "job.py"]
 
 
+@pytest.mark.slow
 def test_standard_input_can_be_resumed_with_the_same_rows(tmp_path):
     source = corpus(tmp_path / "in.jsonl", 400)
     output = tmp_path / "out.jsonl"

@@ -25,6 +25,7 @@ def with_dev(config, **changes):
     return config.model_copy(update={"data": data})
 
 
+@pytest.mark.slow
 def test_checkpoints_resumed_after_an_interruption_gives_the_same_weights(tiny_config, killed):
     settings = {"epochs": 6, "batch_windows": 2, "checkpoint_every": 5}
     undisturbed = weights(train(tiny_config(**settings)).model_dir)
@@ -36,6 +37,7 @@ def test_checkpoints_resumed_after_an_interruption_gives_the_same_weights(tiny_c
     assert not work_folder(config.output_dir).exists()
 
 
+@pytest.mark.slow
 def test_checkpoints_averaged_weights_are_the_mean_of_the_last_updates(
     tiny_config, killed, monkeypatch
 ):
@@ -82,6 +84,7 @@ def test_checkpoints_resume_refuses_another_config_and_nothing_to_resume(tiny_co
         train(tiny_config(epochs=4, batch_windows=2, checkpoint_every=2), resume=True)
 
 
+@pytest.mark.slow
 def test_checkpoints_early_stopping_keeps_the_best_weights(tiny_config):
     config = tiny_config(epochs=40, batch_windows=4, early_stopping=2, learning_rate=0.02)
     dev = [Document("Iraqi federal police cleared Hawija.", (Entity(0, 20, "ACTOR"),), "dev")]
@@ -91,6 +94,7 @@ def test_checkpoints_early_stopping_keeps_the_best_weights(tiny_config):
     assert evaluate(result.model_dir, dev)["span"]["micro"]["f1"] == best
 
 
+@pytest.mark.slow
 def test_checkpoints_killed_in_the_evaluation_of_an_epoch_resumes_as_if_not(
     tiny_config, tmp_path, monkeypatch
 ):
@@ -120,6 +124,7 @@ def test_checkpoints_killed_in_the_evaluation_of_an_epoch_resumes_as_if_not(
     assert same(weights(resumed.model_dir), expected)
 
 
+@pytest.mark.slow
 def test_checkpoints_a_half_written_one_is_passed_over(tiny_config, killed):
     config = tiny_config(epochs=6, batch_windows=2, checkpoint_every=5)
     undisturbed = weights(train(config).model_dir)
@@ -130,6 +135,7 @@ def test_checkpoints_a_half_written_one_is_passed_over(tiny_config, killed):
     assert same(weights(train(config, resume=True).model_dir), undisturbed)
 
 
+@pytest.mark.slow
 def test_checkpoints_of_other_versions_or_processes_or_dev_documents_are_refused(
     tiny_config, killed, monkeypatch, tmp_path
 ):
@@ -158,6 +164,7 @@ def test_checkpoints_of_other_versions_or_processes_or_dev_documents_are_refused
     assert train(config, resume=True).steps > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

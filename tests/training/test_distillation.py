@@ -40,6 +40,7 @@ def student(tiny_config, **training):
     )
 
 
+@pytest.mark.slow
 def test_distillation_student_learns_from_a_teacher_with_another_tokenizer(
     tiny_config, byte_model, texts
 ):
@@ -153,6 +154,7 @@ def test_distillation_loss_without_share_is_that_of_the_annotations(tiny_config,
     assert np.allclose([x for _, x in plain], [x for _, x in other], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_distillation_resumed_after_an_interruption_gives_the_same_weights(
     tiny_config, tiny_model, texts, killed
 ):

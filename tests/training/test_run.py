@@ -147,6 +147,7 @@ def test_training_faulty_test_documents_are_found_before_the_first_update(
         train(with_test(tiny_config(), file))
 
 
+@pytest.mark.slow
 def test_training_test_scores_come_into_the_saved_model(tiny_config, tmp_path, monkeypatch):
     file = tmp_path / "test.txt"
     file.write_text("[[ACTOR|Police]] left.\n", encoding="utf-8")
@@ -232,6 +233,7 @@ def test_training_faulty_corpora_are_named(tiny_config, text, message):
     assert not config.output_dir.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda f: f.name)
 def test_training_every_shipped_config_runs_a_step(file, tmp_path, tiny_backbone):
     config = load_config(
