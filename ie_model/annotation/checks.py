@@ -209,6 +209,9 @@ def _check_document(where: str, document: Document, allowed: set[str] | None) ->
         if key.endswith("_aside") and kept:
             message = f"{len(kept)} {key.removesuffix('_aside')} annotations kept aside, not used"
             yield _note("aside", where, document, message)
+        elif key in ("doccano", "prodigy") and isinstance(kept, dict) and kept.get("relations"):
+            message = f"{len(kept['relations'])} {key} relations kept aside, not used"
+            yield _note("aside", where, document, message)
 
 
 def _check_corpus(pairs: list[Located], found: list[list[Finding]]) -> None:

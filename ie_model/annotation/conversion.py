@@ -16,8 +16,16 @@ from ie_model.corpus.overlaps import overlapping
 from ie_model.corpus.reading import read_documents
 from ie_model.corpus.writing import check_output, format_for_writing, write_documents
 from ie_model.display.excerpts import counted
-from ie_model.documents import Document, misplaced
+from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
+
+# How a tool numbers and draws spans: no content, but for a note that Label Studio has there.
+_HANDLING = {"brat_id", "doccano_id", "labelstudio_id", "labelstudio"}
+    "brat_id",
+    "doccano_id",
+    "labelstudio_id",
+    "labelstudio",
+}  # how a tool handles spans, no content
 
 
 @dataclass
@@ -95,9 +103,13 @@ def losses(document: Document, name: str, options: Mapping[str, Any] | None = No
         lost.append("scores")
     if not entry.meta and _foreign_meta(document, name):
         lost.append("meta")
+    if any(_foreign_keys(e, name) for e in document.entities):
+        lost.append("what entities carry beside offsets and label (second labels, notes, links)")
+    if not entry.repeats and len({e.key for e in document.entities}) < len(document.entities):
+        lost.append("repeated entities")
     if not entry.overlaps and overlapping(document.entities):
         lost.append("overlapping entities")
-    if not entry.spacing and not exact and not _spacing_rebuilt(document.text):
+    if not entry.spacing and not exact and not _spacing_rebuilt(document):
         lost.append("exact spacing")
     return lost
 
@@ -132,9 +144,25 @@ def _foreign_meta(document: Document, name: str) -> bool:
     return any(key != f"{name}_aside" for key in document.meta)
 
 
-def _spacing_rebuilt(text: str) -> bool:
-    lines = [line for line in text.split("\n") if line.strip()]
-    rebuilt = (
-        join_tokens([line[start:end] for start, end in split_tokens(line)])[0] for line in lines
-    )
-    return "\n".join(rebuilt) == text
+def _foreign_keys(entity: Entity, name: str) -> bool:
+    """Whether an entity's ``meta`` has what the format does not write."""
+    held = FORMATS[name].entity_meta
+    if held is None:
+        return False
+    region = entity.meta.get("labelstudio")
+    noted = name != "labelstudio" and isinstance(region, dict) and bool(region.get("meta"))
+    return noted or not entity.meta.keys() <= held | _HANDLING
+
+
+def _spacing_rebuilt(document: Document) -> bool:
+    """Whether the tokens that are written, cut where entities cut words, spell the text."""
+    text = document.text
+    cuts = [offset for e in document.entities for offset in (e.start, e.end)]
+    lines: list[list[str]] = []
+    before = 0
+    for start, end in split_tokens(text, cuts):
+        if not lines or "\n" in text[before:start]:
+            lines.append([])
+        lines[-1].append(text[start:end])
+        before = end
+    return "\n".join(join_tokens(line)[0] for line in lines) == text

@@ -19,7 +19,8 @@ class Format:
     """What a format can hold; ``convert`` reports what a target would lose.
 
     ``suffixes`` are the file names looked for in a folder, the first one used for writing;
-    ``folder`` says that a corpus in this format is a folder.
+    ``folder`` says that a corpus in this format is a folder; ``entity_meta`` are the keys of an
+    entity's ``meta`` that are written (``None``: all); ``repeats`` that equal entities stay two.
     """
 
     module: str
@@ -30,10 +31,12 @@ class Format:
     scores: bool = True
     meta: bool = True
     spacing: bool = True
+    entity_meta: frozenset[str] | None = frozenset()
+    repeats: bool = True
 
 
 FORMATS: dict[str, Format] = {
-    "jsonl": Format("jsonl", (".jsonl", ".ndjson")),
+    "jsonl": Format("jsonl", (".jsonl", ".ndjson"), entity_meta=None),
     "brat": Format("brat", (".ann",), folder=True, meta=False),
     "conll": Format(
         "conll",
@@ -46,11 +49,13 @@ FORMATS: dict[str, Format] = {
     ),
     "markup": Format("markup", (".txt",), ids=False, overlaps=False, scores=False, meta=False),
     "doccano": Format("doccano", (".jsonl",), scores=False),
-    "labelstudio": Format("labelstudio", (".json",)),
-    "prodigy": Format("prodigy", (".jsonl",)),
-    "docbin": Format("docbin", (".spacy",)),
+    "labelstudio": Format("labelstudio", (".json",), entity_meta=frozenset({"other_labels"})),
+    "prodigy": Format("prodigy", (".jsonl",), entity_meta=None),
+    "docbin": Format(
+        "docbin", (".spacy",), entity_meta=frozenset({"kb_id", "span_id"}), repeats=False
+    ),
     "webanno": Format("webanno", (".tsv",), folder=True, scores=False, meta=False),
-    "datasets": Format("hf_dataset", (".parquet",), folder=True),
+    "datasets": Format("hf_dataset", (".parquet",), folder=True, entity_meta=None),
     "text": Format("text", (".txt",), overlaps=False, scores=False, meta=False),
 }
 """Every format by the name that the config and the command line use."""

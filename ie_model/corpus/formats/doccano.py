@@ -133,9 +133,16 @@ def _read_span(span: Any, where: str) -> Entity:
 
 def _row(document: Document) -> dict[str, Any]:
     meta = dict(document.meta)
-    other = meta.pop("doccano", None) or {}
+    other = dict(meta.pop("doccano", None) or {})
     row: dict[str, Any] = {"id": document.id, "text": document.text}
     if other.get("relations"):
+        there = {e.meta.get("doccano_id") for e in document.entities}
+        # One end may have been dropped or renamed away since.
+        other["relations"] = [
+            relation
+            for relation in other["relations"]
+            if there.issuperset((relation.get("from_id"), relation.get("to_id")))
+        ]
         row["entities"] = [
             {
                 "id": e.meta.get("doccano_id", f"new-{i}"),

@@ -233,7 +233,7 @@ def _kept(field: str, fields: Mapping[str, Any], person: Mapping[str, Any]) -> d
 
 def _task(document: Document, predictions: bool) -> dict[str, Any]:
     meta = dict(document.meta)
-    aside = meta.pop(ASIDE, None) or []
+    aside = _still_meant(meta.pop(ASIDE, None) or [], document)
     kept = meta.pop(KEPT, None) or {}
     field = kept.get("text_field", "text")
     control, shown = _usual_names(document, field)
@@ -280,3 +280,22 @@ def _usual_names(document: Document, field: str) -> tuple[str, str]:
         if known and "from_name" in known and "to_name" in known:
             return known["from_name"], known["to_name"]
     return "label", field
+
+
+def _still_meant(aside: list[dict[str, Any]], document: Document) -> list[dict[str, Any]]:
+    """What was kept aside, but for what refers to a region that is no longer there."""
+    there = {e.meta.get("labelstudio_id") for e in document.entities}
+    there |= {r["id"] for r in aside if "id" in r and not _says_of_region(r)}
+    return [
+        r
+        for r in aside
+        if (r.get("id") in there if _says_of_region(r) else True)
+        and ("from_id" not in r or there.issuperset((r["from_id"], r.get("to_id"))))
+    ]
+
+
+def _says_of_region(result: dict[str, Any]) -> bool:
+    """Whether it is a choice, a note or a rating of a region of the text."""
+    value = result.get("value")
+    marks = result.get("type") in ("labels", "hypertextlabels")
+    return not marks and isinstance(value, dict) and "start" in value

@@ -1,0 +1,44 @@
+"""What a target has no place for, and what goes with a dropped entity."""
+
+import json
+
+import pytest
+
+from ie_model.annotation.conversion import convert, losses
+from ie_model.corpus import Changes
+from ie_model.documents import Document, Entity
+
+CARRIED = "what entities carry beside offsets and label (second labels, notes, links)"
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [("jsonl", True), ("prodigy", True), ("datasets", True), ("labelstudio", False)]
+    + [(name, False) for name in ("brat", "conll", "doccano", "docbin", "markup", "webanno")],
+)
+def test_losses_name_what_entities_carry(name, held):
+    document = Document("Anna left.", (Entity(0, 4, "PER", meta={"pattern": "17"}),), "d")
+    assert (CARRIED not in losses(document, name)) == held
+    numbered = Document("Anna left.", (Entity(0, 4, "PER", meta={"brat_id": "T1"}),), "d")
+    assert CARRIED not in losses(numbered, name)
+
+
+def test_losses_judge_spacing_by_the_tokens_written():
+    text = "The anti-Assad bloc met."
+    assert "exact spacing" not in losses(Document(text, id="d"), "conll")
+    cut = Document(text, (Entity(9, 14, "ACTOR"),), "d")
+    assert "exact spacing" in losses(cut, "conll")
+
+
+@pytest.mark.parametrize(("dropped", "kept"), [("LOC", 0), ("OTHER", 1)])
+def test_losses_relations_go_with_their_entities(tmp_path, dropped, kept):
+    spans = [
+        {"id": 20, "label": "PER", "start_offset": 0, "end_offset": 4},
+        {"id": 21, "label": "LOC", "start_offset": 10, "end_offset": 14},
+    ]
+    relation = {"id": 1, "from_id": 20, "to_id": 21, "type": "left"}
+    row = {"id": 1, "text": "Anna left Oslo.", "entities": spans, "relations": [relation]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    changes = Changes({dropped: None})
+    convert(tmp_path / "a.jsonl", tmp_path / "b.jsonl", None, "doccano", changes)
+    assert len(json.loads((tmp_path / "b.jsonl").read_text())["relations"]) == kept
