@@ -21,11 +21,6 @@ from ie_model.errors import InputError
 
 # How a tool numbers and draws spans: no content, but for a note that Label Studio has there.
 _HANDLING = {"brat_id", "doccano_id", "labelstudio_id", "labelstudio"}
-    "brat_id",
-    "doccano_id",
-    "labelstudio_id",
-    "labelstudio",
-}  # how a tool handles spans, no content
 
 
 @dataclass
