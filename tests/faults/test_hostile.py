@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from ie_model.corpus import formats, reading
+from ie_model.corpus import formats, reading, writing
 from ie_model.documents import Document, Entity
 from ie_model.encoding.windows import Encoder
 from ie_model.errors import IEModelError, InputError
@@ -63,7 +63,7 @@ def sound_file(format: str, folder) -> bytes | None:
     """The bytes of a small sound file of this format, where it is written as one file."""
     file = folder / f"sound.{format}"
     try:
-        reading.write_documents([GOLD], file, format)
+        writing.write_documents([GOLD], file, format)
     except (IEModelError, ImportError):
         return None
     return file.read_bytes() if file.is_file() else None
