@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,11 +149,12 @@ def test_engines_nothing_is_left_of_a_conversion_that_fails(tmp_path):
 def test_engines_model_directory_that_cannot_be_written_converts_into_the_cache(
     tiny_model, tmp_path, monkeypatch
 ):
+    model = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     monkeypatch.setattr(artifacts, "user_cache", lambda: tmp_path / "cache")
-    monkeypatch.setattr(os, "access", lambda path, mode: tiny_model not in path.parents)
-    home = artifacts.writable_home(tiny_model, "elsewhere")
-    assert tmp_path in home.parents
-    assert weights_digest(tiny_model) in home.parts
+    monkeypatch.setattr(os, "access", lambda path, mode: model not in path.parents)
+    home = artifacts.writable_home(model, "elsewhere")
+    assert tmp_path / "cache" in home.parents
+    assert weights_digest(model) in home.parts
 
 
 @pytest.mark.parametrize(
