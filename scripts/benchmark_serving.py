@@ -87,7 +87,10 @@ class Connection:
             self.reader, self.writer = await asyncio.open_connection(
                 self.server.host, self.server.port, limit=2**24
             )
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
         self.writer.write(head.encode() + body)
         await self.writer.drain()
         return self.reader
@@ -111,14 +114,13 @@ class Connection:
 
 
 async def until_ready(server: Server) -> None:
-    """Ask until the model answers."""
+    """Ask until the model answers; anything but "not yet" ends the run."""
     connection = Connection(server)
-    while True:
-        status, _ = await connection.ask(b'{"text": "Are you there?"}')
-        if status == 200:
-            connection.close()
-            return
+    while (asked := await connection.ask(b'{"text": "Are you there?"}'))[0] == 503:
         await asyncio.sleep(0.2)
+    connection.close()
+    if asked[0] != 200:
+        raise SystemExit(f"the server answered {asked[0]}: {asked[1].decode()}")
 
 
 def paragraphs() -> Iterator[str]:
