@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -110,6 +110,13 @@ class Document:
     id: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict, hash=False)
     error: str | None = None
+
+    @property
+    def unannotated(self) -> Sequence[Sequence[int]]:
+        """Stretches ``[start, end)`` of the text that nobody looked at, from ``meta``: nothing
+        is learned from them, and nothing predicted there is an error."""
+        found: Sequence[Sequence[int]] = self.meta.get("unannotated", ())
+        return found
 
     def with_entities(self, entities: Iterable[Entity]) -> Document:
         """A copy with these entities, sorted by offset, each carrying its mention."""

@@ -90,7 +90,7 @@ class Ledger:
         self.entities.update(entity.label for entity in document.entities)
         self.touching += touching_pairs(document, lines)
         self.lost.extend((document.id, e) for e in lost)
-        self.unannotated += len(document.meta.get("unannotated", ()))
+        self.unannotated += len(document.unannotated)
 
 
 def touching_pairs(document: Document, lines: str) -> int:
@@ -124,7 +124,7 @@ def align(
         entities: its gold.
         labels: the tags.
         unannotated: stretches ``[start, end)`` of the text that nobody looked at
-            (``meta["unannotated"]``): their units are :data:`IGNORED`, not outside.
+            (:attr:`Document.unannotated`): their units are :data:`IGNORED`, not outside.
 
     Returns:
         Tag ids int64 ``[units]`` and the entities that cannot be expressed. Units touched

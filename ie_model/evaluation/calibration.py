@@ -62,7 +62,7 @@ def calibrate_run(
         InputError: the run is incomplete or predicted nothing, or a bad precision.
     """
     found = [p for seed in run.protocol.seeds for p in run.predictions(seed)]
-    tags = [align(p.units, p.gold.entities, run.label_set)[0] for p in found]
+    tags = [align(p.units, p.gold.entities, run.label_set, p.gold.unannotated)[0] for p in found]
     temperature = fit_temperature(np.concatenate([p.logits for p in found]), np.concatenate(tags))
     raw, correct, labels, groups = _scored(found, run, 1.0)
     if not len(raw):

@@ -14,7 +14,7 @@ from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.evaluation.out_of_fold import OofRun
 from ie_model.metrics.bootstrap import Counts, paired_differences, unit_counts
-from ie_model.metrics.spans import Metrics, spans
+from ie_model.metrics.spans import Metrics, judged_spans
 
 SpanKey = tuple[int, int, str]
 
@@ -88,7 +88,9 @@ def compare(
     changes = [
         change
         for i, document in enumerate(gold)
-        for change in _changes(document, _majority(before, i), _majority(after, i))
+        for change in _changes(
+            document, _majority(document, before, i), _majority(document, after, i)
+        )
     ]
     drops = {k: -row["difference"] for k, row in differences["labels"].items()}
     regressions = {
@@ -144,9 +146,9 @@ def _stacked(
     return np.stack([table for table, _ in tables]), tables[0][1]
 
 
-def _majority(sides: Sequence[Sequence[Document]], i: int) -> set[SpanKey]:
-    """Spans of document ``i`` that more than half of the seeds predict."""
-    votes = Counter(e.key for side in sides for e in spans(side[i]))
+def _majority(gold: Document, sides: Sequence[Sequence[Document]], i: int) -> set[SpanKey]:
+    """Spans of document ``i`` that more than half of the seeds predict and ``gold`` can judge."""
+    votes = Counter(e.key for side in sides for e in judged_spans(side[i], gold))
     return {key for key, n in votes.items() if 2 * n > len(sides)}
 
 

@@ -140,7 +140,7 @@ def _class_probabilities(logits: list[NDArray[np.float32]], labels: LabelSet) ->
 
 def _classes(units: EncodedText, document: Document, labels: LabelSet) -> NDArray[np.int64]:
     """The given class of each unit: 0 for ``O``, label index plus 1, or ``IGNORED``."""
-    tags, _ = align(units, document.entities, labels)
+    tags, _ = align(units, document.entities, labels, document.unannotated)
     return np.where(tags == IGNORED, IGNORED, labels.label_ids[tags] + 1)
 
 

@@ -50,10 +50,7 @@ def evaluate(
         gold = documents
         check_annotated(gold, "the gold documents")
     _check_labels(gold, extractor)
-    predicted = [
-        _where_annotated(document, answer)
-        for document, answer in zip(gold, extractor.predict(list(gold)), strict=True)
-    ]
+    predicted = extractor.predict(list(gold))
     metrics = score_documents(gold, predicted, extractor.labels)
     ledger, gold_total = _ledger(gold, extractor), sum(len(d.entities) for d in gold)
     # Trap: gold that is lost on the way to the score makes the score too good.
@@ -84,16 +81,6 @@ def check_annotated(documents: Sequence[Document], name: str) -> None:
             "nothing to score; give annotated ones (brat: the folder of the .ann files, with "
             "--text-dir or the option text_dir where the texts are elsewhere)"
         )
-
-
-def _where_annotated(gold: Document, predicted: Document) -> Document:
-    """The prediction without entities where nobody looked for gold: they are no errors."""
-    stretches = gold.meta.get("unannotated", ())
-    if not stretches:
-        return predicted
-    return predicted.with_entities(
-        e for e in predicted.entities if not any(e.start < b and e.end > a for a, b in stretches)
-    )
 
 
 def _check_labels(gold: Sequence[Document], extractor: Extractor) -> None:

@@ -28,7 +28,7 @@ from ie_model.metrics.spans import (
     Metrics,
     check_pairs,
     document_counts,
-    spans,
+    judged_spans,
 )
 
 Floats = NDArray[np.float64]
@@ -71,7 +71,7 @@ def unit_counts(
         keys = {e.key for e in g.entities}
         for e in g.entities:
             table[(*place(e), GOLD)] += 1
-        for e in spans(p):
+        for e in judged_spans(p, g):
             table[(*place(e), PREDICTED)] += 1
             table[(*place(e), CORRECT)] += e.key in keys
         rows.append(table)

@@ -34,7 +34,7 @@ def score_documents(
     """Score predicted documents against gold ones, matched by position.
 
     A document that failed (``error`` set) counts as one without predictions, and is counted
-    in ``failed``.
+    in ``failed``. Predictions where nobody annotated are left out, see :func:`judged_spans`.
 
     Returns:
         A dict that goes into JSON as it is:
@@ -61,7 +61,7 @@ def score_documents(
     pairs = [
         pair
         for g, p in zip(gold, predicted, strict=True)
-        for pair in match_spans(g.entities, spans(p))
+        for pair in match_spans(g.entities, judged_spans(p, g))
     ]
     return {
         "documents": len(gold),
@@ -74,9 +74,21 @@ def score_documents(
     }
 
 
-def spans(document: Document) -> tuple[Entity, ...]:
-    """The document's entities; none for a document that failed."""
-    return () if document.error is not None else document.entities
+def judged_spans(predicted: Document, gold: Document) -> tuple[Entity, ...]:
+    """The predicted entities that gold can judge.
+
+    None of a document that failed, and none in a stretch of text that nobody annotated
+    (:attr:`Document.unannotated` of ``gold``): there they are no errors.
+    """
+    if predicted.error is not None:
+        return ()
+    if not gold.unannotated:
+        return predicted.entities
+    return tuple(
+        entity
+        for entity in predicted.entities
+        if not any(entity.start < end and entity.end > start for start, end in gold.unannotated)
+    )
 
 
 def check_pairs(
@@ -131,7 +143,7 @@ def document_counts(
         found = {e.key for e in g.entities}
         for e in g.entities:
             row[index[e.label], GOLD] += 1
-        for e in spans(p):
+        for e in judged_spans(p, g):
             row[index[e.label], PREDICTED] += 1
             row[index[e.label], CORRECT] += e.key in found
     return counts
@@ -239,7 +251,7 @@ def seqeval_scores(gold: Sequence[Document], predicted: Sequence[Document]) -> M
     for g, p in zip(gold, predicted, strict=True):
         units = [m.span() for m in _UNIT.finditer(g.text)]
         true.append(_tags(units, g.entities, moved))
-        guessed.append(_tags(units, spans(p), moved))
+        guessed.append(_tags(units, judged_spans(p, g), moved))
     report: Mapping[str, Mapping[str, Any]] = {}
     if any(tag != "O" for tags in (*true, *guessed) for tag in tags):  # it fails on nothing
         report = classification_report(

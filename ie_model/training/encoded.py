@@ -277,7 +277,7 @@ def _encode_chunk(
     encoded = encoder.encode(texts)
     chances = soft.teachers.soft_targets(texts, encoded) if soft else [None] * len(chunk)
     for (weight, document), text, chance in zip(chunk, encoded, chances, strict=True):
-        tags, lost = align(text, document.entities, labels, document.meta.get("unannotated", ()))
+        tags, lost = align(text, document.entities, labels, document.unannotated)
         ledger.add(document, text, lost, encoder.lines)
         if soft is not None and not annotated:
             # The teachers' own answer stands in, so that these units are counted as trained on.

@@ -10,6 +10,7 @@ import pytest
 
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
+from ie_model.metrics.bootstrap import unit_counts
 from ie_model.metrics.spans import document_counts, format_table, score_documents
 
 LABELS = ("ACTOR", "LOCATION", "DATE")
@@ -231,3 +232,14 @@ def test_metrics_table_shows_every_label_and_interval():
     assert "25.0 - 100.0" in table
     assert "40.0 - 90.0" in table
     assert "[red]X[/red]" in table  # a label is text, not markup
+
+
+def test_scores_leave_out_predictions_where_nobody_annotated():
+    text = "IS left Mosul and SDF came"
+    gold = Document(text, (Entity(0, 2, "A"),), "d", {"unannotated": [[8, len(text)]]})
+    predicted = Document(text, (Entity(0, 2, "A"), Entity(18, 21, "A")), "d")
+    metrics = score_documents([gold], [predicted], ["A"])
+    assert metrics["span"]["micro"]["predicted"] == 1
+    assert metrics["errors"]["total"]["spurious"] == 0
+    counts, _ = unit_counts([gold], [predicted], ["A"])
+    assert counts.sum(axis=0).tolist() == document_counts([gold], [predicted], ["A"])[0].tolist()
