@@ -46,9 +46,7 @@ class Account:
         for entry in other:
             self.set_aside(entry.kind, entry.first, entry.number)
 
-    def tell(self, advice: str = "") -> None:
-        """One warning a kind: how many, the first place, and what may be done."""
+    def tell(self) -> None:
+        """One warning a kind: how many, and the first place."""
         for entry in self:
-            more = f"; {advice}" if advice else ""
-            log.warning("set aside, %s: %d, first at %s%s", entry.kind, entry.number, entry.first,
-                        more)  # fmt: skip
+            log.warning("set aside, %s: %d, first at %s", entry.kind, entry.number, entry.first)

@@ -203,17 +203,31 @@ def _visible(path: Path, root: Path) -> bool:
 
 def _without_brat_texts(files: list[Path]) -> list[Path]:
     """Without the texts of brat's annotations, and those that nobody has opened in brat yet."""
-    annotated = {file.with_suffix("") for file in files if file.suffix == ".ann"}
-    folders = {stem.parent for stem in annotated}
+    annotated, folders = _annotated(files)
     return [
         file
         for file in files
         if file.suffix != ".txt"
-        or (
-            (file.with_suffix("") not in annotated and file.parent not in folders)
-            and not any(file.with_suffix(ending).exists() for ending in _STANDOFF)
-        )
+        or not (file.with_suffix("") in annotated or _unopened(file, folders))
     ]
+
+
+def _annotated(files: list[Path]) -> tuple[set[Path], set[Path]]:
+    """What brat's annotations are called without their ending, and the folders they are in."""
+    stems = {file.with_suffix("") for file in files if file.suffix == ".ann"}
+    return stems, {stem.parent for stem in stems}
+
+
+def _unopened(text: Path, folders: set[Path]) -> str:
+    """Why a text without an .ann file is no text without entities; empty if it may be one."""
+    if any(text.with_suffix(ending).exists() for ending in _STANDOFF):
+        return "text whose annotations are in .a1 or .a2 files"
+    if text.parent in folders:
+        return (
+            "text without an .ann file beside annotated ones (an empty one says that it "
+            "holds no entity; --from text reads all texts)"
+        )
+    return ""
 
 
 def _formats(files: list[Path], format: str | None) -> list[str]:
@@ -243,16 +257,10 @@ def _formats(files: list[Path], format: str | None) -> list[str]:
 
 def _tell_of_unopened(root: Path, files: list[Path], account: Account) -> None:
     """Count texts beside annotations, left out because nobody annotated them."""
-    folders = {file.parent for file in files if file.suffix == ".ann"}
     read = {file.with_suffix("") for file in files}
+    _, folders = _annotated(files)
     for text in sorted(root.rglob("*.txt")):
         if text.with_suffix("") in read or not _visible(text, root):
             continue
-        if any(text.with_suffix(ending).exists() for ending in _STANDOFF):
-            account.set_aside("text whose annotations are in .a1 or .a2 files", str(text))
-        elif text.parent in folders:
-            account.set_aside(
-                "text without an .ann file beside annotated ones (an empty one says that it "
-                "holds no entity; --from text reads all texts)",
-                str(text),
-            )
+        if reason := _unopened(text, folders):
+            account.set_aside(reason, str(text))

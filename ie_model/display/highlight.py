@@ -164,6 +164,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["value"] = shown_value
+    templates.filters["percent"] = lambda value: f"{100 * value:.1f}"
+    templates.filters["plain"] = lambda value: f"{value:,.1f}".removesuffix(".0")
     return templates
 
 

@@ -237,8 +237,10 @@ def _is_justified(piece: str) -> bool:
     """Whether two blanks are there to make lines equally long: some gaps of prose have them."""
     if "  " not in piece:
         return False
+    if LINE_END.search(piece):
+        return True
     gaps = [match.group() for match in _GAP.finditer(piece)]
-    return 3 * sum(len(gap) > 1 for gap in gaps) < len(gaps) or bool(LINE_END.search(piece))
+    return 3 * sum(len(gap) > 1 for gap in gaps) < len(gaps)
 
 
 def _joined(parts: list[_Part]) -> EncodedText:

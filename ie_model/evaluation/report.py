@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ie_model.config.schema import differences
+from ie_model.display.highlight import environment
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.evaluation.calibration import calibrate_run
@@ -55,16 +55,7 @@ def write_report(
 
 def render_report(run: OofRun, against: OofRun | None = None) -> str:
     """The page as a string; see :func:`write_report`."""
-    environment = Environment(
-        loader=PackageLoader("ie_model.display"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda value: f"{100 * value:.1f}"
-    environment.filters["plain"] = lambda value: f"{value:,.1f}".removesuffix(".0")
-    return environment.get_template("report.html.j2").render(**_context(run, against))
+    return environment().get_template("report.html.j2").render(**_context(run, against))
 
 
 def _context(run: OofRun, against: OofRun | None) -> dict[str, Any]:
