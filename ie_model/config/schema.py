@@ -9,7 +9,7 @@ import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -129,10 +129,22 @@ class ModelConfig(_Section):
     """Run Python code that comes with a hub model. Read that code first."""
     added_tokens: dict[str, str] = {}
     """Words an uncased encoder should tell from others (IS: isis), each starting as its value."""
+    layers: int | list[Annotated[int, Field(ge=0)]] | None = None
+    """Keeps so many of the encoder's layers, evenly spread, or those of these numbers, counted
+    from 0; null keeps all. Fewer layers are faster and know less: give them a teacher."""
     dropout: float | None = Field(None, ge=0, lt=1)
     """Replaces the encoder's dropout rates; null keeps them."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] | None = None
     """Attention implementation; null takes the best one the model has."""
+
+    @field_validator("layers")
+    @classmethod
+    def _layers_rise(cls, layers: int | list[int] | None) -> int | list[int] | None:
+        if layers == [] or (isinstance(layers, int) and layers < 1):
+            raise ValueError("at least one layer is needed")
+        if isinstance(layers, list) and layers != sorted(set(layers)):
+            raise ValueError(f"layer numbers must rise, found {layers}")
+        return layers
 
 
 class EncodingConfig(_Section):

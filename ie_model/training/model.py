@@ -13,6 +13,7 @@ from ie_model.config.schema import ModelConfig
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.training.backbone import backbone_folder, source_options
+from ie_model.training.layers import keep_layers
 from ie_model.training.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ def make_model(
     """The backbone with a token-classification head; new weights follow the seed.
 
     Raises:
-        InputError: the backbone cannot be loaded.
+        InputError: the backbone cannot be loaded, or has not the layers that are asked for.
     """
     # What it reports of missing heads and of loading is said by us, where it matters.
     logging_of_transformers.set_verbosity_error()
@@ -48,6 +49,8 @@ def make_model(
     except (OSError, ValueError) as error:
         raise InputError(f"backbone {backbone}: cannot be loaded: {error}") from None
     _keep_head_rows(model, backbone, options, labels)
+    if settings.layers is not None:
+        keep_layers(model, settings.layers)
     _add_embeddings(model, vocabulary)
     if gradient_checkpointing:
         model.gradient_checkpointing_enable()
