@@ -20,7 +20,9 @@ from ie_model.training.averaging import WeightAverage
 from ie_model.training.checkpoints import MarkWhole
 from ie_model.training.compact_embeddings import compact, restore
 from ie_model.training.dev_evaluation import DevEvaluation
+from ie_model.training.dropout import quicken_dropout
 from ie_model.training.encoded import TrainingWindows
+from ie_model.training.packed_layers import pack, unpack
 from ie_model.training.plan import Plan, adapted
 from ie_model.training.progress import Progress
 from ie_model.training.trainer import SpanTrainer, training_arguments
@@ -84,11 +86,18 @@ def fit(
     """
     settings = adapted(settings, plan)
     compact(model, np.union1d(windows.token_ids(), [pad_id]).astype(np.int64))
+    packed = False
+    if device == "cpu":
+        quicken_dropout(model)
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        packed = not settings.gradient_checkpointing and pack(model, dtype)
     bar = Progress(progress)
     share = settings.average_last
     average = WeightAverage(model, share, plan.steps) if share else None
     trainer = SpanTrainer(
-        model, training_arguments(settings, work, device, precision, plan.steps), config=settings,
+        model,
+        training_arguments(settings, work, device, "fp32" if packed else precision, plan.steps),
+        config=settings,
         labels=labels, windows=windows, batches=plan.batches, pad_id=pad_id,
         temperature=temperature,
         callbacks=[c for c in (bar, average, evaluation, *callbacks, MarkWhole()) if c],
@@ -116,6 +125,7 @@ def fit(
         if averaged:
             evaluation.consider_average(trainer.state)
         evaluation.load_best()
+    unpack(model)
     restore(model)
     return Fitted(
         [(h["step"], h["loss"]) for h in trainer.state.log_history if "loss" in h],

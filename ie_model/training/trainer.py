@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.utils import get_total_norm
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -98,6 +99,7 @@ class SpanTrainer(Trainer):
         self._began = time.monotonic()
         self.tokens_seen = torch.zeros((), dtype=torch.long, device=args.device)
         self._loss = SpanLoss(config, labels, args.device, temperature)
+        self._adamw: Any = None
         super().__init__(
             model=model,
             args=args,
@@ -159,7 +161,7 @@ class SpanTrainer(Trainer):
         if self.optimizer is None:
             groups = parameter_groups(model or self.model, self._config)
             fused = self.args.device.type in ("cpu", "cuda")
-            self.optimizer = torch.optim.AdamW(groups, fused=fused)
+            self.optimizer = self._adamw = torch.optim.AdamW(groups, fused=fused)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
@@ -171,6 +173,15 @@ class SpanTrainer(Trainer):
             )
             self._created_lr_scheduler = True
         return self.lr_scheduler
+
+    def _clip_grad_norm(self, model: Any) -> torch.Tensor:
+        """The norm of all gradients; on a CPU they are scaled by the optimiser as it reads them."""
+        if self.args.device.type != "cpu":
+            return super()._clip_grad_norm(model)
+        norm = get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+        longest = self.args.max_grad_norm
+        self._adamw.grad_scale = norm / longest if norm > longest else None
+        return norm
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """The Trainer's, after taking what teachers said from what the model is given."""

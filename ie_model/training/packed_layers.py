@@ -1,0 +1,253 @@
+"""The encoder's layers as a CPU trains them fastest: no padding, few passes, bf16 copies.
+
+What transformers' own layers do in a hundred small operations, each with its own pass over
+memory and its own node in autograd's graph, a layer does here in one, with its backward pass
+written out. All tokens of a batch stand end to end, so that only attention sees padding. In
+bf16 products, activations and gradients are bf16; the weights that the optimiser moves stay
+fp32.
+
+Formulas and initial weights are those of BERT (Devlin and others 2019) and MPNet (Song and others
+2020), and so is the model that comes out: :func:`unpack` leaves no trace.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu
+from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
+
+from ie_model.training.dropout import DropoutMasks
+
+aten = torch.ops.aten
+
+PACKABLE = {"bert", "electra", "roberta", "xlm-roberta", "camembert", "mpnet"}
+"""Model types whose layers are these."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each sequence stands among the packed tokens: ``lengths``, and the longest."""
+
+    lengths: list[int]
+    heads: int
+    head_size: int
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sequence."""
+        return max(self.lengths)
+
+    def spread(self, packed: Tensor, parts: int) -> list[Tensor]:
+        """Packed ``[tokens, parts * heads * size]`` as ``parts`` times ``[rows * heads, longest,
+        size]``, zero in padding."""
+        rows = len(self.lengths)
+        shape = (parts, rows, self.heads, self.longest, self.head_size)
+        full = min(self.lengths) == self.longest
+        spread = (torch.empty if full else torch.zeros)(shape, dtype=packed.dtype)
+        source = packed.view(-1, parts, self.heads, self.head_size).permute(1, 2, 0, 3)
+        for row, some in enumerate(source.split(self.lengths, dim=2)):
+            spread[:, row, :, : some.shape[2]] = some
+        return list(spread.flatten(1, 2))
+
+    def gather(self, spread: list[Tensor]) -> Tensor:
+        """The inverse of :meth:`spread`."""
+        parts, rows = len(spread), len(self.lengths)
+        packed = spread[0].new_empty((sum(self.lengths), parts, self.heads, self.head_size))
+        sources = [s.view(rows, self.heads, self.longest, self.head_size) for s in spread]
+        for row, some in enumerate(packed.split(self.lengths)):
+            for part, source in enumerate(sources):
+                some[:, part] = source[row, :, : len(some)].transpose(0, 1)
+        return packed.flatten(1)
+
+
+class _Weights:
+    """The matrices of one layer in the type of the products, made anew when they have changed."""
+
+    def __init__(self, layer: Any, dtype: torch.dtype) -> None:
+        attention = layer.attention
+        if hasattr(attention, "attn"):  # MPNet
+            own = attention.attn
+            products, output, norm = (own.q, own.k, own.v), own.o, attention.LayerNorm
+            self.hidden_rate = attention.dropout.p
+        else:
+            own = attention.self
+            products, output = (own.query, own.key, own.value), attention.output.dense
+            norm = attention.output.LayerNorm
+            self.hidden_rate = attention.output.dropout.p
+        self.attention_rate = own.dropout.p
+        self.heads, self.head_size = own.num_attention_heads, own.attention_head_size
+        self.epsilon = norm.eps
+        self.dtype = dtype
+        linear = [*products, output, layer.intermediate.dense, layer.output.dense]
+        self.parameters = [
+            *(m.weight for m in linear), *(m.bias for m in linear),
+            norm.weight, norm.bias, layer.output.LayerNorm.weight, layer.output.LayerNorm.bias,
+        ]  # fmt: skip
+        self.copies: list[Tensor] = []
+
+    def renew(self) -> None:
+        """Copy weight and bias of the joint query, key and value, then of the other products."""
+        with torch.no_grad():
+            weights, biases = self.parameters[:6], self.parameters[6:12]
+            pairs = [torch.cat(weights[:3]), torch.cat(biases[:3])]
+            for weight, bias in zip(weights[3:], biases[3:], strict=True):
+                pairs += [weight.detach(), bias.detach()]
+            self.copies = [p.to(self.dtype) for p in pairs]
+
+
+class _Layer(torch.autograd.Function):
+    """One layer: packed tokens in, packed tokens out, ``[tokens, hidden]``."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        bias: Tensor,
+        weights: _Weights,
+        layout: Layout,
+        masks: DropoutMasks | None,
+        *parameters: Tensor,
+    ) -> Tensor:
+        wqkv, bqkv, wo, bo, w1, b1, w2, b2 = weights.copies
+        g1, n1, g2, n2 = parameters[12:]
+        size = (x.shape[1],)
+        scale = 1 / math.sqrt(layout.head_size)
+
+        def dropped(values: Tensor, rate: float) -> tuple[Tensor, Tensor | None]:
+            if masks is None or rate == 0:
+                return values, None
+            mask = masks.draw(tuple(values.shape), rate, values.dtype)
+            return values * mask, mask
+
+        q, k, v = layout.spread(torch.addmm(bqkv, x, wqkv.t()), 3)
+        scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale)
+        chances = torch.softmax(scores, -1)
+        kept, mask0 = dropped(chances, weights.attention_rate)
+        mixed = layout.gather([torch.bmm(kept, v)])
+        attended, mask1 = dropped(torch.addmm(bo, mixed, wo.t()), weights.hidden_rate)
+        sum1 = attended.add_(x)
+        y, mean1, scale1 = torch.native_layer_norm(sum1, size, g1, n1, weights.epsilon)
+        inner = torch.addmm(b1, y, w1.t())
+        active = gelu(inner)
+        outer, mask2 = dropped(torch.addmm(b2, active, w2.t()), weights.hidden_rate)
+        sum2 = outer.add_(y)
+        z, mean2, scale2 = torch.native_layer_norm(sum2, size, g2, n2, weights.epsilon)
+        ctx.weights, ctx.layout, ctx.size, ctx.scale = weights, layout, size, scale
+        ctx.save_for_backward(
+            x, q, k, v, chances, kept, mask0, mixed, mask1, sum1, mean1, scale1, y, inner,
+            active, mask2, sum2, mean2, scale2, g1, n1, g2, n2,
+        )  # fmt: skip
+        return z
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (
+            x, q, k, v, chances, kept, mask0, mixed, mask1, sum1, mean1, scale1, y, inner,
+            active, mask2, sum2, mean2, scale2, *norms,
+        ) = ctx.saved_tensors  # fmt: skip
+        wqkv, _, wo, _, w1, _, w2, _ = ctx.weights.copies
+        layout, size, scale = ctx.layout, ctx.size, ctx.scale
+        all_three = [True, True, True]
+
+        dsum2, dg2, db2 = aten.native_layer_norm_backward(
+            grad, sum2, size, mean2, scale2, *norms[2:], all_three
+        )
+        douter = dsum2 if mask2 is None else dsum2 * mask2
+        dw2, dbias2 = douter.t() @ active, douter.sum(0)
+        dinner = aten.gelu_backward(douter @ w2, inner)
+        dw1, dbias1 = dinner.t() @ y, dinner.sum(0)
+        dy = torch.addmm(dsum2, dinner, w1)
+
+        dsum1, dg1, db1 = aten.native_layer_norm_backward(
+            dy, sum1, size, mean1, scale1, *norms[:2], all_three
+        )
+        dattended = dsum1 if mask1 is None else dsum1 * mask1
+        dwo, dbo = dattended.t() @ mixed, dattended.sum(0)
+        (dmixed,) = layout.spread(dattended @ wo, 1)
+        dv = torch.bmm(kept.transpose(1, 2), dmixed)
+        dchances = torch.bmm(dmixed, v.transpose(1, 2))
+        if mask0 is not None:
+            dchances.mul_(mask0)
+        dscores = torch._softmax_backward_data(dchances, chances, -1, chances.dtype)
+        empty = dscores.new_empty(1, 1, 1)
+        dq = torch.baddbmm(empty, dscores, k, beta=0, alpha=scale)
+        dk = torch.baddbmm(empty, dscores.transpose(1, 2), q, beta=0, alpha=scale)
+        dqkv = layout.gather([dq, dk, dv])
+        dwqkv, dbqkv = dqkv.t() @ x, dqkv.sum(0)
+        dx = torch.addmm(dsum1, dqkv, wqkv)
+        dbias = dscores if ctx.needs_input_grad[1] else None
+        return (
+            dx, dbias, None, None, None, *dwqkv.chunk(3), dwo, dw1, dw2,
+            *dbqkv.chunk(3), dbo, dbias1, dbias2, dg1, db1, dg2, db2,
+        )  # fmt: skip
+
+
+class _PackedEncoder:
+    """Stands in for the encoder's ``forward``."""
+
+    def __init__(self, model: Any, dtype: torch.dtype) -> None:
+        self._base, self._dtype = model.base_model, dtype
+        self._encoder = self._base.encoder
+        self._layers = [_Weights(layer, dtype) for layer in self._encoder.layer]
+        self._mask: Tensor | None = None
+        self._hook = self._base.register_forward_pre_hook(self._keep_mask, with_kwargs=True)
+        self._encoder.forward = self
+
+    def remove(self) -> None:
+        """Give the encoder its own ``forward`` back."""
+        self._hook.remove()
+        del self._encoder.forward
+
+    def _keep_mask(self, module: Any, args: Any, named: dict[str, Any]) -> None:
+        # What the encoder is given has been made into a mask of queries and keys.
+        self._mask = named["attention_mask"]
+
+    def __call__(self, hidden_states: Tensor, *_: Any, **__: Any) -> Any:
+        assert self._mask is not None
+        rows, longest, size = hidden_states.shape
+        first = self._layers[0]
+        layout = Layout(self._mask.sum(1).tolist(), first.heads, first.head_size)
+        real = self._mask[:, : layout.longest].bool()
+        bias = torch.zeros(real.shape, dtype=self._dtype)
+        bias.masked_fill_(~real, torch.finfo(self._dtype).min / 2)
+        bias = bias[:, None, None, :].expand(-1, layout.heads, -1, -1)
+        if hasattr(self._encoder, "compute_position_bias"):
+            relative = self._encoder.compute_position_bias(hidden_states[:1, : layout.longest])
+            bias = bias + relative.to(self._dtype)
+        bias = bias.flatten(0, 1)
+        places = self._mask.flatten().nonzero()[:, 0]
+        x = hidden_states.flatten(0, 1).index_select(0, places).to(self._dtype)
+        masks = DropoutMasks() if self._encoder.training else None
+        for layer in self._layers:
+            layer.renew()
+            x = _Layer.apply(x, bias, layer, layout, masks, *layer.parameters)
+        padded = x.new_zeros((rows * longest, size), dtype=hidden_states.dtype)
+        last = padded.index_copy(0, places, x.to(hidden_states.dtype)).view(rows, longest, size)
+        return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=last)
+
+
+def pack(model: Any, dtype: torch.dtype) -> bool:
+    """Let the model's encoder run as packed layers with products of ``dtype``.
+
+    False, and nothing changed, where its type of layers is another one. Batches are padded at
+    the end of rows.
+    """
+    config = model.config
+    if config.model_type not in PACKABLE or config.hidden_act != "gelu":
+        return False
+    if getattr(config, "is_decoder", False):
+        return False
+    _PackedEncoder(model, dtype)
+    return True
+
+
+def unpack(model: Any) -> None:
+    """Undo :func:`pack`."""
+    current = getattr(model.base_model, "encoder", None)
+    if current is not None and isinstance(vars(current).get("forward"), _PackedEncoder):
+        current.forward.remove()
