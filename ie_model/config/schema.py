@@ -130,8 +130,8 @@ class ModelConfig(_Section):
     added_tokens: dict[str, str] = {}
     """Words an uncased encoder should tell from others (IS: isis), each starting as its value."""
     layers: int | list[Annotated[int, Field(ge=0)]] | None = None
-    """Keeps so many of the encoder's layers, evenly spread, or those of these numbers, counted
-    from 0; null keeps all. Fewer layers are faster and know less: give them a teacher."""
+    """Keeps the lowest so many of the encoder's layers, or those of these numbers, counted from
+    0; null keeps all. Fewer layers are faster and know less: give them a teacher."""
     dropout: float | None = Field(None, ge=0, lt=1)
     """Replaces the encoder's dropout rates; null keeps them."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] | None = None

@@ -11,24 +11,21 @@ from ie_model.errors import InputError
 
 
 def chosen_layers(asked: int | Sequence[int], depth: int) -> list[int]:
-    """Numbers of the layers to keep, of ``depth`` that there are.
+    """Numbers of the layers to keep, of ``depth`` that there are; a number means the lowest.
 
-    So many of them are spread evenly, the first and the last among them.
+    The lower half of MiniLM learned 3.5 points of F1 more than layers spread over all of it
+    (docs/quality.md).
 
     Raises:
         InputError: more layers, or others, than there are.
     """
     numbers = list(range(asked)) if isinstance(asked, int) else list(asked)
-    if len(numbers) > depth or numbers[-1] >= depth:
+    if numbers[-1] >= depth:
         raise InputError(
             f"model.layers: {asked} cannot be had of an encoder with {depth} layers "
             f"(numbers 0 to {depth - 1})"
         )
-    if not isinstance(asked, int):
-        return numbers
-    if asked == 1:
-        return [0]
-    return [round(i * (depth - 1) / (asked - 1)) for i in numbers]
+    return numbers
 
 
 def keep_layers(model: Any, asked: int | Sequence[int]) -> None:

@@ -21,7 +21,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from ie_model.config.schema import TrainingConfig
 from ie_model.errors import InputError, RunError
 from ie_model.labels import LabelSet
-from ie_model.models.devices import native_precision
+from ie_model.models.devices import attention_of_any_shape, native_precision
 from ie_model.models.hardware import available_cpus
 from ie_model.training.batches import LengthGroupedBatches, collate
 from ie_model.training.encoded import TrainingWindows
@@ -74,7 +74,8 @@ def training_arguments(
         dataloader_pin_memory=device == "cuda",
         # Batches differ in size, so they cannot be evened out among processes;
         # LengthGroupedBatches gives every process the same number of them instead.
-        accelerator_config={"even_batches": False},
+        # A GPU is not waited for at each copy: the next update is queued behind this one.
+        accelerator_config={"even_batches": False, "non_blocking": device == "cuda"},
         eval_strategy="no",
     )
 
@@ -128,7 +129,8 @@ class SpanTrainer(Trainer):
         torch.set_flush_denormal(True)
         self._began = time.monotonic()
         try:
-            return super().train(*args, **kwargs)
+            with attention_of_any_shape(self.args.device):
+                return super().train(*args, **kwargs)
         finally:
             torch.set_flush_denormal(False)
 

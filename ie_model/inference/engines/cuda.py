@@ -11,6 +11,7 @@ import torch
 
 from ie_model.inference.engines.interface import Ids, Logits
 from ie_model.inference.engines.packing import PACKABLE, PackedModel, unpack
+from ie_model.models.devices import attention_of_any_shape
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class GpuRunner:
 
     def submit(self, ids: Ids, mask: Ids) -> InFlight:
         """Queue one batch, int64 ``[rows, tokens]``."""
-        with self._lock, torch.inference_mode():
+        with self._lock, torch.inference_mode(), attention_of_any_shape(self._device):
             if self._packed is None:
                 output = self._call(
                     input_ids=self._to_device(ids), attention_mask=self._to_device(mask)
