@@ -166,6 +166,9 @@ class EncodingConfig(_Section):
     lines: Literal["auto", "line", "paragraph", "document"] = "auto"
     """What is read on its own: each line (a paragraph of news), with auto but for the breaks
     inside hard-wrapped paragraphs; what stands between empty lines; or the whole document."""
+    context: int = Field(0, ge=0)
+    """Neighbouring lines of a document share a model input up to so many tokens, so that each
+    is read beside the others; 0 reads each alone. At most the window."""
     whole_words: bool = False
     """No mention begins or ends inside a word; for data labelled word by word, such as posts."""
 

@@ -9,6 +9,10 @@ first token.
 A sequence longer than the model's window is covered by overlapping windows that begin and
 end between units. Every unit is *answered for* by exactly one window, the one in which it
 stands farthest from an edge, so the windows' answers only have to be joined end to end.
+
+Short sequences that follow each other in a text may share a window (``context``), with the
+tokenizer's separator between them: the model then sees what the lines around a mention say,
+while tag paths still end with every sequence.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -91,6 +95,7 @@ class Encoder:
             paragraph and no span crosses one), with ``auto`` but for soft breaks of wrapped
             text; each paragraph; or the whole document.
         whole_words: no unit begins inside a word (for data labelled word by word).
+        context: tokens up to which sequences of one text share a window; 0: none do.
         parallel: tokenise on all CPUs; else in the caller's thread alone.
 
     Raises:
@@ -105,6 +110,7 @@ class Encoder:
         lines: str = "line",
         *,
         whole_words: bool = False,
+        context: int = 0,
         parallel: bool = True,
     ) -> None:
         backend: Any = getattr(tokenizer, "backend_tokenizer", tokenizer)
@@ -120,7 +126,7 @@ class Encoder:
         self._tokenizer.no_padding()
         self._prefix, self._suffix = self._special_tokens()
         self.window, self.overlap, self.lines = window, overlap, lines
-        self.whole_words = whole_words
+        self.whole_words, self.context = whole_words, context
         self.parallel = parallel
         if lines not in LINES:
             raise InputError(f"encoding.lines is {lines!r}: use {', '.join(LINES)}")
@@ -131,13 +137,15 @@ class Encoder:
                 f"needs at least {2 * MAX_UNIT_TOKENS} tokens besides its special tokens, "
                 "and the overlap at most half of them"
             )
+        if not 0 <= context <= window:
+            raise InputError(f"encoding.context: {context} is not from 0 to the window, {window}")
 
     @cached_property
     def key(self) -> str:
         """SHA-256 over everything that windows depend on besides the text."""
         state = [
             RULES, self._tokenizer.to_str(), self.window, self.overlap, self.lines,
-            self.whole_words,
+            self.whole_words, self.context,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
@@ -167,7 +175,10 @@ class Encoder:
             places.extend(start for start, _ in spans)
             counts.append(len(spans))
         parts = iter(self._parts(pieces, places))
-        return [_joined([next(parts) for _ in range(count)]) for count in counts]
+        joined = [_joined([next(parts) for _ in range(count)]) for count in counts]
+        if self.context:
+            return [replace(e, windows=tuple(self._shared(e.windows))) for e in joined]
+        return joined
 
     def _parts(self, pieces: list[str], places: list[int]) -> Iterator[_Part]:
         """Each piece as units and windows; the work on characters is done for all at once."""
@@ -216,6 +227,22 @@ class Encoder:
             middle = int(np.searchsorted(first, (following + stop) / 2))
             windows.append(self._window(ids[begin:stop], first[owned:middle] - begin))
             begin, owned = following, middle
+
+    def _shared(self, windows: Sequence[Window]) -> list[Window]:
+        """Neighbours put together while they fit: ``[CLS] one [SEP] two [SEP]``."""
+        shared: list[Window] = []
+        skip = len(self._prefix)
+        for window in windows:
+            last = shared[-1] if shared else None
+            if last and len(last.input_ids) + len(window.input_ids) - skip <= self.context:
+                positions = window.positions + np.int32(len(last.input_ids) - skip)
+                shared[-1] = Window(
+                    np.concatenate([last.input_ids, window.input_ids[skip:]]),
+                    np.concatenate([last.positions, positions]),
+                )
+            else:
+                shared.append(window)
+        return shared
 
     def _window(self, ids: Ints, positions: Ints) -> Window:
         framed = np.concatenate([self._prefix, ids, self._suffix])

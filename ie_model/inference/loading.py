@@ -51,7 +51,7 @@ def load_model(
     tokenizer, pad_id = _read_tokenizer(folder, settings.tags)
     encoder = Encoder(
         tokenizer, settings.window, settings.overlap, lines or settings.lines,
-        whole_words=settings.whole_words,
+        whole_words=settings.whole_words, context=settings.context,
     )  # fmt: skip
     measured = load_plan(folder) if engine == precision == "auto" else None
     # What the caller says comes before what was measured.

@@ -47,6 +47,9 @@ def check_settings(values: Mapping[str, Any]) -> None:
     window, overlap = values["window"], values["overlap"]
     if not all(type(v) is int for v in (window, overlap)) or not 0 <= overlap < window:
         raise ValueError(f"window {window!r} and overlap {overlap!r}: 0 <= overlap < window")
+    context = values.get("context", 0)
+    if type(context) is not int or not 0 <= context <= window:
+        raise ValueError(f"context {context!r}: a number from 0 to the window, {window}")
 
 
 def check_weights(folder: Path) -> None:

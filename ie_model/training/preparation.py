@@ -122,7 +122,7 @@ def read_and_plan(
     vocabulary = load_vocabulary(config.model)
     encoder = Encoder(
         vocabulary.tokenizer, encoding.window, encoding.overlap, encoding.lines,
-        whole_words=encoding.whole_words,
+        whole_words=encoding.whole_words, context=encoding.context,
     )  # fmt: skip
     cache = data.cache_dir or default_cache_dir()
     soft = soft_targets(config.distillation, labels, cache, training.device, training.threads)

@@ -137,6 +137,7 @@ def _directory_settings(config: Config, ready: Preparation) -> ModelSettings:
         lines=encoding.lines,
         touching=labels.touching,
         whole_words=encoding.whole_words,
+        context=encoding.context,
         thresholds=dict.fromkeys(labels.labels, floor) if floor else {},
         origin={
             "backbone": config.model.backbone,

@@ -284,3 +284,48 @@ def test_align_stretches_that_nobody_annotated_are_ignored_not_outside(bert_toke
     assert lost == []
     assert tags[2] == IGNORED
     assert tags[3] == LABELS.tag_ids["O"]
+
+
+CONTEXT_TEXT = "\n".join(
+    ["BAGHDAD, Iraq.", "The Counter Terrorism Service (CTS) moved in.", "", "x " * 150, "CTS won."]
+    * 3
+)
+
+
+def first_tokens(encoded):
+    """The token id at which each unit is read."""
+    return np.concatenate([w.input_ids[w.positions] for w in encoded.windows])
+
+
+@pytest.mark.parametrize("context", [16, 40, 128])
+def test_lines_share_windows_and_stay_what_they_are(bert_tokenizer, byte_tokenizer, context):
+    for tokenizer in (bert_tokenizer, byte_tokenizer):
+        check_sharing(tokenizer, context)
+
+
+def check_sharing(tokenizer, context):
+    (alone,) = Encoder(tokenizer, 128, 32).encode([CONTEXT_TEXT])
+    (shared,) = Encoder(tokenizer, 128, 32, context=context).encode([CONTEXT_TEXT])
+    for name in ("starts", "ends", "sequences"):
+        assert np.array_equal(getattr(alone, name), getattr(shared, name))
+    assert np.array_equal(first_tokens(alone), first_tokens(shared))
+    assert max(len(w.input_ids) for w in shared.windows) <= 128
+    whole = {w.input_ids.tobytes() for w in alone.windows}
+    for window in shared.windows:
+        assert len(window.input_ids) <= context or window.input_ids.tobytes() in whole
+    assert (len(shared.windows) < len(alone.windows)) == (context > 16)
+
+
+def test_the_separator_stands_between_lines_of_one_text_alone(bert_tokenizer):
+    encoder = Encoder(bert_tokenizer, 128, 32, context=128)
+    one, other = encoder.encode(["Mosul fell.\nTroops left.", "Hawija"])
+    (window,) = one.windows
+    tokens = bert_tokenizer.convert_ids_to_tokens(window.input_ids.tolist())
+    assert [t for t in tokens if t.startswith("[")] == ["[CLS]", "[SEP]", "[SEP]"]
+    assert len(other.windows) == 1
+
+
+@pytest.mark.parametrize("context", [-1, 129])
+def test_context_beyond_the_window_is_refused(bert_tokenizer, context):
+    with pytest.raises(InputError, match="context"):
+        Encoder(bert_tokenizer, 128, 32, context=context)
