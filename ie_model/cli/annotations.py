@@ -80,7 +80,7 @@ def check(
         raise InputError("--flatten and --to say how --fix writes; give --fix NEW as well")
     corpus.check_output(output, [path], from_, text_dir)
     _refuse_same(output, fix)
-    options = _options(option, text_dir)
+    options = read_options(option, text_dir)
     declared = None
     if labels is not None:
         declared = [label.strip() for label in labels.split(",") if label.strip()]
@@ -124,7 +124,7 @@ def stats(
 
     _refuse_other(format, "table", "json")
     corpus.check_output(output, paths, from_, text_dir)
-    options = _options(option, text_dir)
+    options = read_options(option, text_dir)
     result = annotation.corpus_stats(
         {
             name: list(corpus.read_documents(path, from_, **options))
@@ -177,7 +177,13 @@ def convert(
         fix,
     )
     result = annotation.convert(
-        source, target, from_, to, changes, _options(option, text_dir), _options(write_option)
+        source,
+        target,
+        from_,
+        to,
+        changes,
+        read_options(option, text_dir),
+        read_options(write_option),
     )
     for line in annotation.conversion_lines(result):
         typer.echo(line, err=True)
@@ -206,7 +212,7 @@ def split(
     for target in (train, test):
         corpus.check_output(target, [source], from_, text_dir)
     formats = [to or corpus.format_for_writing(target) for target in (train, test)]
-    documents = list(corpus.read_documents(source, from_, **_options(option, text_dir)))
+    documents = list(corpus.read_documents(source, from_, **read_options(option, text_dir)))
     parts = corpus.split_documents(documents, fraction, seed)
     for part, target, name in zip(parts, (train, test), formats, strict=True):
         corpus.write_documents(part, target, name)
@@ -230,7 +236,7 @@ def agree(
 
     _refuse_other(format, "table", "json", "html")
     corpus.check_output(output, paths, from_, text_dir)
-    options = _options(option, text_dir)
+    options = read_options(option, text_dir)
     result = annotation.agreement(
         {
             name: corpus.read_documents(path, from_, **options)
@@ -272,7 +278,7 @@ def show(
     changes = corpus.Changes(keep=frozenset(label or []))
     documents = (
         document
-        for document in corpus.read_documents(path, from_, **_options(option, text_dir))
+        for document in corpus.read_documents(path, from_, **read_options(option, text_dir))
         if not id_ or document.id in id_
     )
     found = list(itertools.islice(documents, limit or None))
@@ -287,8 +293,8 @@ def show(
         _print(lambda console: annotation.documents_text(shown, console), output)
 
 
-def _options(pairs: list[str] | None, text_dir: Path | None = None) -> dict[str, Any]:
-
+def read_options(pairs: list[str] | None, text_dir: Path | None = None) -> dict[str, Any]:
+    """Options of a format given as ``NAME=VALUE``, with ``text_dir`` where it is given."""
     options: dict[str, Any] = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")

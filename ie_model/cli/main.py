@@ -13,6 +13,7 @@ import typer
 import ie_model
 from ie_model.cli import (
     aggregation,
+    annotate,
     annotations,
     backbones,
     engines,
@@ -79,6 +80,7 @@ for _command in (
     scoring.score,
     aggregation.aggregate,
     serve.serve,
+    annotate.annotate,
     engines.export,
     engines.bench,
     sharing.package,

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 import uvicorn
+from starlette.applications import Starlette
 
 from ie_model.errors import InputError
 from ie_model.serving.app import create_app
@@ -50,30 +51,43 @@ def serve(
     limits = limits or Limits()
     if any(not key.strip() for key in keys):
         raise InputError("an API key is empty: leave it out, or give one")
-    with _listen(host, port) as listener:
+    with listen(host, port) as listener:
         loaded = load_models(models, engine, precision, threads, device)
         app = create_app(loaded, limits, keys=keys, cors_origins=cors_origins)
-        config = uvicorn.Config(
-            app, log_level="error", access_log=False, server_header=False, lifespan="on",
-            timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=round(limits.timeout) + 1,
-        )  # fmt: skip
-        address = _address(listener)
+        address = address_of(listener)
         if not _local(host) and not keys:
             logger.warning("%s is open to other machines and asks for no key", address)
         listening(address)
-        # uvicorn repeats the signal when all is done; the end was wanted and is no failure.
-        before = [
-            (number, signal.signal(number, lambda *_: None))
-            for number in (signal.SIGTERM, signal.SIGINT)
-        ]
-        try:
-            uvicorn.Server(config).run(sockets=[listener])
-        finally:
-            for number, handler in before:
-                signal.signal(number, handler)
+        run(app, listener, limits.timeout)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def run(app: Starlette, listener: socket.socket, timeout: float) -> None:
+    """Answer at a listening socket until SIGTERM or SIGINT.
+
+    Requests in hand are then finished, for ``timeout`` seconds at most.
+    """
+    config = uvicorn.Config(
+        app, log_level="error", access_log=False, server_header=False, lifespan="on",
+        timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=round(timeout) + 1,
+    )  # fmt: skip
+    # uvicorn repeats the signal when all is done; the end was wanted and is no failure.
+    before = [
+        (number, signal.signal(number, lambda *_: None))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    ]
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections; port 0 takes any that is free.
+
+    Raises:
+        InputError: the address is taken, or not this machine's.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -93,7 +107,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> str:
+def address_of(listener: socket.socket) -> str:
+    """Where a socket of :func:`listen` is found, as ``http://HOST:PORT``."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -112,7 +112,7 @@ def write(documents: Iterable[Document], path: Path, text_dir: str | Path | None
     """
     with new_folder(path) as folder:
         for ann_path, document in document_files(documents, folder, ".ann"):
-            lines = list(_lines(document))
+            lines = list(annotation_lines(document))
             if text_dir is None:
                 with text_file(ann_path.with_suffix(".txt")) as file:
                     file.write(document.text)
@@ -168,7 +168,12 @@ def _read_score(line: str) -> tuple[str, float] | None:
         return None
 
 
-def _lines(document: Document) -> Iterator[str]:
+def annotation_lines(document: Document) -> Iterator[str]:
+    """The lines of a document's ``.ann`` file, without line ends.
+
+    Raises:
+        InputError: a label holds white space, which the format cannot express.
+    """
     aside = [str(line) for line in document.meta.get(ASIDE, ())]
     taken = {line.split("\t")[0] for line in aside}
     taken |= {str(e.meta["brat_id"]) for e in document.entities if "brat_id" in e.meta}

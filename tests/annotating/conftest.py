@@ -1,0 +1,91 @@
+"""Sessions over small documents, and their pages on free ports."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from dataclasses import replace
+
+import httpx
+import pytest
+import uvicorn
+
+from ie_model.annotating import Session, create_app, open_storage
+from ie_model.annotating.adviser import Adviser
+from ie_model.annotating.guard import SECRET_HEADER
+from ie_model.documents import Document, Entity
+from tests.serving.conftest import wait_until
+
+LABELS = ("ACTOR", "LOCATION", "DATE")
+SECRET = "not guessed"
+TEXTS = {
+    "one": "UN forces left Mosul on Tuesday.\nNATO said so 😀 twice in Mosul.",
+    "two": "Nothing is said here.",
+    "three": "<b>NATO</b> & MAYBE the UN met in Sinjar.",
+}
+
+
+class FakeModel:
+    """Finds words in capitals as ACTOR; ``MAYBE`` with a low score."""
+
+    def pipe(self, documents, *, on_error="raise"):
+        for d in documents:
+            found = re.finditer(r"\b[A-Z]{2,}\b", d.text)
+            yield replace(
+                d,
+                entities=tuple(
+                    Entity(m.start(), m.end(), "ACTOR", 0.3 if m[0] == "MAYBE" else 0.9, m[0])
+                    for m in found
+                ),
+            )
+
+
+def documents() -> list[Document]:
+    return [Document(text, id=name) for name, text in TEXTS.items()]
+
+
+@contextlib.contextmanager
+def live(session, model=None, by_value=False, **options):
+    """The address of a page over a session."""
+    app = create_app(session, Adviser(session, model, by_value), SECRET, **options)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="on"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def sitting(path, given=None, labels=LABELS, **options):
+    """A session over the output ``path``."""
+    storage, lock = open_storage(path)
+    try:
+        yield Session(documents() if given is None else given, storage, labels, **options)
+    finally:
+        lock.release()
+
+
+@pytest.fixture
+def output(tmp_path):
+    return tmp_path / "out.jsonl"
+
+
+def client_of(address) -> httpx.Client:
+    return httpx.Client(base_url=address, headers={SECRET_HEADER: SECRET}, timeout=30)
+
+
+def work(*entities, rejected=(), decided=(), done=False):
+    """A change as the page sends it; entities are ``(start, end, label)``."""
+    return {
+        "entities": [{"start": s, "end": e, "label": label} for s, e, label in entities],
+        "rejected": [list(span) for span in rejected],
+        "decided": list(decided),
+        "done": done,
+    }
