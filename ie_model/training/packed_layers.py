@@ -18,9 +18,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu
+from torch.nn.functional import gelu, pad
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
+from ie_model.inference.batching import round_up
 from ie_model.training.dropout import DropoutMasks
 
 aten = torch.ops.aten
@@ -28,40 +29,49 @@ aten = torch.ops.aten
 PACKABLE = {"bert", "electra", "roberta", "xlm-roberta", "camembert", "mpnet"}
 """Model types whose layers are these."""
 
+_TOKENS = 32
+"""Packed tokens are filled up to a multiple of this: matrix kernels work in tiles, and prepare
+for every size they meet."""
+
+_ROW, _REST = 32, 8
+"""In bf16, rows of attention are filled up to a multiple of this, unless the rest is so small:
+torch's softmax takes the rest of a row one number at a time."""
+
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each sequence stands among the packed tokens: ``lengths``, and the longest."""
+    """Where each sequence stands: its tokens among the packed, its row in attention.
+
+    The packed tokens are ``size`` with what fills them up; ``places`` is how long the rows of
+    attention are.
+    """
 
     lengths: list[int]
+    size: int
+    places: int
     heads: int
     head_size: int
 
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest sequence."""
-        return max(self.lengths)
-
-    def spread(self, packed: Tensor, parts: int) -> list[Tensor]:
-        """Packed ``[tokens, parts * heads * size]`` as ``parts`` times ``[rows * heads, longest,
-        size]``, zero in padding."""
-        rows = len(self.lengths)
-        shape = (parts, rows, self.heads, self.longest, self.head_size)
-        full = min(self.lengths) == self.longest
+    def spread(self, packed: Tensor, parts: int) -> Tensor:
+        """Packed ``[tokens, parts * heads * size]`` as ``[parts, rows * heads, places, size]``,
+        zero in padding."""
+        shape = (parts, len(self.lengths), self.heads, self.places, self.head_size)
+        full = min(self.lengths) == self.places
         spread = (torch.empty if full else torch.zeros)(shape, dtype=packed.dtype)
         source = packed.view(-1, parts, self.heads, self.head_size).permute(1, 2, 0, 3)
+        source = source[:, :, : sum(self.lengths)]
         for row, some in enumerate(source.split(self.lengths, dim=2)):
             spread[:, row, :, : some.shape[2]] = some
-        return list(spread.flatten(1, 2))
+        return spread.flatten(1, 2)
 
-    def gather(self, spread: list[Tensor]) -> Tensor:
+    def gather(self, spread: Tensor) -> Tensor:
         """The inverse of :meth:`spread`."""
-        parts, rows = len(spread), len(self.lengths)
-        packed = spread[0].new_empty((sum(self.lengths), parts, self.heads, self.head_size))
-        sources = [s.view(rows, self.heads, self.longest, self.head_size) for s in spread]
-        for row, some in enumerate(packed.split(self.lengths)):
-            for part, source in enumerate(sources):
-                some[:, part] = source[row, :, : len(some)].transpose(0, 1)
+        source = spread.unflatten(1, (len(self.lengths), self.heads)).permute(1, 3, 0, 2, 4)
+        packed = spread.new_empty((self.size, *source.shape[2:]))
+        real = sum(self.lengths)
+        packed[real:] = 0
+        for row, some in enumerate(packed[:real].split(self.lengths)):
+            some.copy_(source[row, : len(some)])
         return packed.flatten(1)
 
 
@@ -128,7 +138,7 @@ class _Layer(torch.autograd.Function):
         scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale)
         chances = torch.softmax(scores, -1)
         kept, mask0 = dropped(chances, weights.attention_rate)
-        mixed = layout.gather([torch.bmm(kept, v)])
+        mixed = layout.gather(torch.bmm(kept, v)[None])
         attended, mask1 = dropped(torch.addmm(bo, mixed, wo.t()), weights.hidden_rate)
         sum1 = attended.add_(x)
         y, mean1, scale1 = torch.native_layer_norm(sum1, size, g1, n1, weights.epsilon)
@@ -169,15 +179,17 @@ class _Layer(torch.autograd.Function):
         dattended = dsum1 if mask1 is None else dsum1 * mask1
         dwo, dbo = dattended.t() @ mixed, dattended.sum(0)
         (dmixed,) = layout.spread(dattended @ wo, 1)
-        dv = torch.bmm(kept.transpose(1, 2), dmixed)
+        dspread = q.new_empty((3, *q.shape))
+        dq, dk, dv = dspread
+        torch.bmm(kept.transpose(1, 2), dmixed, out=dv)
         dchances = torch.bmm(dmixed, v.transpose(1, 2))
         if mask0 is not None:
             dchances.mul_(mask0)
         dscores = torch._softmax_backward_data(dchances, chances, -1, chances.dtype)
         empty = dscores.new_empty(1, 1, 1)
-        dq = torch.baddbmm(empty, dscores, k, beta=0, alpha=scale)
-        dk = torch.baddbmm(empty, dscores.transpose(1, 2), q, beta=0, alpha=scale)
-        dqkv = layout.gather([dq, dk, dv])
+        torch.baddbmm(empty, dscores, k, beta=0, alpha=scale, out=dq)
+        torch.baddbmm(empty, dscores.transpose(1, 2), q, beta=0, alpha=scale, out=dk)
+        dqkv = layout.gather(dspread)
         dwqkv, dbqkv = dqkv.t() @ x, dqkv.sum(0)
         dx = torch.addmm(dsum1, dqkv, wqkv)
         dbias = dscores if ctx.needs_input_grad[1] else None
@@ -209,25 +221,32 @@ class _PackedEncoder:
 
     def __call__(self, hidden_states: Tensor, *_: Any, **__: Any) -> Any:
         assert self._mask is not None
-        rows, longest, size = hidden_states.shape
+        rows, longest, width = hidden_states.shape
         first = self._layers[0]
-        layout = Layout(self._mask.sum(1).tolist(), first.heads, first.head_size)
-        real = self._mask[:, : layout.longest].bool()
+        lengths = self._mask.sum(1).tolist()
+        places = max(lengths)
+        if self._dtype == torch.bfloat16 and places % _ROW > _REST:
+            places = round_up(places, _ROW)
+        size = round_up(sum(lengths), _TOKENS)
+        layout = Layout(lengths, size, places, first.heads, first.head_size)
+        real = torch.arange(places) < torch.tensor(lengths)[:, None]
         bias = torch.zeros(real.shape, dtype=self._dtype)
         bias.masked_fill_(~real, torch.finfo(self._dtype).min / 2)
         bias = bias[:, None, None, :].expand(-1, layout.heads, -1, -1)
         if hasattr(self._encoder, "compute_position_bias"):
-            relative = self._encoder.compute_position_bias(hidden_states[:1, : layout.longest])
+            relative = self._encoder.compute_position_bias(hidden_states.new_empty(1, places, 0))
             bias = bias + relative.to(self._dtype)
         bias = bias.flatten(0, 1)
-        places = self._mask.flatten().nonzero()[:, 0]
-        x = hidden_states.flatten(0, 1).index_select(0, places).to(self._dtype)
+        tokens = self._mask.flatten().nonzero()[:, 0]
+        x = hidden_states.flatten(0, 1).index_select(0, tokens).to(self._dtype)
+        x = pad(x, (0, 0, 0, size - len(x)))
         masks = DropoutMasks() if self._encoder.training else None
         for layer in self._layers:
             layer.renew()
             x = _Layer.apply(x, bias, layer, layout, masks, *layer.parameters)
-        padded = x.new_zeros((rows * longest, size), dtype=hidden_states.dtype)
-        last = padded.index_copy(0, places, x.to(hidden_states.dtype)).view(rows, longest, size)
+        padded = x.new_zeros((rows * longest, width), dtype=hidden_states.dtype)
+        padded = padded.index_copy(0, tokens, x[: len(tokens)].to(hidden_states.dtype))
+        last = padded.view(rows, longest, width)
         return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=last)
 
 
