@@ -18,7 +18,7 @@ from ie_model.documents import Document, Entity
 from tests.serving.conftest import wait_until
 
 LABELS = ("ACTOR", "LOCATION", "DATE")
-SECRET = "not guessed"
+SECRET = "not-guessed"
 TEXTS = {
     "one": "UN forces left Mosul on Tuesday.\nNATO said so 😀 twice in Mosul.",
     "two": "Nothing is said here.",
