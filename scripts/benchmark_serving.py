@@ -220,6 +220,12 @@ async def soak(server: Server, extractor: Extractor, requests: int, clients: int
         for number in numbers:
             if number % steps == 0:
                 result.resident.append(server.resident_mib())
+                counts = ", ".join(f"{name} {n:,}" for name, n in sorted(result.outcomes.items()))
+                print(
+                    f"after {number:,} requests: {result.resident[-1]:.0f} MiB, faults "
+                    f"{len(result.faults)}, {counts}",
+                    file=sys.stderr, flush=True,
+                )  # fmt: skip
             await one(connection, chance, number)
         connection.close()
 

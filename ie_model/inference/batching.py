@@ -60,22 +60,43 @@ def token_budget_batches(
 
 
 def even_batches(
-    lengths: Sequence[int], budget: int, multiple: int, streams: int
+    lengths: Sequence[int], budget: int, multiple: int, streams: int, few_shapes: bool = False
 ) -> list[list[int]]:
     """Batches as of :func:`token_budget_batches`, for items that nothing comes after.
 
     An engine works on ``streams`` batches side by side. A few full batches and a small
     rest would leave streams idle at the end, so smaller budgets are tried too, and the
-    batches taken that are through first.
+    batches taken that are through first. With ``few_shapes`` the number of items in a
+    batch is a power of two: see :func:`powers_of_two`.
     """
-    batches = token_budget_batches(lengths, budget, multiple)
+
+    def cut(budget: int) -> list[list[int]]:
+        batches = token_budget_batches(lengths, budget, multiple)
+        return powers_of_two(batches) if few_shapes else batches
+
+    batches = cut(budget)
     if streams == 1 or not 1 < len(batches) <= _FEW * streams:
         return batches
     tried = [batches]
     smallest = max(round_up(max(lengths), multiple), sum(lengths) // (2 * _FEW * streams))
     while (budget := int(budget * 0.9)) >= smallest:
-        tried.append(token_budget_batches(lengths, budget, multiple))
+        tried.append(cut(budget))
     return min(tried, key=lambda some: _finish(lengths, some, multiple, streams))
+
+
+def powers_of_two(batches: Iterable[list[int]]) -> list[list[int]]:
+    """Each batch cut into such of 1, 2, 4, 8, ... items, the largest first.
+
+    Any number of items a batch and any length would be some 500 shapes at 1,024 tokens a batch,
+    and this a quarter of them. Nothing is padded for it: 7 items are 4, 2 and 1.
+    """
+    cut = []
+    for batch in batches:
+        while batch:
+            count = 1 << (len(batch).bit_length() - 1)
+            cut.append(batch[:count])
+            batch = batch[count:]
+    return cut
 
 
 def _finish(

@@ -23,6 +23,7 @@ from ie_model.inference.batching import (
     even_batches,
     first_occurrences,
     pad_batch,
+    powers_of_two,
     round_up,
     token_budget_batches,
 )
@@ -66,16 +67,13 @@ class Job:
         firsts, self._slots = first_occurrences(ids.tobytes() for ids in windows)
         self._rows = [windows[i] for i in firsts]
         self.lengths = [len(ids) for ids in self._rows]
-        self._cut(token_budget_batches(self.lengths, budget, multiple))
+        self.cut(token_budget_batches(self.lengths, budget, multiple))
         self._logits = [np.empty((0, 0), np.float32)] * len(self._rows)
         if not self.batches:
             self.done.set()
 
-    def even_out(self, budget: int, multiple: int, streams: int) -> None:
-        """Cut the batches anew for streams that have nothing else to do."""
-        self._cut(even_batches(self.lengths, budget, multiple, streams))
-
-    def _cut(self, batches: list[list[int]]) -> None:
+    def cut(self, batches: list[list[int]]) -> None:
+        """Compute the windows in these batches."""
         self.batches, self._left = batches, len(batches)
 
     def padded(
@@ -147,7 +145,8 @@ class Pipeline:
 
     def _padded(self, job: Job, batch: Sequence[int]) -> tuple[NDArray[np.int64], ...]:
         # The last batch of a job has fewer rows; in a long stream each number of rows would
-        # in time be seen, and kept in memory for ever by engines that prepare for each.
+        # in time be seen, and kept in memory for ever by engines that prepare for each. Jobs
+        # on their own are cut into few shapes in the first place.
         fill = job.followed and self.engine.remembers_shapes
         ids, mask = job.padded(batch, self.pad_id, self.multiple, self.batch_tokens if fill else 0)
         self.tokens += sum(job.lengths[i] for i in batch)
@@ -168,16 +167,23 @@ class Pipeline:
         except BaseException as error:
             job.fail(error)
             return
+        few_shapes = self.engine.remembers_shapes
         if len(job.batches) == 1:  # nothing to overlap with: every thread on this batch
+            if few_shapes:
+                job.cut(powers_of_two(job.batches))
             try:
-                ids, mask = self._padded(job, job.batches[0])
-                job.take(job.batches[0], Done(self.engine.forward(ids, mask)))
+                for batch in job.batches:
+                    ids, mask = self._padded(job, batch)
+                    job.take(batch, Done(self.engine.forward(ids, mask)))
             except _OURS:
                 raise
             except BaseException as error:
                 job.fail(error)
         elif job.batches:
-            job.even_out(self.batch_tokens, self.multiple, self.engine.streams)
+            streams = self.engine.streams
+            job.cut(
+                even_batches(job.lengths, self.batch_tokens, self.multiple, streams, few_shapes)
+            )
             inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
             inbox.put(job)
             inbox.put(None)

@@ -60,11 +60,20 @@ class Served:
         return self._batcher.waiting_characters if self._batcher else 0
 
     async def warm_up(self) -> None:
-        """Answer a few texts, so that no request pays for what the engine does once."""
+        """Answer texts from one short line to several full batches.
+
+        No request then pays for what the engine does once, and the memory for its largest
+        batches is taken before the first of them.
+        """
         assert self._batcher is not None
-        text = "Iraqi federal police cleared Hawija on Tuesday. " * 20
-        for count in (1, 8):  # engines treat one batch and several differently
-            texts = [Document(text[: -20 * number or None]) for number in range(count)]
+        budget = CHARACTERS_PER_TOKEN * self.extractor.batch_tokens
+        for characters in (1, budget // 2, budget, BATCHES * budget, 2 * BATCHES * budget):
+            sentences: list[str] = []
+            while sum(map(len, sentences)) < characters:
+                sentences.append(f"{len(sentences)} policemen cleared Hawija on Tuesday. ")
+            text = "".join(sentences)
+            # Equal ones would be computed once.
+            texts = [Document(text[i : i + budget]) for i in range(0, len(text), budget)]
             for answer in await self._batcher.submit(texts, lambda d: d):
                 if answer.error is not None:
                     raise InputError(f"model {self.name!r} does not answer: {answer.error}")

@@ -10,6 +10,7 @@ from ie_model.inference.batching import (
     pad_batch,
     padded_tokens,
     padding_waste,
+    powers_of_two,
     round_up,
     token_budget_batches,
 )
@@ -58,6 +59,15 @@ def test_batching_evens_out_a_small_rest():
     assert even_batches(lengths, 1024, 8, 1) == token_budget_batches(lengths, 1024, 8)
     many = [32] * 1000
     assert even_batches(many, 1024, 8, 2) == token_budget_batches(many, 1024, 8)
+
+
+@given(LENGTHS, st.integers(1, 600), st.integers(1, 4))
+def test_batching_of_few_shapes_has_powers_of_two_and_no_more_padding(lengths, budget, streams):
+    few = even_batches(lengths, budget, 8, streams, few_shapes=True)
+    assert sorted(i for batch in few for i in batch) == list(range(len(lengths)))
+    assert all(len(batch).bit_count() == 1 for batch in few)
+    whole = token_budget_batches(lengths, budget, 8)
+    assert padded_tokens(lengths, powers_of_two(whole)) <= padded_tokens(lengths, whole)
 
 
 @pytest.mark.parametrize("options", [{"budget": 0}, {"multiple": 0}, {"max_items": 0}])

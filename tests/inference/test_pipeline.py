@@ -4,7 +4,6 @@ import re
 import threading
 import time
 from collections import deque
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -184,20 +183,35 @@ def test_pipeline_serves_several_threads(make):
     assert all(answers[n] == expected for n in range(4))
 
 
+class Recorder(FakeEngine):
+    """Keeps the shapes it was given, as OpenVINO does."""
+
+    remembers_shapes = True
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = set()
+
+    def forward(self, ids, mask):
+        assert mask.any(axis=1).all()  # attention over nothing is not a number
+        self.shapes.add(ids.shape)
+        return super().forward(ids, mask)
+
+
 def test_pipeline_long_stream_has_few_shapes_for_engines_that_keep_them(make):
-    class Recorder(FakeEngine):
-        remembers_shapes = True
-        shapes: ClassVar[set] = set()
-
-        def forward(self, ids, mask):
-            assert mask.any(axis=1).all()  # attention over nothing is not a number
-            self.shapes.add(ids.shape)
-            return super().forward(ids, mask)
-
-    sample = texts(600)
-    found = keys(make(Recorder()).pipe(sample))
+    engine, sample = Recorder(), texts(600)
+    found = keys(make(engine).pipe(sample))
     assert found == keys(make(FakeEngine()).pipe(sample))
-    assert all(rows == max(1, 64 // length) for rows, length in Recorder.shapes)
+    assert all(rows == max(1, 64 // length) for rows, length in engine.shapes)
+
+
+def test_pipeline_lists_of_any_size_have_few_shapes_for_engines_that_keep_them(make):
+    """A server that answered lists of 1 to 40 texts grew by 162 MiB in 10,000 requests."""
+    engine, sample = Recorder(), texts(400)
+    for count in range(1, 25):
+        some = sample[10 * count :][:count]
+        assert keys(make(engine).predict(some)) == keys(make(FakeEngine()).predict(some))
+    assert {rows for rows, _ in engine.shapes} <= {1, 2, 4, 8}
 
 
 class Panic(BaseException):
