@@ -1,7 +1,9 @@
 """Files and folders that are whole or absent: written beside their place, synced, renamed.
 
 A reader, or the same work after a power cut, never sees half of what is written here. Until
-then it has a hidden name that ends in ``.tmp``. Permissions are those of any other new file.
+then it has a hidden name that ends in ``.tmp``, and its writer holds a lock on it: what
+nobody holds was left by a process that was killed, and goes when the next one writes there.
+Permissions are those of any other new file.
 """
 
 from __future__ import annotations
@@ -10,16 +12,24 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from ie_model.errors import InputError, RunError
 
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is locked there, and nothing cleared away
+    fcntl = None  # type: ignore[assignment]
+
 TEMPORARY = ".tmp"
 """How the names of what is unfinished end."""
+_UNFINISHED = re.compile(r"\.[0-9a-f]{12}\.tmp")
+_cleared: set[Path] = set()
 
 # Where the system says one of these, another path would have done; else the disk failed.
 _WRONG_PATH = {
@@ -62,14 +72,15 @@ def whole_path(path: Path, scratch: Path | None = None) -> Iterator[Path]:
     folder = path.parent if scratch is None else scratch
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(folder)
-    try:
-        yield temporary
-        sync(temporary)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    remove_unfinished(folder)
+    with _held(folder, _made_file) as temporary:
+        try:
+            yield temporary
+            sync(temporary)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     sync(path.parent)
 
 
@@ -147,11 +158,27 @@ def new_folder(path: Path) -> Iterator[Path]:
     with writing(path):
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(f"{path}: exists already; name a new folder")
-        with _scratch_folder(path) as scratch:
+        with scratch_folder(path.parent) as scratch:
             yield scratch
             sync_all(scratch)
             scratch.replace(path)
         sync(path.parent)
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A hidden folder in ``parent``, which goes when the block ends.
+
+    Raises:
+        OSError: as the system gives it; see :func:`writing`.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(parent)
+    with _held(parent, _made_folder) as scratch:
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def sync(path: Path) -> None:
@@ -178,16 +205,64 @@ def sync_all(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _scratch_folder(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = _beside(path.parent)
-    scratch.mkdir()
+def _held(folder: Path, make: Callable[[Path], int]) -> Iterator[Path]:
+    """A new path in a folder, locked until the block ends."""
+    while True:
+        # Not made of the final name, which may be as long as a name can be.
+        path = folder / f".{uuid.uuid4().hex[:12]}{TEMPORARY}"
+        descriptor = make(path)
+        # Whoever clears up may have come in between, and taken it for a dead one's.
+        if _locked(descriptor) is not False and path.exists():
+            break
+        os.close(descriptor)
+    if fcntl is None:  # what is open cannot be renamed there
+        os.close(descriptor)
     try:
-        yield scratch
+        yield path
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if fcntl is not None:
+            os.close(descriptor)
 
 
-def _beside(folder: Path) -> Path:
-    # Not made of the path's own name, which may be as long as a name can be.
-    return folder / f".{uuid.uuid4().hex[:12]}{TEMPORARY}"
+def _made_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+
+
+def _made_folder(path: Path) -> int:
+    path.mkdir()
+    return os.open(path, os.O_RDONLY) if fcntl is not None else os.dup(0)
+
+
+def _locked(descriptor: int) -> bool | None:
+    """Whether the lock was free and is ours now; ``None`` where the system has none."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (AttributeError, OSError):  # Windows; some network file systems
+        return None
+    return True
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left in a folder, once in the life of this one."""
+    if fcntl is None or folder in _cleared:
+        return
+    _cleared.add(folder)
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        found = [Path(entry) for entry in entries if _UNFINISHED.fullmatch(entry.name)]
+        for path in found:
+            _remove_if_dead(path)
+
+
+def _remove_if_dead(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if _locked(descriptor):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
+        finally:
+            os.close(descriptor)

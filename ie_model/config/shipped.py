@@ -8,11 +8,10 @@ repository, so that the paths in a config lead to the same text everywhere.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from ie_model.errors import InputError
-from ie_model.files import writing
+from ie_model.files import scratch_folder, writing
 
 PRESETS = Path(__file__).with_name("presets")
 AUTHORED = PRESETS / "annotations" / "authored"
@@ -88,18 +87,27 @@ def write_project(folder: str | Path) -> list[str]:
     target = Path(folder)
     if target.exists() and not target.is_dir():
         raise InputError(f"{target}: is a file; give a folder")
-    taken = [name for name in (*_PARTS, "README.md") if (target / name).exists()]
-    if taken:
-        raise InputError(
-            f"{target}: holds {', '.join(taken)} already, and nothing is overwritten; "
-            "give another folder: ie-model init NEW_FOLDER"
-        )
-    with writing(target):
-        target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target, prefix=".init-") as scratch:
-            for part in _PARTS:
-                shutil.copytree(PRESETS / part, Path(scratch) / part, copy_function=shutil.copy)
-            (Path(scratch) / "README.md").write_text(_README, encoding="utf-8")
-            for name in (*_PARTS, "README.md"):
-                (Path(scratch) / name).replace(target / name)
+    names = (*_PARTS, "README.md")
+    with writing(target), scratch_folder(target) as scratch:
+        for part in _PARTS:
+            shutil.copytree(PRESETS / part, scratch / part, copy_function=shutil.copy)
+        (scratch / "README.md").write_text(_README, encoding="utf-8")
+        taken = [name for name in names if (target / name).exists()]
+        # An init that was killed between two names is gone on with.
+        if taken == list(names) or any(
+            _content(target / name) != _content(scratch / name) for name in taken
+        ):
+            raise InputError(
+                f"{target}: holds {', '.join(taken)} already, and nothing is overwritten; "
+                "give another folder: ie-model init NEW_FOLDER"
+            )
+        for name in names:
+            if name not in taken:
+                (scratch / name).replace(target / name)
     return [f"{part}/" for part in _PARTS] + ["README.md"]
+
+
+def _content(path: Path) -> dict[str, bytes]:
+    """The bytes of a file, or of all files of a folder, by their paths."""
+    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
+    return {f.relative_to(path.parent).as_posix(): f.read_bytes() for f in files}

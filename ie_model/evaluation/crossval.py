@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -35,7 +34,7 @@ from ie_model.evaluation.out_of_fold import (
     write_protocol,
 )
 from ie_model.evaluation.summary import summarise
-from ie_model.files import write_json
+from ie_model.files import scratch_folder, write_json
 from ie_model.inference.decoding import decode
 from ie_model.inference.extractor import Extractor
 from ie_model.inference.thresholds import apply_calibration
@@ -242,8 +241,8 @@ def _run_part(config: Config, data: Data, part: Part, run: OofRun, keep_models: 
     began = time.monotonic()
     if keep_models:
         (run.path / "models").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=run.path, prefix=".part-") as scratch:
-        model_dir = run.path / "models" / part.name if keep_models else Path(scratch) / part.name
+    with scratch_folder(run.path) as scratch:
+        model_dir = (run.path / "models" if keep_models else scratch) / part.name
         result = train(
             _part_config(config, part, model_dir),
             documents=documents,

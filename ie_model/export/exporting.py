@@ -118,7 +118,8 @@ def export(
         )
     if quantized is not None:
         facts = {**quantized.facts, "gate": verdict.to_dict()}
-        path = artifacts.store(folder, engine, precision, quantized.save, facts)
+        with artifacts.exclusive(folder, engine):
+            path = artifacts.store(folder, engine, precision, quantized.save, facts)
     _write_card(folder, f"{engine} {precision}", verdict)
     return ExportResult(path, engine, precision, verdict)
 

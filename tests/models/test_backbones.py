@@ -138,7 +138,7 @@ def test_backbones_interrupt_keeps_the_old_folder_and_leaves_nothing_else(
 
 
 def test_backbones_remains_of_a_killed_install_are_removed(index, tmp_path):
-    stale = tmp_path / "backbones" / ".tiny-killed" / "wheels"
+    stale = tmp_path / "backbones" / ".0123456789ab.tmp" / "wheels"
     stale.mkdir(parents=True)
     (stale / "half.whl").write_bytes(b"x")
     backbones.install("tiny", tmp_path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from ie_model.corpus.formats.jsonl import read_rows
 from ie_model.corpus.formats.spacing import join_tokens
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
-from ie_model.files import new_folder
+from ie_model.files import new_folder, scratch_folder
 
 if TYPE_CHECKING:
     from datasets import Dataset, Features
@@ -127,8 +126,8 @@ def write(documents: Iterable[Document], path: Path) -> None:
     import datasets
     import pyarrow as pa
 
-    with new_folder(path) as folder, tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        stream = Path(scratch) / "stream.arrow"
+    with new_folder(path) as folder, scratch_folder(path.parent) as scratch:
+        stream = scratch / "stream.arrow"
         with pa.ipc.new_stream(stream, _features().arrow_schema) as writer:
             for batch in _batches(documents):
                 writer.write_batch(batch)

@@ -12,8 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ie_model.errors import RunError
+from ie_model.files import scratch_folder, sync
 from ie_model.models.cache import user_cache
 from ie_model.models.directory import file_digest, weights_digest
 
@@ -95,8 +94,7 @@ def store(
     """
     home = writable_home(model_dir, engine)
     name = f"{precision}{SUFFIXES[engine]}"
-    scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=home))
-    try:
+    with scratch_folder(home) as scratch:
         save(scratch / name)
         files = _digests(scratch / name)
         facts = {"weights": weights_digest(model_dir), "files": files, **facts}
@@ -104,17 +102,10 @@ def store(
         sidecar.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         (home / sidecar.name).unlink(missing_ok=True)
         for file in scratch.iterdir():
-            _sync(file)
+            sync(file)
         for file in sorted(scratch.iterdir(), key=lambda p: p == sidecar):
             file.replace(home / file.name)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return home / name
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 @contextmanager

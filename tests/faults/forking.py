@@ -1,0 +1,196 @@
+"""A process that has everything loaded and forks once for each fault: a kill costs milliseconds.
+
+It is started with ``events.c`` loaded before the C library, so that a fault can be laid on any
+event of the file system, whether Python, Rust or C++ makes it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MODES = {"count": 1, "kill": 2, "after": 3, "torn": 4}
+"""What may happen at an event: nothing, SIGKILL before it, behind it, in the middle of a write.
+An error's name (ENOSPC) makes it fail, and all events after it."""
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST = 60.0
+"""Seconds after which a job is taken to hang."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended: exit status (negative: the signal), what it said, events it made."""
+
+    status: int
+    said: str
+    events: int
+    seconds: float
+
+
+def library(folder: Path) -> Path:
+    """``events.c``, compiled into a folder.
+
+    Raises:
+        FileNotFoundError: there is no C compiler.
+    """
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise FileNotFoundError("no C compiler (cc), which faults are laid with")
+    made = folder / "events.so"
+    source = Path(__file__).with_name("events.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", made, source, "-ldl"], check=True)
+    return made
+
+
+class Forks:
+    """The process that forks; use it in a ``with`` block.
+
+    Args:
+        folder: for the compiled library.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._library = library(folder)
+        environment = os.environ | {
+            "LD_PRELOAD": str(self._library), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
+            "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1",
+        }  # fmt: skip
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.forking", str(self._library)], cwd=ROOT,
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(
+        self,
+        job: str,
+        folder: Path,
+        fault: str = "",
+        *,
+        step: str = "run",
+        seconds: float | None = None,
+        workers: bool = False,
+    ) -> Ended:
+        """Do a step of a job in a process of its own.
+
+        Args:
+            job: of :data:`tests.faults.jobs.JOBS`.
+            folder: where it works; events below it count.
+            fault: mode and number of the event, such as ``kill 17``.
+            step: ``run``, or ``prepare``.
+            seconds: kill it after this time instead.
+            workers: the fault is laid on the processes it starts.
+        """
+        order = [job, str(folder), fault, step, seconds, workers]
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return Ended(*json.loads(self._process.stdout.readline()))
+
+    def __enter__(self) -> Forks:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def _laid(library: Any, fault: str, folder: str, workers: bool) -> None:
+    mode, _, number = fault.partition(" ")
+    code = 0 if mode in MODES else getattr(errno, mode)
+    told = (MODES.get(mode, 5), int(number or 0), code)
+    if workers:
+        os.environ["IE_MODEL_FAULT"] = f"{told[0]} {told[1]} {told[2]} {folder}"
+        told = (MODES["count"], 0, 0)
+    library.arm(told[0], ctypes.c_long(told[1]), told[2], folder.encode())
+
+
+def _child(library: Any, order: list[Any], heard: int, said: str) -> None:
+    from ie_model.errors import IEModelError
+    from tests.faults.jobs import JOBS
+
+    job, folder, fault, step, _, workers = order
+    errors = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(errors, 2)
+    os.dup2(2, 1)
+    os.setsid()  # what it starts is ended with it, where it hangs
+    os.chdir(folder)
+    status = 0
+    if fault:
+        _laid(library, fault, folder, workers)
+    try:
+        getattr(JOBS[job], step)(Path(folder))
+    except IEModelError as error:
+        print(error, file=sys.stderr)
+        status = 1
+    except BaseException:
+        traceback.print_exc()
+        status = 2
+    events = library.events()
+    library.arm(0, ctypes.c_long(0), 0, b"")
+    modules = [] if fault else [m for m in sys.modules if not m.startswith("__mp")]
+    sys.stderr.flush()
+    os.write(heard, json.dumps([events, modules]).encode())
+    os._exit(status)
+
+
+def _killed_after(pid: int, seconds: float, ended: threading.Event) -> None:
+    if not ended.wait(seconds):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _serve(path: str) -> None:
+    library = ctypes.CDLL(path)
+    library.events.restype = ctypes.c_long
+    loaded: set[tuple[str, str]] = set()
+    said = Path(tempfile.mkdtemp(prefix="ie-model-faults-")) / "said"
+    for line in sys.stdin:
+        order = json.loads(line)
+        began = time.monotonic()
+        ours, theirs = os.pipe()
+        pid = os.fork()
+        if not pid:
+            _child(library, order, theirs, str(said))
+        os.close(theirs)
+        ended = threading.Event()
+        clock = threading.Thread(target=_killed_after, args=(pid, order[4] or LONGEST, ended))
+        clock.start()
+        with os.fdopen(ours, "rb") as pipe:
+            heard = json.loads(pipe.read() or b"[0, []]")
+        _, status = os.waitpid(pid, 0)
+        seconds = time.monotonic() - began
+        ended.set()
+        clock.join()
+        if seconds >= LONGEST:
+            os.killpg(pid, signal.SIGKILL)
+        # What a job had to load, the next one finds loaded.
+        if (order[0], order[3]) not in loaded and heard[1]:
+            loaded.add((order[0], order[3]))
+            for name in heard[1]:
+                if name not in sys.modules:
+                    try:
+                        importlib.import_module(name)
+                    except Exception:  # a module that only its own package can load
+                        continue
+        code = os.waitstatus_to_exitcode(status)
+        print(json.dumps([code, said.read_text(errors="replace"), heard[0], seconds]), flush=True)
+    shutil.rmtree(said.parent, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
