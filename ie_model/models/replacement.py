@@ -191,5 +191,5 @@ def _apply_umask(folder: Path) -> None:
 
 
 def _is_disk_error(error: BaseException) -> bool:
-    # safetensors reports a failed write as an error of its own with the system's words.
-    return isinstance(error, OSError) or type(error).__name__ == "SafetensorError"
+    # safetensors and tokenizers report a failed write as errors of their own: "(os error 28)".
+    return isinstance(error, OSError) or "(os error " in str(error)

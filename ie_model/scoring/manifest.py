@@ -75,7 +75,7 @@ class Manifest:
             }
             _write_sources(work / INPUTS, sources)
             write_json(work / MANIFEST, self.header)
-        self._journal = (work / JOURNAL).open("ab")
+        self._journal = (work / JOURNAL).open("ab", buffering=0)
         sync(work)
 
     def _refuse_if_changed(
@@ -181,8 +181,9 @@ class Manifest:
 
     def _append(self, row: Mapping[str, Any]) -> None:
         try:
-            self._journal.write(json.dumps(row).encode() + b"\n")
-            self._journal.flush()
+            line = json.dumps(row).encode() + b"\n"
+            while line:  # unbuffered: what a full disk did not take is not tried again at closing
+                line = line[self._journal.write(line) :]
             os.fsync(self._journal.fileno())
         except OSError as error:
             raise RunError(f"{self.work / JOURNAL}: cannot be written: {error.strerror}") from error

@@ -63,7 +63,7 @@ def last_checkpoint(work: Path, key: str, resume: bool) -> Path | None:
     if resume:
         # A run killed while it wrote one leaves a checkpoint that lacks something.
         whole = [f.parent for f in work.glob(f"checkpoint-*/{WHOLE}")]
-        if not whole:
+        if not whole or not key_file.is_file():
             raise InputError(
                 f"{work}: no checkpoint to resume from; start the run without --resume, with "
                 "training.checkpoint_every set"

@@ -29,7 +29,7 @@ from ie_model.documents import Document, Entity
 from ie_model.encoding.alignment import IGNORED, Ledger, align
 from ie_model.encoding.windows import EncodedText, Encoder
 from ie_model.errors import InputError
-from ie_model.files import sync_all, write_json
+from ie_model.files import sync_all, write_json, writing
 from ie_model.labels import LabelSet
 from ie_model.training.inputs import WeightedDocuments, read_sources
 from ie_model.training.teachers import SoftTargets
@@ -120,11 +120,12 @@ def encode_sources(
     """
     key = _sources_key(sources, encoder, labels)
     folder = cache_dir / "windows" / key
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _waiting(FileLock(f"{folder}.lock")):
-        if not _is_whole(folder):
-            documents = read_sources(sources, labels.labels)
-            _write(documents, encoder, labels, folder)
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _waiting(FileLock(f"{folder}.lock")):
+            if not _is_whole(folder):
+                documents = read_sources(sources, labels.labels)
+                _write(documents, encoder, labels, folder)
     return _open(folder, key)
 
 
@@ -132,16 +133,17 @@ def encode_sources(
 def _waiting(lock: FileLock) -> Iterator[None]:
     """Hold a lock; say what is waited for, and not for ever."""
     try:
-        lock.acquire(timeout=_PATIENCE)
-    except Timeout:
-        log.info("waiting for another process that encodes the same corpora (%s)", lock.lock_file)
         try:
-            lock.acquire(timeout=_LONGEST_WAIT)
+            lock.acquire(timeout=_PATIENCE)
         except Timeout:
-            raise InputError(
-                f"{lock.lock_file}: held by another process for an hour; end that one, or set "
-                "data.cache_dir to another folder"
-            ) from None
+            told = "waiting for another process that encodes the same corpora (%s)"
+            log.info(told, lock.lock_file)
+            lock.acquire(timeout=_LONGEST_WAIT)
+    except Timeout:
+        raise InputError(
+            f"{lock.lock_file}: held by another process for an hour; end that one, or set "
+            "data.cache_dir to another folder"
+        ) from None
     try:
         yield
     finally:
@@ -167,7 +169,8 @@ def encode_documents(
 
     if soft is not None:
         soft = replace(soft, unlabelled=hashed(soft.unlabelled))
-    _write(hashed(documents), encoder, labels, folder, soft)
+    with writing(folder):
+        _write(hashed(documents), encoder, labels, folder, soft)
     return _open(folder, digest.hexdigest())
 
 

@@ -166,7 +166,9 @@ def check_output(config: Config) -> None:
         ).cleanup()
     except OSError as error:
         reason = "is not writable" if standing.is_dir() else "is a file"
-        raise InputError(f"output_dir {target}: cannot be made, {standing} {reason}") from error
+        raise InputError(
+            f"output_dir {target}: cannot be made, {standing} {reason}: {error.strerror or error}"
+        ) from error
     sources = list(config.distillation.teachers)
     if config.model.backbone not in BACKBONES:
         sources.append(Path(config.model.backbone).expanduser())

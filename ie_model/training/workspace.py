@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,10 +58,21 @@ def workspace(output_dir: Path) -> Iterator[Path]:
     else:
         shutil.rmtree(scratch_folder(work), ignore_errors=True)
         if lock:
-            shutil.rmtree(work, ignore_errors=True)
+            _remove(work)
     finally:
         if lock:
             lock.release()
+
+
+def _remove(work: Path) -> None:
+    """Remove the work folder in one step: half of one would look like a run to resume."""
+    name = work.name.removesuffix(".training")
+    gone = work.with_name(f"{name}.new-{uuid.uuid4().hex[:8]}")  # the next run clears it away
+    try:
+        work.rename(gone)
+    except OSError:
+        gone = work
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _locked(work: Path, output_dir: Path) -> FileLock:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.faults import table
+from tests.faults.forking import Forks
+from tests.faults.trials import Trials
 
 
 def pytest_collection_modifyitems(items):
@@ -18,3 +22,27 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("faults")
         for line in table.lines():
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory):
+    if sys.platform != "linux":
+        pytest.skip("faults are laid by way of Linux's loader")
+    try:
+        with Forks(tmp_path_factory.mktemp("faults")) as running:
+            yield running
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def trials(forks, tmp_path_factory):
+    """The trials of a job by its name, prepared once."""
+    made: dict[str, Trials] = {}
+
+    def of(job: str) -> Trials:
+        if job not in made:
+            made[job] = Trials(forks, job, tmp_path_factory.mktemp("trials") / "job")
+        return made[job]
+
+    return of

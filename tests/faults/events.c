@@ -3,6 +3,7 @@
  * opening for writing, a write, a rename, link, deletion, new folder, truncation or sync.
  *
  * A process is armed by arm(), or by IE_MODEL_FAULT="MODE NUMBER ERRNO FOLDER" when it starts.
+ * Where events are counted, each writes a line to a descriptor: the call, a blank, the path.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,12 +22,14 @@
 
 enum { NONE, COUNT, KILL, AFTER, TORN, FAIL };
 
-static int mode = NONE, code;
+static int mode = NONE, code, told = -1;
+static _Thread_local char where[8300];
 static long number;
 static char folder[4096];
 static atomic_long seen;
 
-void arm(int m, long n, int e, const char *under) {
+void arm(int m, long n, int e, const char *under, int descriptor) {
+    told = descriptor;
     snprintf(folder, sizeof folder, "%s", under);
     number = n;
     code = e;
@@ -34,13 +37,11 @@ void arm(int m, long n, int e, const char *under) {
     mode = m;
 }
 
-long events(void) { return seen; }
-
 __attribute__((constructor)) static void armed_from_outside(void) {
     const char *said = getenv("IE_MODEL_FAULT");
     int m, e, at = 0;
     long n;
-    if (said && sscanf(said, "%d %ld %d %n", &m, &n, &e, &at) == 3 && at) arm(m, n, e, said + at);
+    if (said && sscanf(said, "%d %ld %d %n", &m, &n, &e, &at) == 3 && at) arm(m, n, e, said + at, -1);
 }
 
 static void die(void) {
@@ -50,6 +51,7 @@ static void die(void) {
 
 static int below(const char *path) {
     size_t n = strlen(folder);
+    snprintf(where, sizeof where, "%s", path);
     return !strncmp(path, folder, n) && (path[n] == '/' || !path[n]);
 }
 
@@ -80,9 +82,10 @@ static int opened(int fd) {
 }
 
 /* What becomes of an event: 0 happens, 1 happens and is the last, 2 happens by half, -1 fails. */
-static int fate(int concerned, int frees) {
+static int fate(int concerned, int frees, const char *call) {
     if (!concerned) return 0;
     long n = ++seen;
+    if (told >= 0) dprintf(told, "%s %s\n", call, where + strlen(folder));
     if (mode == FAIL && number && n >= number && !(frees && code == ENOSPC)) {
         errno = code;
         return -1;
@@ -99,16 +102,16 @@ static int fate(int concerned, int frees) {
 #define EVENT(type, name, parameters, concerned, frees, call) \
     type name parameters { \
         REAL(name); \
-        int f = fate(concerned, frees); \
+        int f = fate(concerned, frees, #name); \
         if (f < 0) return -1; \
         type answer = call; \
         if (f) die(); \
         return answer; \
     }
 
-EVENT(int, rename, (const char *a, const char *b), named(AT_FDCWD, a) || named(AT_FDCWD, b), 0, real(a, b))
-EVENT(int, renameat, (int d, const char *a, int e, const char *b), named(d, a) || named(e, b), 0, real(d, a, e, b))
-EVENT(int, renameat2, (int d, const char *a, int e, const char *b, unsigned f_), named(d, a) || named(e, b), 0, real(d, a, e, b, f_))
+EVENT(int, rename, (const char *a, const char *b), named(AT_FDCWD, a) | named(AT_FDCWD, b), 0, real(a, b))
+EVENT(int, renameat, (int d, const char *a, int e, const char *b), named(d, a) | named(e, b), 0, real(d, a, e, b))
+EVENT(int, renameat2, (int d, const char *a, int e, const char *b, unsigned f_), named(d, a) | named(e, b), 0, real(d, a, e, b, f_))
 EVENT(int, link, (const char *a, const char *b), named(AT_FDCWD, b), 0, real(a, b))
 EVENT(int, linkat, (int d, const char *a, int e, const char *b, int f_), named(e, b), 0, real(d, a, e, b, f_))
 EVENT(int, symlink, (const char *a, const char *b), named(AT_FDCWD, b), 0, real(a, b))
@@ -127,7 +130,7 @@ EVENT(int, fdatasync, (int fd), opened(fd), 0, real(fd))
 #define WRITE(name, parameters, fd, n, all, half) \
     ssize_t name parameters { \
         REAL(name); \
-        int f = fate(opened(fd), 0); \
+        int f = fate(opened(fd), 0, #name); \
         if (f < 0) return -1; \
         ssize_t answer = f == 2 && (n) > 1 ? half : all; \
         if (f) die(); \
@@ -152,7 +155,7 @@ WRITE(copy_file_range, (int in, off64_t *i, int out, off64_t *o, size_t n, unsig
             m = va_arg(rest, mode_t); \
             va_end(rest); \
         } \
-        int f = fate(WRITES(flags) && concerned, 0); \
+        int f = fate(WRITES(flags) && concerned, 0, #name); \
         if (f < 0) return -1; \
         int answer = call; \
         if (f) die(); \
@@ -167,7 +170,7 @@ OPEN(openat64, (int d, const char *a, int flags, ...), named(d, a), real(d, a, f
 #define FOPEN(name) \
     FILE *name(const char *a, const char *how) { \
         REAL(name); \
-        int f = fate(strpbrk(how, "wa+") && named(AT_FDCWD, a), 0); \
+        int f = fate(strpbrk(how, "wa+") && named(AT_FDCWD, a), 0, #name); \
         if (f < 0) return NULL; \
         FILE *answer = real(a, how); \
         if (f) die(); \

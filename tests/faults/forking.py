@@ -33,12 +33,13 @@ LONGEST = 60.0
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended: exit status (negative: the signal), what it said, events it made."""
+    """How a job ended: exit status (negative: the signal), what it said, how long it took, and
+    its events, each a call and the path below the folder, where they were counted."""
 
     status: int
     said: str
-    events: int
     seconds: float
+    events: list[str]
 
 
 def library(folder: Path) -> Path:
@@ -94,12 +95,18 @@ class Forks:
             seconds: kill it after this time instead.
             workers: the fault is laid on the processes it starts.
         """
-        order = [job, str(folder), fault, step, seconds, workers]
+        return self._ordered([job, str(folder), fault, step, seconds, workers], 1)[0]
+
+    def run_at_once(self, job: str, folder: Path, times: int) -> list[Ended]:
+        """Do a job in several processes at once."""
+        return self._ordered([job, str(folder), "", "run", None, False], times)
+
+    def _ordered(self, order: list[Any], times: int) -> list[Ended]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.write(json.dumps([order, times]) + "\n")
         self._process.stdin.flush()
-        return Ended(*json.loads(self._process.stdout.readline()))
+        return [Ended(*ended) for ended in json.loads(self._process.stdout.readline())]
 
     def __enter__(self) -> Forks:
         return self
@@ -110,29 +117,30 @@ class Forks:
         self._process.wait()
 
 
-def _laid(library: Any, fault: str, folder: str, workers: bool) -> None:
+def _laid(library: Any, fault: str, folder: str, workers: bool, events: int) -> None:
     mode, _, number = fault.partition(" ")
     code = 0 if mode in MODES else getattr(errno, mode)
     told = (MODES.get(mode, 5), int(number or 0), code)
     if workers:
         os.environ["IE_MODEL_FAULT"] = f"{told[0]} {told[1]} {told[2]} {folder}"
-        told = (MODES["count"], 0, 0)
-    library.arm(told[0], ctypes.c_long(told[1]), told[2], folder.encode())
+        return
+    descriptor = events if mode == "count" else -1
+    library.arm(told[0], ctypes.c_long(told[1]), told[2], folder.encode(), descriptor)
 
 
-def _child(library: Any, order: list[Any], heard: int, said: str) -> None:
+def _child(library: Any, order: list[Any], heard: int, files: Path) -> None:
     from ie_model.errors import IEModelError
     from tests.faults.jobs import JOBS
 
     job, folder, fault, step, _, workers = order
-    errors = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.dup2(errors, 2)
+    os.dup2(_written(files / "said"), 2)
     os.dup2(2, 1)
     os.setsid()  # what it starts is ended with it, where it hangs
     os.chdir(folder)
+    os.environ["XDG_CACHE_HOME"] = str(Path(folder) / ".user")
     status = 0
     if fault:
-        _laid(library, fault, folder, workers)
+        _laid(library, fault, folder, workers, _written(files / "events"))
     try:
         getattr(JOBS[job], step)(Path(folder))
     except IEModelError as error:
@@ -141,12 +149,15 @@ def _child(library: Any, order: list[Any], heard: int, said: str) -> None:
     except BaseException:
         traceback.print_exc()
         status = 2
-    events = library.events()
-    library.arm(0, ctypes.c_long(0), 0, b"")
+    library.arm(0, ctypes.c_long(0), 0, b"", -1)
     modules = [] if fault else [m for m in sys.modules if not m.startswith("__mp")]
     sys.stderr.flush()
-    os.write(heard, json.dumps([events, modules]).encode())
+    os.write(heard, json.dumps(modules).encode())
     os._exit(status)
+
+
+def _written(file: Path) -> int:
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
 
 
 def _killed_after(pid: int, seconds: float, ended: threading.Event) -> None:
@@ -154,42 +165,59 @@ def _killed_after(pid: int, seconds: float, ended: threading.Event) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+class _Forked:
+    """A child at work, and what comes of it."""
+
+    def __init__(self, library: Any, order: list[Any], files: Path) -> None:
+        files.mkdir(exist_ok=True)
+        self._order, self._files, self._began = order, files, time.monotonic()
+        ours, theirs = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            _child(library, order, theirs, files)
+        os.close(theirs)
+        self._ended = threading.Event()
+        limit = order[4] or LONGEST
+        self._clock = threading.Thread(target=_killed_after, args=(self._pid, limit, self._ended))
+        self._clock.start()
+        self._pipe = os.fdopen(ours, "rb")
+
+    def ended(self) -> tuple[list[Any], list[str]]:
+        """How it ended, and the modules it had loaded."""
+        with self._pipe as pipe:
+            modules = json.loads(pipe.read() or b"[]")
+        _, status = os.waitpid(self._pid, 0)
+        seconds = time.monotonic() - self._began
+        self._ended.set()
+        self._clock.join()
+        if seconds >= LONGEST:
+            os.killpg(self._pid, signal.SIGKILL)
+        said = (self._files / "said").read_text(errors="replace")
+        counted = self._order[2].startswith("count")
+        events = (self._files / "events").read_text(errors="replace") if counted else ""
+        code = os.waitstatus_to_exitcode(status)
+        return [code, said, seconds, events.splitlines()], modules
+
+
 def _serve(path: str) -> None:
     library = ctypes.CDLL(path)
-    library.events.restype = ctypes.c_long
     loaded: set[tuple[str, str]] = set()
-    said = Path(tempfile.mkdtemp(prefix="ie-model-faults-")) / "said"
+    files = Path(tempfile.mkdtemp(prefix="ie-model-faults-"))
     for line in sys.stdin:
-        order = json.loads(line)
-        began = time.monotonic()
-        ours, theirs = os.pipe()
-        pid = os.fork()
-        if not pid:
-            _child(library, order, theirs, str(said))
-        os.close(theirs)
-        ended = threading.Event()
-        clock = threading.Thread(target=_killed_after, args=(pid, order[4] or LONGEST, ended))
-        clock.start()
-        with os.fdopen(ours, "rb") as pipe:
-            heard = json.loads(pipe.read() or b"[0, []]")
-        _, status = os.waitpid(pid, 0)
-        seconds = time.monotonic() - began
-        ended.set()
-        clock.join()
-        if seconds >= LONGEST:
-            os.killpg(pid, signal.SIGKILL)
+        order, times = json.loads(line)
+        forked = [_Forked(library, order, files / str(k)) for k in range(times)]
+        ended = [one.ended() for one in forked]
         # What a job had to load, the next one finds loaded.
-        if (order[0], order[3]) not in loaded and heard[1]:
+        if (order[0], order[3]) not in loaded and ended[0][1]:
             loaded.add((order[0], order[3]))
-            for name in heard[1]:
+            for name in ended[0][1]:
                 if name not in sys.modules:
                     try:
                         importlib.import_module(name)
                     except Exception:  # a module that only its own package can load
                         continue
-        code = os.waitstatus_to_exitcode(status)
-        print(json.dumps([code, said.read_text(errors="replace"), heard[0], seconds]), flush=True)
-    shutil.rmtree(said.parent, ignore_errors=True)
+        print(json.dumps([one for one, _ in ended]), flush=True)
+    shutil.rmtree(files, ignore_errors=True)
 
 
 if __name__ == "__main__":

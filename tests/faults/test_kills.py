@@ -1,171 +1,98 @@
-"""A job killed, or told that the disk is full, at its file-system events one after the other."""
+"""Scoring, training, saving, exporting, installing: killed, or told that the disk is full, at
+every named point of what they do to the file system."""
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import random
-import shutil
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-from tests.faults import table
+from tests.faults.jobs import JOBS
 
-ROOT = Path(__file__).resolve().parents[2]
-INJECTION = Path(__file__).parent / "injection"
-MOST = int(os.environ.get("IE_MODEL_FAULTS", "4"))
-"""Events a test tries, spread over all; IE_MODEL_FAULTS=0 tries each one."""
-
-SCORE = """
-import sys
-from ie_model.errors import IEModelError
-from ie_model.scoring import CutOptions, score
-from tests.scoring.fakes import FakeFactory
-
-if __name__ == "__main__":
-    try:
-        score("in.jsonl", sys.argv[1], extractor_factory=FakeFactory(),
-              workers=int(sys.argv[2]), cut=CutOptions(rows=4))
-    except IEModelError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
-"""
+MOST = int(os.environ.get("IE_MODEL_FAULTS", "12"))
+"""Points a test tries of a job that takes its time, spread over all; of others it tries all.
+IE_MODEL_FAULTS=0 tries each event of every job."""
+SLOW = {
+    "training": 6, "training over an old model": 12, "training with checkpoints": 12,
+    "exporting to OpenVINO": 4, "exporting to ONNX": 4, "scoring, a worker": 6,
+    "scoring to a folder, a worker": 6,
+}  # fmt: skip
+WORKERS = [job for job in JOBS if "worker" in job]
 
 
-def job(folder: Path, output: str, workers: int = 0, fault: str = "", who: str = "main"):
-    environment = os.environ | {
-        "PYTHONPATH": f"{INJECTION}:{ROOT}",
-        "IE_MODEL_FAULT": fault,
-        "IE_MODEL_FAULT_UNDER": str(folder / "out"),
-        "IE_MODEL_FAULT_WHO": who,
-        "IE_MODEL_FAULT_COUNT": str(folder / "events"),
-    }
-    return subprocess.run(
-        [sys.executable, str(folder / "job.py"), output, str(workers)], cwd=folder,
-        env=environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+def spread(numbers: list[int], most: int = MOST) -> list[int]:
+    """So many of these numbers, the first and the last among them."""
+    if not most or len(numbers) <= most:
+        return numbers
+    return sorted({numbers[round(k * (len(numbers) - 1) / (most - 1))] for k in range(most)})
 
 
-def prepare(folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / "job.py").write_text(SCORE)
-    rows = [json.dumps({"id": str(i), "text": f"Alpha {i} saw Bravo"}) for i in range(16)]
-    rows[6] = "{broken"
-    (folder / "in.jsonl").write_text("\n".join(rows) + "\n")
+@pytest.mark.parametrize("job", JOBS)
+def test_job_killed_at_its_named_points_ends_like_one_that_was_not(trials, job):
+    trial = trials(job)
+    numbers = sorted(trial.points.values()) if MOST else list(range(1, trial.events + 1))
+    assert numbers
+    found = []
+    for k, number in enumerate(spread(numbers, MOST and SLOW.get(job, 0))):
+        # Before the event, in the middle of it where it is a write, and behind it.
+        mode = ("torn", "kill", "after")[k % 3]
+        found.append(trial.count(f"killed: {job}", trial.kill(f"{mode} {number}")))
+    assert not any(found), [f for f in found if f]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every output of a job, by name, without what the summary says of the run itself."""
-    found = {}
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and file.relative_to(folder).parts[0].startswith("out"):
-            data = file.read_bytes()
-            if file.name.endswith("summary.json"):
-                summary = json.loads(data)
-                data = json.dumps(
-                    [summary["rows"], summary["documents"], summary["files"]]
-                ).encode()
-            found[str(file.relative_to(folder))] = data
-    return found
+def test_training_killed_at_every_named_point_of_saving_leaves_a_whole_model(trials):
+    trial = trials("saving a model")
+    found = [
+        trial.count("killed in the middle: saving a model", trial.kill(f"torn {number}"))
+        for number in trial.points.values()
+    ]
+    assert not any(found), [f for f in found if f]
 
 
-def chosen(count: int) -> list[int]:
-    """Event numbers, from 1, spread over all that there are."""
-    if not MOST or count <= MOST:
-        return list(range(1, count + 1))
-    return sorted({1 + round(k * (count - 1) / (MOST - 1)) for k in range(MOST)})
+@pytest.mark.parametrize("job", ["scoring to JSON lines", "training with checkpoints"])
+def test_job_killed_again_while_it_is_done_again_ends_like_one_that_was_not(trials, job):
+    trial = trials(job)
+    chance = random.Random(19)
+    for _ in range(max(MOST // 3, 1)):
+        faults = [f"kill {chance.randint(1, trial.events)}" for _ in range(3)]
+        assert not trial.count(f"killed three times: {job}", trial.kill(*faults), 3)
 
 
-def clear(folder: Path) -> None:
-    for path in folder.glob("out*"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-@pytest.fixture(params=["out.jsonl", "out.parquet", "out/"])
-def output(request):
-    return request.param
-
-
-def expected(folder: Path, output: str, who: str, workers: int) -> tuple[dict[str, bytes], int]:
-    done = job(folder, output, workers, "count 0", who)
-    assert done.returncode == 0, done.stderr
-    whole = contents(folder)
-    events = int((folder / "events").read_text())
-    clear(folder)
-    return whole, events
-
-
-@pytest.mark.parametrize("when", ["kill", "after"])
-def test_scoring_killed_at_its_file_system_events_ends_with_the_same_bytes(tmp_path, output, when):
-    prepare(tmp_path)
-    whole, events = expected(tmp_path, output, "main", 0)
-    kind = f"scoring killed {'before' if when == 'kill' else 'behind'} an event, {output}"
-    for number in chosen(events):
-        table.attempt(kind)
-        assert job(tmp_path, output, 0, f"{when} {number}").returncode == -9
-        final = tmp_path / output.rstrip("/")
-        if final.is_file():
-            assert final.read_bytes() == whole[output], "a part of an output has its name"
-        done = job(tmp_path, output)
-        assert done.returncode == 0, done.stderr
-        assert contents(tmp_path) == whole
-        clear(tmp_path)
-        table.survive(kind)
-
-
-def test_worker_killed_at_its_file_system_events_ends_with_the_same_bytes(tmp_path, output):
-    prepare(tmp_path)
-    whole, _ = expected(tmp_path, output, "main", 0)
-    kind = f"worker killed at an event, {output}"
-    for number in range(1, 7):  # opening, syncing, renaming, syncing the folder; the next part
-        table.attempt(kind)
-        # Each new worker dies at its own event of that number, until one gets further.
-        job(tmp_path, output, 1, f"kill {number}", "worker")
-        done = job(tmp_path, output, 1)
-        assert done.returncode == 0, done.stderr
-        assert contents(tmp_path) == whole
-        clear(tmp_path)
-        table.survive(kind)
+@pytest.mark.parametrize("job", WORKERS)
+def test_worker_killed_at_its_events_changes_nothing(trials, job):
+    # Opening, syncing, renaming, syncing the folder; the next part. Each new worker dies at its
+    # own event of that number, until one gets further.
+    trial = trials(job)
+    for number in range(1, 8):
+        found = trial.kill(f"kill {number}", workers=True)
+        assert not trial.count(f"worker killed: {job}", found)
 
 
 @pytest.mark.parametrize("error", ["ENOSPC", "EROFS"])
-def test_scoring_on_a_full_or_read_only_disk_says_so_and_goes_on_later(tmp_path, output, error):
-    prepare(tmp_path)
-    whole, events = expected(tmp_path, output, "main", 0)
-    kind = f"{'full' if error == 'ENOSPC' else 'read-only'} disk, {output}"
-    for number in chosen(events):
-        table.attempt(kind)
-        failed = job(tmp_path, output, 0, f"{error} {number}")
-        assert "Traceback" not in failed.stderr
-        if failed.returncode == 0:  # all was written before, and only the clearing up failed
-            assert contents(tmp_path).items() >= whole.items()
-        else:
-            assert failed.returncode == 1, failed.stderr
-            assert os.strerror(28 if error == "ENOSPC" else 30) in failed.stderr
-        done = job(tmp_path, output)
-        assert done.returncode == 0, done.stderr
-        assert contents(tmp_path) == whole
-        clear(tmp_path)
-        table.survive(kind)
+@pytest.mark.parametrize(
+    "job",
+    ["scoring to JSON lines", "scoring to Parquet", "scoring to a folder", "training over an old "
+     "model", "saving a model", "saving settings", "saving documents", "installing", "packaging",
+     "beginning a project", "exporting to ONNX"],
+)  # fmt: skip
+def test_full_or_read_only_disk_is_named_and_costs_nothing(trials, job, error):
+    trial = trials(job)
+    words = os.strerror(getattr(errno, error))
+    kind = f"{'full' if error == 'ENOSPC' else 'read-only'} disk: {job}"
+    numbers = sorted(trial.points.values()) if MOST else list(range(1, trial.events + 1))
+    found = [
+        trial.count(kind, trial.fail(error, number, words))
+        for number in spread(numbers, MOST // 2)
+    ]  # fmt: skip
+    assert not any(found), [f for f in found if f]
 
 
-def test_scoring_killed_at_random_ends_with_the_same_bytes(tmp_path):
-    prepare(tmp_path)
-    whole, _ = expected(tmp_path, "out.jsonl", "main", 0)
+def test_jobs_killed_at_random_end_like_ones_that_were_not(trials):
     chance = random.Random(19)
-    for _ in range(max(MOST, 6)):
-        table.attempt("scoring killed at random")
-        process = subprocess.Popen(
-            [sys.executable, "job.py", "out.jsonl", "0"], cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        time.sleep(chance.uniform(0.05, 2.0))
-        process.kill()
-        process.wait()
-        table.survive("scoring killed at random")
-    assert job(tmp_path, "out.jsonl").returncode == 0
-    assert contents(tmp_path) == whole
+    for job in ("scoring to a folder", "training with checkpoints", "saving a model", "installing"):
+        trial = trials(job)
+        for _ in range(max(MOST // 4, 1)):
+            found = trial.kill(seconds=chance.uniform(0.0, 1.1 * trial.seconds))
+            assert not trial.count(f"killed at random: {job}", found)

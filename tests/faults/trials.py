@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -24,12 +25,13 @@ class Trials:
         self._beginning, self.folder = folder / "beginning", folder / "case"
         self._beginning.mkdir(parents=True)
         self._done("prepare", self._beginning)
-        self._afresh()
+        self.afresh()
         self.before = self.job.state(self.folder)
         ended = self._done("run", self.folder)  # for what it has to load
-        self._afresh()
+        self.afresh()
         ended = self._done("run", self.folder, "count 0")
-        self.events, self.seconds = ended.events, ended.seconds
+        self.events, self.seconds = len(ended.events), ended.seconds
+        self.points = _points(ended.events)
         self.behind = self.job.state(self.folder)
 
     def _done(self, step: str, folder: Path, fault: str = "") -> Ended:
@@ -37,7 +39,8 @@ class Trials:
         assert ended.status == 0, ended.said
         return ended
 
-    def _afresh(self) -> None:
+    def afresh(self) -> None:
+        """Put the folder back to what the job begins from."""
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self._beginning, self.folder, symlinks=True)
 
@@ -47,7 +50,7 @@ class Trials:
         Returns:
             What was damaged; empty: nothing.
         """
-        self._afresh()
+        self.afresh()
         for fault in faults or ("",):
             ended = self.forks.run(
                 self.name, self.folder, fault, seconds=seconds, workers=workers
@@ -61,7 +64,7 @@ class Trials:
 
     def fail(self, error: str, number: int, words: str) -> str:
         """Let this event and all after it fail, then finish the job; what was damaged."""
-        self._afresh()
+        self.afresh()
         ended = self.forks.run(self.name, self.folder, f"{error} {number}")
         if ended.status not in (0, 1):
             return f"{error} {number}: ended with {ended.status}: {ended.said[-400:]}"
@@ -77,7 +80,9 @@ class Trials:
             return f"cannot be done again: {ended.said[-400:]}"
         now = self.job.state(self.folder)
         wrong = sorted(k for k in {*now, *self.behind} if now.get(k) != self.behind.get(k))
-        return f"differs from a job that was not killed: {wrong[:5]}" if wrong else ""
+        if wrong:
+            return f"differs from a job that was not killed: {wrong[:5]}"
+        return self.job.sound(self.folder)
 
     def count(self, kind: str, found: str, faults: int = 1) -> str:
         """Enter a trial into the table; gives back what was found."""
@@ -85,3 +90,25 @@ class Trials:
         if not found:
             table.survive(kind, faults)
         return found
+
+
+def _points(events: list[str]) -> dict[str, int]:
+    """The events by name, of each name the first: names without what is random in them.
+
+    It is one point which file of a folder is synced, deleted, or written in a hidden folder of
+    which nothing is used until all of it is there.
+    """
+    found: dict[str, int] = {}
+    written = set()
+    for number, event in enumerate(events, 1):
+        name = re.sub(r"(?<=new-)[^/]+|(?<=/\.tmp)[^/]+", "*", event.replace("64", ""))
+        name = re.sub(r"[0-9a-f]{12,}|[0-9]+", "*", name)
+        call, _, path = name.partition(" ")
+        if call in ("open", "openat") and path in written:
+            continue  # to be synced
+        if call in ("fsync", "unlink", "unlinkat", "rmdir") or re.search(r"/\.\*\.tmp/", path):
+            folder = re.match(r".*?/\.\*\.tmp/|.*/", path)
+            name = f"{call} {folder[0] if folder else path}*"
+        written.add(path)
+        found.setdefault(name, number)
+    return found

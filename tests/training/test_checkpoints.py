@@ -7,6 +7,7 @@ from safetensors.numpy import load_file
 from ie_model import evaluate, train
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError, RunError
+from ie_model.training.checkpoints import last_checkpoint
 from ie_model.training.preparation import prepare
 from ie_model.training.workspace import work_folder
 
@@ -212,3 +213,10 @@ def test_checkpoints_average_that_never_began_is_no_candidate(tiny_config, caplo
 def test_checkpoints_early_stopping_needs_dev_documents(tiny_config):
     with pytest.raises(InputError, match=r"early_stopping: there are no dev documents"):
         prepare(tiny_config(early_stopping=2))
+
+
+def test_checkpoint_of_a_work_folder_that_was_half_removed_is_none(tmp_path):
+    (tmp_path / "checkpoint-3").mkdir()
+    (tmp_path / "checkpoint-3/whole").touch()
+    with pytest.raises(InputError, match="no checkpoint to resume from"):
+        last_checkpoint(tmp_path, "key", resume=True)

@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ie_model.errors import RunError
-from ie_model.files import scratch_folder, sync
+from ie_model.files import scratch_folder, sync, writing
 from ie_model.models.cache import user_cache
 from ie_model.models.directory import file_digest, weights_digest
 
@@ -36,15 +36,17 @@ def homes(model_dir: Path, engine: str) -> tuple[Path, Path]:
 
 def writable_home(model_dir: Path, engine: str) -> Path:
     """The first of :func:`homes` that can be written to, created."""
+    reason = "not permitted"
     for home in homes(model_dir, engine):
         try:
             home.mkdir(parents=True, exist_ok=True)
-        except OSError:
+        except OSError as error:
+            reason = error.strerror or reason
             continue
         if os.access(home, os.W_OK):
             return home
     raise RunError(
-        f"neither {model_dir} nor the user's cache folder can be written to: "
+        f"neither {model_dir} nor the user's cache folder can be written to ({reason}): "
         f"the {engine} engine has nowhere to keep the converted model; use engine='torch'"
     )
 
@@ -94,8 +96,11 @@ def store(
     """
     home = writable_home(model_dir, engine)
     name = f"{precision}{SUFFIXES[engine]}"
-    with scratch_folder(home) as scratch:
-        save(scratch / name)
+    with writing(home / name), scratch_folder(home) as scratch:
+        try:
+            save(scratch / name)
+        except RuntimeError as error:  # OpenVINO's own for whatever the disk says
+            raise RunError(f"{home / name}: cannot be written: {error}") from error
         files = _digests(scratch / name)
         facts = {"weights": weights_digest(model_dir), "files": files, **facts}
         sidecar = scratch / f"{precision}.json"
@@ -120,17 +125,24 @@ def exclusive(model_dir: Path, engine: str, wait: float = 300.0) -> Iterator[Non
     file = writable_home(model_dir, engine) / ".lock"
     lock = FileLock(file)
     try:
-        lock.acquire(timeout=min(wait, 2.0))
+        with writing(file):
+            _acquire(lock, wait)
     except Timeout:
-        log.warning("waiting for another process that converts or compiles the model (%s)", file)
-        try:
-            lock.acquire(timeout=max(wait - 2.0, 0.0))
-        except Timeout:
-            raise RunError(
-                f"{file}: another process has held this lock for {wait:.0f} s; end it, remove the "
-                "file if there is none, or use engine='torch'"
-            ) from None
+        raise RunError(
+            f"{file}: another process has held this lock for {wait:.0f} s; end it, remove the "
+            "file if there is none, or use engine='torch'"
+        ) from None
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquire(lock: FileLock, wait: float) -> None:
+    try:
+        lock.acquire(timeout=min(wait, 2.0))
+    except Timeout:
+        log.warning(
+            "waiting for another process that converts or compiles the model (%s)", lock.lock_file
+        )
+        lock.acquire(timeout=max(wait - 2.0, 0.0))
