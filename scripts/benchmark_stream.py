@@ -1,21 +1,31 @@
-"""Memory over a long stream, and how cost grows with the length of a document.
+"""Streams: first answers, throughput against another checkout, memory, cost by length.
 
     python scripts/benchmark_stream.py runs/default --paragraphs 200000
+    python scripts/benchmark_stream.py runs/default --live 5
+    python scripts/benchmark_stream.py runs/default --paragraphs 3000 --against ../other-checkout
 
-The resident set of this process is read after 2,000 paragraphs of `Extractor.pipe` and at
-the end; every paragraph is another text, so nothing is saved by computing equal ones once.
+Without more, the resident set of this process is read after 2,000 paragraphs of `Extractor.pipe`
+and at the end; every paragraph is another text, so nothing is saved by computing equal ones once.
 Then one document of 1,000 words is timed against one of 100,000, in turns.
+
+`--live` sends so many paragraphs a second, and says how long each waited for its answer.
+`--against` runs the same stream in turns in this checkout and in another one, each in a process
+of its own that has its model loaded, and compares wall-clock time and CPU time.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import re
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ie_model import Extractor
 from ie_model.export.benchmark.measuring import sample_texts
@@ -57,6 +67,76 @@ def seconds(extractor: Extractor, text: str) -> float:
     return time.perf_counter() - began
 
 
+def live(extractor: Extractor, rate: float, count: int, max_wait: float | None) -> None:
+    """How long each of ``count`` paragraphs waits for its answer, ``rate`` of them a second."""
+    sent: list[float] = []
+
+    def source() -> Iterator[str]:
+        begun = time.perf_counter()
+        for number, text in enumerate(paragraphs(count), start=1):
+            time.sleep(max(begun + number / rate - time.perf_counter(), 0))
+            sent.append(time.perf_counter())
+            yield text
+
+    extractor.predict("The engine is compiled before the clock runs.")
+    extra: dict[str, Any] = {} if max_wait is None else {"max_wait": max_wait}
+    answered = [time.perf_counter() for _ in extractor.pipe(source(), **extra)]
+    waits = sorted(1000 * (there - here) for here, there in zip(sent, answered, strict=True))
+    first = 1000 * (answered[0] - sent[0])
+    print(
+        f"{rate:g} a second, max_wait={max_wait}: first answer {first:.0f} ms after its text, "
+        f"median {statistics.median(waits):.0f} ms, longest {waits[-1]:.0f} ms"
+    )
+
+
+def work(extractor: Extractor, count: int, max_wait: float | None) -> None:
+    """For each line on standard input, stream once; print wall-clock and CPU seconds."""
+    extra: dict[str, Any] = {} if max_wait is None else {"max_wait": max_wait}
+    for _ in sys.stdin:
+        wall, cpu = time.perf_counter(), time.process_time()
+        entities = sum(len(d.entities) for d in extractor.pipe(paragraphs(count), **extra))
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        print(wall, cpu, entities, flush=True)
+
+
+def against(other: Path, options: argparse.Namespace) -> None:
+    """This checkout and another, in turns."""
+    here = Path(__file__).resolve().parents[1]
+    command = [
+        sys.executable, __file__, str(options.model), "--worker", "--engine", options.engine,
+        "--precision", options.precision, "--paragraphs", str(options.paragraphs),
+    ]  # fmt: skip
+    own = [] if options.max_wait is None else ["--max-wait", str(options.max_wait)]
+    workers = [
+        subprocess.Popen(
+            command + more, env={**os.environ, "PYTHONPATH": str(tree)},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for tree, more in ((here, own), (other.resolve(), []))
+    ]  # fmt: skip
+    rows = []
+    for turn in range(options.rounds + 1):  # the first one warms up
+        row = {}
+        for k in (0, 1) if turn % 2 else (1, 0):
+            stdin, stdout = workers[k].stdin, workers[k].stdout
+            assert stdin is not None
+            assert stdout is not None
+            print("go", file=stdin, flush=True)
+            row[k] = [float(number) for number in stdout.readline().split()]
+        if turn:
+            rows.append(row)
+    for worker in workers:
+        worker.communicate()
+    for k, what in enumerate(("wall-clock time", "CPU time")):
+        ratios = sorted(row[0][k] / row[1][k] for row in rows)
+        sums = sum(row[0][k] for row in rows) / sum(row[1][k] for row in rows)
+        print(
+            f"{what}: {sums:.3f} of the other's in all; by turn {statistics.median(ratios):.3f} "
+            f"(from {ratios[0]:.3f} to {ratios[-1]:.3f}), {len(rows)} turns"
+        )
+    print(f"entities: {rows[0][0][2]:,.0f} and {rows[0][1][2]:,.0f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
@@ -64,11 +144,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--live", type=float, metavar="RATE", help="texts a second")
+    parser.add_argument("--max-wait", type=float, help="of pipe, in this checkout")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
 
+    if options.against:
+        against(options.against, options)
+        return
     extractor = Extractor.from_pretrained(
         options.model, options.engine, precision=options.precision
     )
+    if options.worker:
+        work(extractor, options.paragraphs, options.max_wait)
+        return
+    if options.live:
+        live(extractor, options.live, int(10 * options.live), options.max_wait)
+        return
     began = time.perf_counter()
     early, entities = 0.0, 0
     for number, found in enumerate(extractor.pipe(paragraphs(options.paragraphs)), start=1):

@@ -7,15 +7,12 @@ indices back and puts the results where they belong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ie_model.errors import InputError
-
-Item = TypeVar("Item")
 
 _FEW = 4  # with more batches than this for each stream, an uneven end hardly counts
 _BATCH_COST = 16  # what a batch costs beside its tokens, in tokens (half a millisecond)
@@ -108,29 +105,6 @@ def _finish(
         first_free = busy.index(min(busy))
         busy[first_free] += padded_tokens(lengths, [batch], multiple) + _BATCH_COST
     return max(busy)
-
-
-def chunks_by_size(
-    items: Iterable[Item], size: Callable[[Item], int], limit: int, max_items: int | None = None
-) -> Iterator[list[Item]]:
-    """Cut a stream into consecutive lists whose sizes add up to at most ``limit``.
-
-    This is the look-ahead buffer: what one list holds is all that is kept in memory. An
-    item larger than the limit comes alone; no list is empty; order is kept.
-    """
-    chunk: list[Item] = []
-    total = 0
-    for item in items:
-        weight = size(item)
-        if chunk and (
-            total + weight > limit or (max_items is not None and len(chunk) >= max_items)
-        ):
-            yield chunk
-            chunk, total = [], 0
-        chunk.append(item)
-        total += weight
-    if chunk:
-        yield chunk
 
 
 def first_occurrences(keys: Iterable[Hashable]) -> tuple[list[int], list[int]]:

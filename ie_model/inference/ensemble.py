@@ -7,7 +7,7 @@ the answer is given in, so put the model with the finest tokenizer, or the best 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from ie_model.encoding.projection import Answers, mean_on_units, require_same_la
 from ie_model.encoding.windows import EncodedText
 from ie_model.errors import InputError
 from ie_model.inference.engines.interface import Engine
+from ie_model.inference.lookahead import Chunk
 from ie_model.inference.model import LoadedModel
 from ie_model.inference.pipeline import Job
 from ie_model.labels import LabelSet
@@ -92,6 +93,7 @@ class Ensemble:
         self.engine, self.encoder, self.folder = first.engine, first.encoder, first.folder
         self.batch_tokens = first.batch_tokens
         self.members = tuple(members)
+        self.closed = False
 
     def __str__(self) -> str:
         return f"[{', '.join(f'({member})' for member in self.members)}]"
@@ -113,10 +115,16 @@ class Ensemble:
         jobs = [member.run_one(documents) for member in self.members]
         return JointJob(jobs, self.members, self._labels)
 
-    def run(self, chunks: Iterable[list[Document]]) -> Iterator[JointJob]:
+    def run(
+        self, chunks: Iterable[Chunk | None], on_done: Callable[[], None] | None = None
+    ) -> Iterator[JointJob]:
         """Finished chunks in order."""
         for chunk in chunks:
-            yield self.run_one(chunk)
+            if chunk is not None:
+                job = self.run_one(chunk.documents)
+                if on_done is not None:
+                    on_done()
+                yield job
 
     def with_engine(self, engine: Engine, batch_tokens: int | None = None) -> LoadedModel:
         """Refuse: an engine runs one model.
@@ -128,5 +136,6 @@ class Ensemble:
 
     def close(self) -> None:
         """Free the members."""
+        self.closed = True
         for member in self.members:
             member.close()

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +14,25 @@ from numpy.typing import NDArray
 from ie_model import normalise
 from ie_model.documents import Document
 from ie_model.encoding.windows import EncodedText
-from ie_model.errors import InputError
-from ie_model.inference.batching import chunks_by_size
+from ie_model.errors import IEModelError, InputError, RunError
 from ie_model.inference.decoding import decode
 from ie_model.inference.engines.interface import Engine
 from ie_model.inference.ensemble import Ensemble, JointJob
+from ie_model.inference.items import GO_ON, Item, as_document, check_stream, with_bar
 from ie_model.inference.loading import load_model
+from ie_model.inference.lookahead import Chunk, Lookahead
 from ie_model.inference.model import LoadedModel
 from ie_model.inference.pipeline import Job
+from ie_model.inference.recipe import Recipe
 from ie_model.inference.thresholds import apply_calibration, check_min_score
-
-LOOKAHEAD_BATCHES = 32
-"""Documents are read ahead until they fill about this many batches, then sorted by length."""
-
-CHARACTERS_PER_TOKEN = 4
-"""A rough figure for news in English; only the size of the look-ahead depends on it."""
-
-Item = str | Document
 
 
 class Extractor:
     """Predicts the entities of texts with one trained model, or with several as one.
 
-    Make one with :meth:`from_pretrained`. It may be called from several threads.
+    Make one with :meth:`from_pretrained`. It may be called from several threads. Pickled or
+    deep-copied, it loads its model anew, from the same path with the same options; a model that
+    changed or never lay on disk is refused. A ``with`` block closes it at its end.
 
     Args:
         model: a loaded model, or an ensemble of them.
@@ -61,7 +57,7 @@ class Extractor:
         self.model_dir = model.folder
         self.label_set = model.settings.label_set
         self.min_score, self.normalise = min_score, normalise
-        self._lookahead = LOOKAHEAD_BATCHES * CHARACTERS_PER_TOKEN * model.batch_tokens
+        self._recipe: Recipe | None = None
 
     @classmethod
     def from_pretrained(
@@ -112,22 +108,43 @@ class Extractor:
                 ``min_score`` outside 0 to 1.
         """
 
+        options: dict[str, Any] = {
+            "engine": engine, "precision": precision, "threads": threads, "device": device,
+            "batch_tokens": batch_tokens, "multiple": multiple, "streams": streams,
+            "compile": compile, "lines": lines,
+        }  # fmt: skip
+
         def load(folder: str | os.PathLike[str]) -> LoadedModel:
-            return load_model(
-                folder, engine, precision, threads=threads, device=device,
-                batch_tokens=batch_tokens, multiple=multiple, streams=streams, compile=compile,
-                lines=lines, allow_download=allow_download, revision=revision,
-            )  # fmt: skip
+            return load_model(folder, allow_download=allow_download, revision=revision, **options)
 
         model: LoadedModel | Ensemble
         if isinstance(model_dir, str | os.PathLike):
             model = load(model_dir)
         else:
             model = Ensemble([load(folder) for folder in model_dir])
-        return cls(model, min_score=min_score, normalise=normalise)
+        made = cls(model, min_score=min_score, normalise=normalise)
+        made._recipe = Recipe.of(model, options)
+        return made
 
     def __repr__(self) -> str:
-        return f"Extractor({self._model})"
+        return f"Extractor({self._model}{', closed' if self.closed else ''})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._check_open()
+        if self._recipe is None:
+            raise InputError(
+                f"{self!r} was made in memory, with an engine or a model of its own, so a copy "
+                "cannot load itself: pickle or copy one made by Extractor.from_pretrained"
+            )
+        recipe = self._recipe.to_travel()
+        return _load_anew, (type(self), recipe, self.min_score, self.normalise)
+
+    def __enter__(self) -> Self:
+        self._check_open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -161,16 +178,26 @@ class Extractor:
 
         Raises:
             InputError: ``items`` is no such thing, or an item is neither ``str`` nor
-                ``Document``, or not valid Unicode.
+                ``Document``, or not valid Unicode; or the extractor is closed.
         """
+        self._check_open()
         if isinstance(items, str | Document):
-            return next(self.pipe([items]))
-        return list(self.pipe(items))
+            return next(self._stream([items], soon=False))
+        check_stream(items)
+        return list(self._stream(items, soon=False))
 
     def pipe(
-        self, items: Iterable[Item], *, on_error: Literal["raise", "yield"] = "raise"
+        self,
+        items: Iterable[Item],
+        *,
+        on_error: Literal["raise", "yield"] = "raise",
+        max_wait: float | None = None,
+        progress: bool = False,
     ) -> Iterator[Document]:
         """Extract from a stream: in order, in memory that does not grow.
+
+        The first answers come after about one batch has been read. A source that is slower
+        than the model is not read far ahead.
 
         Args:
             items: texts or documents; a document's own entities are replaced, its id and
@@ -178,41 +205,48 @@ class Extractor:
             on_error: with ``"yield"`` an item that fails comes back in its place with
                 ``error`` set and no entities; with ``"raise"`` it ends the stream, after
                 the items before it.
+            max_wait: for a queue, a socket and the like: seconds that an item waits at most
+                for others to share a batch with while the model has nothing to do. ``items``
+                is then read in a thread of its own; by default in the caller's thread.
+            progress: show a bar (tqdm); with a total where ``items`` has a length.
 
         Raises:
-            InputError: ``items`` is not an iterable of texts; or see ``on_error``.
+            InputError: ``items`` is not an iterable of texts; the extractor is closed, also
+                where that happens under way; or see ``on_error``.
         """
-        # A string would be taken for its letters, a mapping for its keys.
-        one = isinstance(items, str | bytes | Mapping | Document)
-        if one or not isinstance(items, Iterable):
-            raise InputError(
-                f"expected an iterable of str or Document, such as a list, found "
-                f"{type(items).__name__}; predict() also takes one str or Document"
-            )
-        if on_error not in ("raise", "yield"):
-            raise InputError(f"on_error is {on_error!r}: use 'raise' or 'yield'")
-        return self._stream(items, keep_errors=on_error == "yield")
+        self._check_open()
+        check_stream(items, on_error, max_wait)
+        stream = self._stream(items, on_error == "yield", max_wait)
+        return with_bar(stream, items) if progress else stream
 
-    def _stream(self, items: Iterable[Item], keep_errors: bool) -> Iterator[Document]:
+    def _stream(
+        self,
+        items: Iterable[Item],
+        keep_errors: bool = False,
+        max_wait: float | None = None,
+        *,
+        soon: bool = True,
+    ) -> Iterator[Document]:
         failure: list[Exception] = []
 
         def documents() -> Iterator[Document]:
             try:
                 for number, item in enumerate(items):
-                    document = _document(item, number)
+                    document = as_document(item, number)
                     if document.error is not None and not keep_errors:
-                        raise InputError(document.error)
+                        raise InputError(f"{document.error}; {GO_ON}")
                     yield document
             except Exception as error:  # raised when what came before it has been answered
                 failure.append(error)
 
-        chunks = chunks_by_size(documents(), lambda d: len(d.text), self._lookahead, 4096)
-        yield from self._extract(chunks, keep_errors)
+        ahead = Lookahead(documents(), self.batch_tokens, soon, max_wait)
+        yield from self._extract(ahead, keep_errors)
         if failure:
             raise failure[0]
 
     def logits(self, texts: Sequence[str]) -> list[tuple[EncodedText, NDArray[np.float32]]]:
         """Each text's units and their logits, float32 ``[units, tags]``, before decoding."""
+        self._check_open()
         job = self._model.run_one([Document(text) for text in texts])
         if job.error is not None:
             raise job.error
@@ -225,6 +259,7 @@ class Extractor:
         Raises:
             InputError: there are several models; an engine runs one.
         """
+        self._check_open()
         other = self._model.with_engine(engine, batch_tokens)
         return Extractor(other, min_score=self.min_score, normalise=self.normalise)
 
@@ -233,25 +268,44 @@ class Extractor:
         """Padded tokens of one batch at most."""
         return self._model.batch_tokens
 
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._model.closed
+
     def close(self) -> None:
-        """Free the model; the extractor cannot be used afterwards."""
+        """Free the model; whatever is asked of the extractor afterwards raises InputError.
+
+        So does a stream that is under way, at its next item. A second call does nothing.
+        """
         self._model.close()
 
-    def _extract(self, chunks: Iterable[list[Document]], keep_errors: bool) -> Iterator[Document]:
+    def _check_open(self) -> None:
+        if self.closed:
+            raise InputError(
+                f"the extractor of {str(self.model_dir)!r} is closed: load the model again with "
+                "Extractor.from_pretrained"
+            )
+
+    def _extract(self, chunks: Lookahead, keep_errors: bool) -> Iterator[Document]:
         waiting: deque[list[Document]] = deque()
 
-        def sound() -> Iterator[list[Document]]:
+        def sound() -> Iterator[Chunk | None]:
             for chunk in chunks:
-                waiting.append(chunk)
-                yield [d for d in chunk if d.error is None]
+                self._check_open()
+                if chunk is not None:
+                    waiting.append(chunk.documents)
+                    chunk = replace(chunk, documents=[d for d in chunk.documents if not d.error])
+                yield chunk
 
-        for job in self._model.run(sound()):
-            chunk = waiting.popleft()
-            if job.error is not None and not keep_errors:
-                raise job.error
-            done = iter(self._decode(job) if job.error is None else self._one_by_one(job))
-            for document in chunk:
+        self._check_open()
+        for job in self._model.run(sound(), chunks.job_done):
+            self._check_open()
+            failed = job.error is not None
+            done = self._one_by_one(job, keep_errors) if failed else iter(self._decode(job))
+            for document in waiting.popleft():
                 yield document if document.error is not None else next(done)
+                self._check_open()
 
     def _decode(self, job: Job | JointJob) -> list[Document]:
         found = decode(
@@ -268,32 +322,29 @@ class Extractor:
             documents = [normalise.normalise_document(document) for document in documents]
         return documents
 
-    def _one_by_one(self, job: Job | JointJob) -> list[Document]:
-        """After a failed chunk: each document alone, so that only the culprit is marked."""
-        results = []
+    def _one_by_one(self, job: Job | JointJob, keep_errors: bool) -> Iterator[Document]:
+        """After a failed chunk: each document alone, so that the culprit is found."""
         for document in job.documents:
             alone = self._model.run_one([document])
             if alone.error is None:
-                results += self._decode(alone)
-            else:
-                where = f"document {document.id!r}"
-                results.append(replace(document, error=f"{where}: {alone.error}"))
-        return results
+                yield from self._decode(alone)
+                continue
+            self._check_open()  # that is no fault of the document's
+            message = f"document {document.id!r}: {alone.error}"
+            if not keep_errors:
+                kind = type(alone.error) if isinstance(alone.error, IEModelError) else RunError
+                raise kind(f"{message}; {GO_ON}") from alone.error
+            yield replace(document, error=message)
 
 
-def _document(item: object, number: int) -> Document:
-    """An item as a document to work on; one that cannot be read carries ``error``."""
-    if isinstance(item, str):
-        document = Document(item, id=str(number))
-    elif isinstance(item, Document):
-        document = replace(item, entities=(), error=None)
-    else:
-        kind = type(item).__name__
-        message = f"item {number}: expected a str or Document, found {kind}"
-        return Document("", id=str(number), error=message)
-    try:
-        document.text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        where = f"document {document.id!r}: lone surrogate at offset {error.start}"
-        return replace(document, error=f"{where} is not valid Unicode")
-    return document
+def _load_anew(
+    cls: type[Extractor],
+    recipe: Recipe,
+    min_score: float | Mapping[str, float] | None,
+    normalise: bool,
+) -> Extractor:
+    """What unpickling calls."""
+    model = recipe.load()
+    made = cls(model, min_score=min_score, normalise=normalise)
+    made._recipe = Recipe.of(model, recipe.options)
+    return made

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ie_model.documents import Document
 from ie_model.encoding.windows import Encoder
 from ie_model.inference.engines.interface import Engine
+from ie_model.inference.lookahead import Chunk
 from ie_model.inference.pipeline import Job, Pipeline
 from ie_model.models.directory import ModelSettings, weights_fingerprint
 
@@ -39,6 +40,7 @@ class LoadedModel:
         self.engine, self.encoder, self.settings, self.folder = engine, encoder, settings, folder
         self.batch_tokens = batch_tokens or engine.batch_tokens
         self._pad_id = pad_id
+        self.closed = False
         self._pipeline = Pipeline(
             encoder, engine, pad_id, self.batch_tokens, multiple or engine.multiple
         )
@@ -63,9 +65,11 @@ class LoadedModel:
         """One chunk taken to its logits, or its ``error``, in the caller's thread."""
         return self._pipeline.run_one(documents)
 
-    def run(self, chunks: Iterable[list[Document]]) -> Iterator[Job]:
+    def run(
+        self, chunks: Iterable[Chunk | None], on_done: Callable[[], None] | None = None
+    ) -> Iterator[Job]:
         """Finished chunks in order; see :meth:`ie_model.inference.pipeline.Pipeline.run`."""
-        return self._pipeline.run(chunks)
+        return self._pipeline.run(chunks, on_done)
 
     def with_engine(self, engine: Engine, batch_tokens: int | None = None) -> LoadedModel:
         """The same model run by another engine, or in batches of another size."""
@@ -76,4 +80,5 @@ class LoadedModel:
 
     def close(self) -> None:
         """Free the engine."""
+        self.closed = True
         self.engine.close()

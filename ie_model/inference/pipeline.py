@@ -8,10 +8,11 @@ in a new job only when it has taken an old one out, so memory is bounded by ``DE
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,13 @@ from ie_model.inference.batching import (
     token_budget_batches,
 )
 from ie_model.inference.engines.interface import Done, Engine, Pending
+from ie_model.inference.lookahead import Chunk
 
 DEPTH = 3
 """Jobs under way at a time: one being encoded, one at the engine, one being decoded."""
+
+_MANY = 8
+"""With more batches than this, one that is filled up with padding hardly counts."""
 
 _OURS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 """What ends the caller's own thread, and is for nobody in between."""
@@ -42,12 +47,16 @@ class Job:
     """The documents of one look-ahead buffer and what is known of them so far.
 
     ``done`` is set when every window has its logits, or when ``error`` says what went
-    wrong. A job that nobody waits for any longer is ``abandoned``.
+    wrong; ``on_done`` is called then. A job that nobody waits for any longer is ``abandoned``.
     """
 
-    def __init__(self, documents: list[Document]) -> None:
+    def __init__(
+        self, documents: list[Document], on_done: Callable[[], None] | None = None
+    ) -> None:
         self.documents = documents
+        self._on_done = on_done
         self.followed = False  # other jobs come before or after it
+        self.early = False  # and before it was given, the engine had nothing to do
         self.done = threading.Event()
         self.error: Exception | None = None
         self.abandoned = False
@@ -70,7 +79,7 @@ class Job:
         self.cut(token_budget_batches(self.lengths, budget, multiple))
         self._logits = [np.empty((0, 0), np.float32)] * len(self._rows)
         if not self.batches:
-            self.done.set()
+            self._finish()
 
     def cut(self, batches: list[list[int]]) -> None:
         """Compute the windows in these batches."""
@@ -81,10 +90,13 @@ class Job:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The ids and mask of one batch, int64 ``[rows, padded length]``.
 
-        With a ``budget``, rows of a single token are added until it is full.
+        With a ``budget``, rows of a single token are added until it is full, or, in a job
+        of few batches, until their number is a power of two.
         """
         rows = [self._rows[i] for i in batch]
         full = budget // round_up(len(rows[0]), multiple)
+        if len(self.batches) <= _MANY:
+            full = min(full, 1 << (len(rows) - 1).bit_length())
         rows += [rows[0][:1]] * (full - len(rows))
         return pad_batch(rows, pad_id, multiple)
 
@@ -99,7 +111,7 @@ class Job:
             return
         self._left -= 1
         if self._left == 0:
-            self.done.set()
+            self._finish()
 
     def fail(self, error: BaseException) -> None:
         """Set ``done`` with the first thing that went wrong.
@@ -112,7 +124,14 @@ class Job:
             panic.__cause__ = error
             error = panic
         self.error = self.error or error
+        self._finish()
+
+    def _finish(self) -> None:
+        """Set ``done``, after a failure perhaps more than once; say so the first time."""
+        first = not self.done.is_set()
         self.done.set()
+        if first and self._on_done is not None:
+            self._on_done()
 
     def logits(self, tags: int) -> list[Floats]:
         """Per document one float32 ``[units, tags]``: the windows' answers end to end."""
@@ -189,17 +208,23 @@ class Pipeline:
             inbox.put(None)
             self._feed_engine(inbox)
 
-    def run(self, chunks: Iterable[list[Document]]) -> Iterator[Job]:
+    def run(
+        self, chunks: Iterable[Chunk | None], on_done: Callable[[], None] | None = None
+    ) -> Iterator[Job]:
         """Finished jobs in order; each one's ``done`` says how it went.
 
-        ``chunks`` is read in the caller's thread. With a single chunk no thread is started.
+        ``chunks`` is read in the caller's thread; None in it asks for what is finished. With
+        a first chunk that is the last no thread is started. ``on_done`` is called, in some
+        thread, when a chunk is finished.
         """
         source = iter(chunks)
-        ahead = [Job(chunk) for chunk in _first(source, 2)]
-        if len(ahead) < 2:
-            for job in ahead:
-                self._finish(job)
-                yield job
+        first = next((chunk for chunk in source if chunk is not None), None)
+        if first is None:
+            return
+        if first.last:
+            job = Job(first.documents, on_done)
+            self._finish(job)
+            yield job
             return
         to_encode: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         to_engine: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -211,11 +236,13 @@ class Pipeline:
             stage.start()
         under_way: deque[Job] = deque()
         try:
-            while ahead or (ahead := [Job(chunk) for chunk in _first(source, 1)]):
-                ahead[0].followed = True
-                under_way.append(ahead[0])
-                to_encode.put(ahead.pop(0))
-                if len(under_way) == DEPTH:
+            for chunk in itertools.chain([first], source):
+                if chunk is not None:
+                    job = Job(chunk.documents, on_done)
+                    job.followed, job.early = True, chunk.early
+                    under_way.append(job)
+                    to_encode.put(job)
+                while len(under_way) == DEPTH or (under_way and under_way[0].done.is_set()):
                     under_way[0].done.wait()
                     yield under_way.popleft()
             while under_way:
@@ -257,6 +284,10 @@ class Pipeline:
             if job is None:
                 break
             try:
+                if job.early and len(job.batches) == 1 and not job.error and not flying:
+                    ids, mask = self._padded(job, job.batches[0])  # every thread on this batch
+                    job.take(job.batches[0], Done(self.engine.forward(ids, mask)))
+                    continue
                 for batch in job.batches:
                     if job.abandoned or job.error:
                         break
@@ -268,7 +299,3 @@ class Pipeline:
                 job.fail(error)
         while flying:
             land()
-
-
-def _first(source: Iterator[list[Document]], count: int) -> list[list[Document]]:
-    return [chunk for _, chunk in zip(range(count), source, strict=False)]

@@ -11,7 +11,8 @@ from typing import Any
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.inference.engines import installed
-from ie_model.inference.extractor import CHARACTERS_PER_TOKEN, Extractor
+from ie_model.inference.extractor import Extractor
+from ie_model.inference.lookahead import CHARACTERS_PER_TOKEN
 from ie_model.inference.thresholds import check_min_score, lowest_scores
 from ie_model.normalise import document_date, normalise_document
 from ie_model.serving.batcher import Batcher, Finish

@@ -4,7 +4,6 @@ from hypothesis import given, strategies as st
 
 from ie_model.errors import InputError
 from ie_model.inference.batching import (
-    chunks_by_size,
     even_batches,
     first_occurrences,
     pad_batch,
@@ -74,28 +73,6 @@ def test_batching_of_few_shapes_has_powers_of_two_and_no_more_padding(lengths, b
 def test_batching_refuses_limits_below_one(options):
     with pytest.raises(InputError, match=next(iter(options))):
         token_budget_batches([1], **{"budget": 8, **options})
-
-
-@given(LENGTHS, st.integers(1, 500), st.none() | st.integers(1, 4))
-def test_batching_chunks_keep_the_order_and_the_limit(sizes, limit, most):
-    chunks = list(chunks_by_size(iter(sizes), lambda size: size, limit, most))
-    assert [item for chunk in chunks for item in chunk] == sizes
-    for chunk in chunks:
-        assert chunk
-        assert sum(chunk) <= limit or len(chunk) == 1
-        assert most is None or len(chunk) <= most
-
-
-def test_batching_chunks_read_no_further_than_one_item_ahead():
-    read = []
-
-    def source():
-        for size in range(1, 100):
-            read.append(size)
-            yield size
-
-    next(chunks_by_size(source(), lambda size: size, 6))
-    assert read == [1, 2, 3, 4]
 
 
 @given(st.lists(st.integers(0, 5), max_size=30))

@@ -1,4 +1,5 @@
 import random
+import time
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -94,6 +95,42 @@ def test_extractor_error_raises_or_is_yielded_in_place(extractor):
     assert documents[4].entities == extractor.predict("Kirkuk").entities
     with pytest.raises(InputError, match="on_error"):
         extractor.pipe(["x"], on_error="ignore")
+
+
+def test_extractor_message_of_a_bad_item_says_how_to_go_on(extractor):
+    """The stream was over, and nothing said that it need not be."""
+    for bad, named in (("half \ud83d here", "document '1'"), (None, "item 1")):
+        stream = extractor.pipe(["Hawija", bad, "Kirkuk"])
+        assert next(stream).id == "0"
+        with pytest.raises(InputError, match=named + r".*pipe\(\.\.\., on_error='yield'\)"):
+            next(stream)
+
+
+def test_extractor_progress_counts_answers(extractor, capsys):
+    assert len(list(extractor.pipe(["Hawija", "Kirkuk"], progress=True))) == 2
+    assert "2/2" in capsys.readouterr().err
+    assert len(list(extractor.pipe(iter(["Hawija"]), progress=True))) == 1
+    assert "1 documents" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("max_wait", [None, 0.0, 0.05])
+def test_extractor_answers_a_slow_source_while_it_goes_on(extractor, max_wait):
+    """It used to read 32 batches before the first answer, however long that took."""
+    answered, late = [], []
+
+    def slow():
+        for k in range(4):
+            time.sleep(0.3)
+            late.append(k - len(answered))  # sent before, and without an answer
+            yield f"Report {k}: Iraqi federal police cleared Hawija."
+
+    extractor.predict("warm")
+    for document in extractor.pipe(slow(), max_wait=max_wait):
+        answered.append(document.id)
+    assert answered == ["0", "1", "2", "3"]
+    assert max(late) <= 1
+    with pytest.raises(InputError, match=r"max_wait is -1"):
+        extractor.pipe([], max_wait=-1)
 
 
 @pytest.mark.parametrize("items", [None, 3, {"text": "Hawija"}, b"Hawija"])

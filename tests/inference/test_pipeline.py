@@ -150,8 +150,10 @@ def test_pipeline_failing_document_is_marked_in_its_place(make, bert_tokenizer):
     assert found[70].entities == ()
     whole = make(FakeEngine()).predict(sample)
     assert keys(found)[:70] + keys(found)[71:] == keys(whole)[:70] + keys(whole)[71:]
-    with pytest.raises(RunError, match="out of memory"):
+    with pytest.raises(RunError, match=r"document '70': out of memory; .*on_error='yield'"):
         list(extractor.pipe(sample))
+    stream = extractor.pipe(sample)
+    assert [next(stream).id for _ in range(70)] == [str(i) for i in range(70)]
 
 
 def test_pipeline_error_of_the_source_reaches_the_caller(make):

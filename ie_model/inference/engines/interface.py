@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ie_model.errors import InputError
+
 Ids = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
 
@@ -67,5 +69,10 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Free the model; the engine cannot be used afterwards."""
+        """Free the model; a batch at work is finished, another one gets :func:`closed`."""
         ...
+
+
+def closed(name: str) -> InputError:
+    """What an engine that was closed answers to a batch."""
+    return InputError(f"the {name} engine is closed: load the model again")

@@ -9,7 +9,7 @@ from typing import Any
 from ie_model.errors import InputError
 from ie_model.inference.engines import artifacts, forking
 from ie_model.inference.engines.conversion import convert
-from ie_model.inference.engines.interface import Done, Ids, Logits
+from ie_model.inference.engines.interface import Done, Ids, Logits, closed
 from ie_model.inference.engines.runtimes import import_onnxruntime
 from ie_model.models.hardware import available_cpus
 
@@ -42,6 +42,7 @@ class OnnxEngine:
         self._path = path or _exported(model_dir, self.precision)
         self._lock = threading.Lock()
         self._session: Any = None
+        self._closed = False
         forking.watch(self)
 
     def forward(self, input_ids: Ids, attention_mask: Ids) -> Logits:
@@ -55,7 +56,8 @@ class OnnxEngine:
 
     def close(self) -> None:
         """Free the session."""
-        self._session = None
+        with self._lock:
+            self._session, self._closed = None, True
 
     def after_fork(self) -> None:
         """In a forked process: a session of its own when it is next used."""
@@ -64,6 +66,8 @@ class OnnxEngine:
 
     def _ready(self) -> Any:
         with self._lock:
+            if self._closed:
+                raise closed(self.name)
             if self._session is None:
                 runtime = import_onnxruntime()
                 options = runtime.SessionOptions()

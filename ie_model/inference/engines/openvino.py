@@ -15,7 +15,7 @@ import numpy as np
 from ie_model.errors import InputError, RunError
 from ie_model.inference.engines import artifacts, forking
 from ie_model.inference.engines.conversion import convert
-from ie_model.inference.engines.interface import Engine, Ids, Logits
+from ie_model.inference.engines.interface import Engine, Ids, Logits, closed
 from ie_model.inference.engines.runtimes import import_openvino
 from ie_model.models.hardware import available_cpus, multiplies_bf16, multiplies_int8
 
@@ -71,6 +71,7 @@ class OpenVINOEngine:
         self._streams_used = 0
         self._make_fallback = fallback
         self._fallback: Engine | None = None
+        self._closed = False
         forking.watch(self)
 
     @property
@@ -98,22 +99,33 @@ class OpenVINOEngine:
 
     def close(self) -> None:
         """Free the compiled models."""
-        self._idle = {"LATENCY": [], "THROUGHPUT": []}
-        self._compiled.clear()
+        with self._lock:
+            self._closed = True
+            self._let_go()
+            if self._fallback is not None:
+                self._fallback.close()
 
     def after_fork(self) -> None:
         """In a forked process: let go of everything that has threads."""
         requests = [request for idle in self._idle.values() for request in idle]
         forking.abandon(*self._compiled.values(), *requests)
-        self.close()
+        self._let_go()
         self._lock = threading.Lock()
 
+    def _let_go(self) -> None:
+        self._idle = {"LATENCY": [], "THROUGHPUT": []}
+        self._compiled.clear()
+
     def _start(self, hint: str, input_ids: Ids, attention_mask: Ids) -> Any:
+        if self._closed:
+            raise closed(self.name)
         if self._survived_fork():
             assert self._fallback is not None
             return self._fallback.submit(input_ids, attention_mask)
         model = self._compile(hint)
         with self._lock:
+            if self._closed:  # while it was compiled
+                raise closed(self.name)
             idle = self._idle[hint]
             request = idle.pop() if idle else model.create_infer_request()
         request.start_async(
@@ -125,6 +137,8 @@ class OpenVINOEngine:
         if self.threads == 1:
             hint = "THROUGHPUT"  # one thread has one way to work
         with self._lock:
+            if self._closed:
+                raise closed(self.name)
             if hint not in self._compiled:
                 self._compiled[hint] = self._compile_now(hint)
             return self._compiled[hint]

@@ -10,7 +10,7 @@ import torch
 from ie_model.errors import InputError
 from ie_model.inference.engines import forking
 from ie_model.inference.engines.cuda import GpuRunner
-from ie_model.inference.engines.interface import Done, Ids, Logits, Pending
+from ie_model.inference.engines.interface import Done, Ids, Logits, Pending, closed
 from ie_model.models.devices import THREADS, native_precision, resolve_device
 from ie_model.models.hardware import available_cpus
 from ie_model.models.weights import load_classifier
@@ -65,18 +65,20 @@ class TorchEngine:
 
     def forward(self, input_ids: Ids, attention_mask: Ids) -> Logits:
         """Logits, float32 [batch, tokens, tags], of ids and mask, int64 [batch, tokens]."""
-        if self._gpu is not None:
-            return self._gpu.submit(input_ids, attention_mask).result()
+        if (gpu := self._gpu) is not None:
+            return gpu.submit(input_ids, attention_mask).result()
+        if (call := self._call) is None:
+            raise closed(self.name)
         with torch.inference_mode():
             ids = torch.from_numpy(input_ids).to(self.device)
             mask = torch.from_numpy(attention_mask).to(self.device)
-            logits = self._call(input_ids=ids, attention_mask=mask).logits
+            logits = call(input_ids=ids, attention_mask=mask).logits
             return logits.float().cpu().numpy()
 
     def submit(self, input_ids: Ids, attention_mask: Ids) -> Pending:
         """Queue a batch on the GPU; on a CPU one batch already uses every thread."""
-        if self._gpu is not None:
-            return self._gpu.submit(input_ids, attention_mask)
+        if (gpu := self._gpu) is not None:
+            return gpu.submit(input_ids, attention_mask)
         return Done(self.forward(input_ids, attention_mask))
 
     def close(self) -> None:
