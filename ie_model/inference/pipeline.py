@@ -56,6 +56,7 @@ class Job:
         self.documents = documents
         self._on_done = on_done
         self.followed = False  # other jobs come before or after it
+        self.filled = False  # batches are filled up with padding
         self.early = False  # and before it was given, the engine had nothing to do
         self.done = threading.Event()
         self.error: Exception | None = None
@@ -90,13 +91,10 @@ class Job:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The ids and mask of one batch, int64 ``[rows, padded length]``.
 
-        With a ``budget``, rows of a single token are added until it is full, or, in a job
-        of few batches, until their number is a power of two.
+        With a ``budget``, rows of a single token are added until it is full.
         """
         rows = [self._rows[i] for i in batch]
         full = budget // round_up(len(rows[0]), multiple)
-        if len(self.batches) <= _MANY:
-            full = min(full, 1 << (len(rows) - 1).bit_length())
         rows += [rows[0][:1]] * (full - len(rows))
         return pad_batch(rows, pad_id, multiple)
 
@@ -165,9 +163,9 @@ class Pipeline:
     def _padded(self, job: Job, batch: Sequence[int]) -> tuple[NDArray[np.int64], ...]:
         # The last batch of a job has fewer rows; in a long stream each number of rows would
         # in time be seen, and kept in memory for ever by engines that prepare for each. Jobs
-        # on their own are cut into few shapes in the first place.
-        fill = job.followed and self.engine.remembers_shapes
-        ids, mask = job.padded(batch, self.pad_id, self.multiple, self.batch_tokens if fill else 0)
+        # of few batches, and those on their own, are cut into few shapes in the first place.
+        budget = self.batch_tokens if job.filled else 0
+        ids, mask = job.padded(batch, self.pad_id, self.multiple, budget)
         self.tokens += sum(job.lengths[i] for i in batch)
         self.places += ids.size
         return ids, mask
@@ -284,13 +282,18 @@ class Pipeline:
             if job is None:
                 break
             try:
-                if job.early and len(job.batches) == 1 and not job.error and not flying:
-                    ids, mask = self._padded(job, job.batches[0])  # every thread on this batch
-                    job.take(job.batches[0], Done(self.engine.forward(ids, mask)))
-                    continue
+                alone = job.early and len(job.batches) == 1 and not flying
+                if job.followed and self.engine.remembers_shapes:
+                    job.filled = len(job.batches) > _MANY
+                    if not job.filled:
+                        job.cut(powers_of_two(job.batches))
                 for batch in job.batches:
                     if job.abandoned or job.error:
                         break
+                    if alone:  # every thread on this batch
+                        ids, mask = self._padded(job, batch)
+                        job.take(batch, Done(self.engine.forward(ids, mask)))
+                        continue
                     while len(flying) >= self.engine.in_flight:
                         land()
                     ids, mask = self._padded(job, batch)

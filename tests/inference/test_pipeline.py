@@ -204,7 +204,8 @@ def test_pipeline_long_stream_has_few_shapes_for_engines_that_keep_them(make):
     engine, sample = Recorder(), texts(600)
     found = keys(make(engine).pipe(sample))
     assert found == keys(make(FakeEngine()).pipe(sample))
-    assert all(rows == max(1, 64 // length) for rows, length in engine.shapes)
+    # Small chunks, at the beginning and the end, are cut into powers of two.
+    assert all(rows in {max(1, 64 // length), 1, 2, 4} for rows, length in engine.shapes)
 
 
 def test_pipeline_lists_of_any_size_have_few_shapes_for_engines_that_keep_them(make):
