@@ -193,7 +193,7 @@ class Document:
         text = row.get("text")
         if not isinstance(text, str):
             raise InputError(f"{where}: 'text' must be a string, found {type(text).__name__}")
-        id_ = row.get("id", "")
+        id_ = "" if row.get("id") is None else row["id"]
         if not isinstance(id_, str | int) or isinstance(id_, bool):
             raise InputError(f"{where}: 'id' must be a string, found {type(id_).__name__}")
         entities = row.get("entities") or ()

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ie_model.annotation.checks import KINDS, CheckReport
 from ie_model.annotation.conversion import Conversion
+from ie_model.annotation.losses import COUNTED_IN
 from ie_model.display.excerpts import counted
 from ie_model.display.highlight import environment, printable, render_terminal
 from ie_model.documents import Document
@@ -185,10 +186,17 @@ def conversion_lines(result: Conversion) -> list[str]:
     ]
     changes = {what: n for what, n in result.changes.items() if what != "kept" and n}
     lines += [f"{what}: {count}" for what, count in sorted(changes.items())]
-    lines += [
-        f"{result.format} has no place for {what}: lost in {counted(count, 'document')}"
-        for what, count in sorted(result.lost.items())
-    ]
+    lines += [f"set aside, {e.kind}: {e.number}, first at {e.first}" for e in result.aside]
+    kinds: dict[str, dict[str, int]] = {}
+    for what, count in sorted(result.lost.items()):
+        kind, _, key = what.partition(": ")
+        kinds.setdefault(kind, {})[key] = count
+    for kind, keys in kinds.items():
+        unit = COUNTED_IN.get(kind)
+        what = f"{kind} ({', '.join(keys)})" if any(keys) else kind
+        number = max(keys.values())
+        lost = f"lost in {counted(number, unit)}" if unit else f"{number} lost"
+        lines.append(f"{result.format} has no place for {what}: {lost}")
     return lines + [f"warning: {warning}" for warning in result.warnings]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.account import Account
-from ie_model.corpus.formats import FORMATS, format_module, webanno
+from ie_model.corpus.formats import FORMATS, brat, format_module, webanno
 from ie_model.corpus.formats.detect import detect_format, is_dataset_folder
 from ie_model.corpus.formats.options import accepted_options
 from ie_model.documents import Document
@@ -24,7 +24,7 @@ from ie_model.errors import InputError
 
 log = logging.getLogger(__name__)
 
-_STANDOFF = (".a1", ".a2")  # BioNLP's annotations
+_BRAT = FORMATS["brat"].suffixes
 _SHOWN = 5  # problems spelled out in one error message
 
 
@@ -74,6 +74,7 @@ def read_located(
     files = find_files(path, format)
     if root is not None and format in (None, "brat"):
         _tell_of_unopened(root, files, aside)
+        _tell_of_second(files, aside)
     for file, name in zip(files, _formats(files, format), strict=True):
         if format is None and name not in announced:
             log.info("%s: read as %s", file, name)
@@ -107,9 +108,9 @@ def find_files(path: str | Path, format: str | None = None) -> list[Path]:
         return [where]
     if where.is_dir():
         entries = [FORMATS[format]] if format else list(FORMATS.values())
-        suffixes = {suffix for entry in entries for suffix in entry.suffixes}
+        suffixes = dict.fromkeys(suffix for entry in entries for suffix in entry.suffixes)
         files = [p for p in where.rglob("*") if p.suffix.lower() in suffixes and _visible(p, where)]
-        wanted = " or ".join(sorted(suffixes))
+        wanted = " or ".join(suffixes)
         hint = f"{where}: no files ending in {wanted} in this folder"
     elif any(c in str(path) for c in "*?["):
         files = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
@@ -119,6 +120,8 @@ def find_files(path: str | Path, format: str | None = None) -> list[Path]:
     files = sorted(file for file in files if file.is_file())
     if format is None:
         files = _without_brat_texts(files)
+    if format in (None, "brat"):
+        files = _one_a_text(files)
     if not files:
         raise InputError(hint)
     return files
@@ -141,8 +144,10 @@ def source_files(
             found.extend(sorted(p for p in file.rglob("*") if p.is_file()))
             continue
         found.append(file)
-        if file.suffix == ".ann" and text_dir is None:
-            found.append(file.with_suffix(".txt"))
+        if file.suffix in _BRAT:
+            found.extend(f for f in brat.annotation_files(file) if f != file)
+            if text_dir is None:
+                found.append(file.with_suffix(".txt"))
     if text_dir is not None:
         found.extend(sorted(p for p in Path(text_dir).rglob("*.txt") if p.is_file()))
     return [file for file in found if file.is_file()]
@@ -212,16 +217,25 @@ def _without_brat_texts(files: list[Path]) -> list[Path]:
     ]
 
 
+def _one_a_text(files: list[Path]) -> list[Path]:
+    """One file of annotations a text: its .ann, else the .a1, which brings the .a2."""
+    first = {
+        file.with_suffix(""): file
+        for ending in reversed(_BRAT)
+        for file in files
+        if file.suffix == ending
+    }
+    return [f for f in files if f.suffix not in _BRAT or first[f.with_suffix("")] == f]
+
+
 def _annotated(files: list[Path]) -> tuple[set[Path], set[Path]]:
     """What brat's annotations are called without their ending, and the folders they are in."""
-    stems = {file.with_suffix("") for file in files if file.suffix == ".ann"}
+    stems = {file.with_suffix("") for file in files if file.suffix in _BRAT}
     return stems, {stem.parent for stem in stems}
 
 
 def _unopened(text: Path, folders: set[Path]) -> str:
-    """Why a text without an .ann file is no text without entities; empty if it may be one."""
-    if any(text.with_suffix(ending).exists() for ending in _STANDOFF):
-        return "text whose annotations are in .a1 or .a2 files"
+    """Why a text without annotations is no text without entities; empty if it may be one."""
     if text.parent in folders:
         return (
             "text without an .ann file beside annotated ones (an empty one says that it "
@@ -253,6 +267,14 @@ def _formats(files: list[Path], format: str | None) -> list[str]:
     others = ", ".join(f"{number} {name}" for name, number in Counter(names).items())
     more = f" (and {len(failed) - 1} more such files)" if len(failed) > 1 else ""
     raise InputError(f"{said}{more}; the other files of this folder are: {others}")
+
+
+def _tell_of_second(files: list[Path], account: Account) -> None:
+    """Count files in BioNLP's form beside an .ann file, which is read in their place."""
+    for file in files:
+        for ending in _BRAT[1:] if file.suffix == ".ann" else ():
+            if (other := file.with_suffix(ending)).exists():
+                account.set_aside("file of annotations beside an .ann file, not read", str(other))
 
 
 def _tell_of_unopened(root: Path, files: list[Path], account: Account) -> None:

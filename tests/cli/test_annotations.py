@@ -135,7 +135,7 @@ def test_annotation_commands_convert_maps_drops_and_reports(gold, tmp_path):
     kept = tmp_path / "kept.conll"
     keeping = ("--flatten", "first", "--write-option", "comments=true", "--keep", "Organisation")
     result = run("convert", gold, kept, *keeping)
-    assert "conll has no place for what entities carry" in result.stderr  # a confidence
+    assert "conll has no place for entity meta (confidence): lost in 1 entity" in result.stderr
     assert result.stderr.count("no place") == 1
     assert [d.id for d in read_documents(kept)] == [d.id for d in read_documents(gold)]
 
@@ -155,12 +155,32 @@ def test_annotation_commands_convert_counts_what_is_no_span(tmp_path):
     entities = [{"start": a, "end": b, "label": "A"} for a, b in spans]
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"id": "a", "text": "IS left.", "entities": entities}) + "\n")
-    result = run("convert", path, tmp_path / "b.jsonl")
+    named = r"a\.jsonl:1: document 'a': A \[0, 99\): outside a text of 8 characters\n(.|\n)*--fix"
+    for target in ("b.jsonl", "b.conll"):
+        with pytest.raises(InputError, match=named):
+            run("convert", path, tmp_path / target)
+        assert not (tmp_path / target).exists()
+    result = run("convert", path, tmp_path / "b.jsonl", "--fix")
     assert "warning: 3 entities outside the text, empty, or at offsets" in result.stderr
     assert f"ie-model annotations check {path}" in result.stderr
-    assert "1 document, 4 entities (A 4)" in result.stderr
-    with pytest.raises(InputError, match=r"A \[-3, 2\): outside a text of 8 characters; see"):
-        run("convert", path, tmp_path / "b.conll")
+
+
+@pytest.mark.parametrize("target", ["b.jsonl", "b.conll", "b.json", "out"])
+def test_annotation_commands_convert_refuses_moved_spans_unless_mended(tmp_path, target):
+    entities = [
+        {"start": a, "end": b, "label": "A", "text": "Mosul"} for a, b in ((8, 13), (7, 12))
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"id": "a", "text": "IS left Mosul.", "entities": entities}) + "\n")
+    named = r"a\.jsonl:1: document 'a': A \[7, 12\): the mention is 'Mosul' but .* ' Mosu'"
+    with pytest.raises(InputError, match=named):
+        run("convert", path, tmp_path / target)
+    assert not (tmp_path / target).exists()
+    result = run("convert", path, tmp_path / target, "--fix")
+    assert "mended: surface: 1" in result.stderr
+    (document,) = read_documents(tmp_path / target)
+    assert [e.key for e in document.entities] == [(8, 13, "A")]
+    assert "should be 'Mosul' but the offsets hold" in run("check", path, code=1).stdout
 
 
 def test_annotation_commands_convert_leaves_nothing_behind(gold, tmp_path):

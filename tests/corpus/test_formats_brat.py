@@ -3,6 +3,7 @@
 import pytest
 
 from ie_model.corpus import Account, read_documents, read_located, write_documents
+from ie_model.corpus.reading import source_files
 from ie_model.documents import Document, Entity
 
 
@@ -49,3 +50,48 @@ def test_brat_writes_a_fragment_a_line(tmp_path):
     assert written == "T1\tACTOR 4 15;16 20\tFree Syrian Army\n"
     (back,) = read_documents(tmp_path / "out")
     assert [e.key for e in back.entities] == [(4, 20, "ACTOR")]
+
+
+def bionlp(tmp_path):
+    (tmp_path / "a.txt").write_text("TGF-b binds IL-10.", encoding="utf-8")
+    (tmp_path / "a.a1").write_text("T1\tProtein 0 5\tTGF-b\nT2\tProtein 12 17\tIL-10\n")
+    (tmp_path / "a.a2").write_text(
+        "T3\tBinding 6 11\tbinds\nE1\tBinding:T3 Theme:T1 Theme2:T2\nM1\tNegation E1\n"
+        "*\tEquiv T1 T2\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["", "a.a1", "a.a2", "a.txt"])
+@pytest.mark.parametrize("format", ["brat", None])
+def test_brat_pairs_of_bionlp_are_one_document(tmp_path, name, format):
+    account = Account()
+    ((_, document),) = read_located(bionlp(tmp_path) / name, format, account=account)
+    assert document.id == "a"
+    assert [(e.text, e.label) for e in document.entities] == [
+        ("TGF-b", "Protein"), ("IL-10", "Protein"), ("binds", "Binding"),
+    ]  # fmt: skip
+    found = {entry.kind: (entry.number, entry.first) for entry in account}
+    assert found == {
+        f"{kind} (kept aside)": (1, f"{tmp_path / 'a.a2'}:{line}")
+        for kind, line in (("event", 2), ("modification", 3), ("equivalence", 4))
+    }
+    write_documents([document], tmp_path / "out", "brat")
+    (back,) = read_documents(tmp_path / "out", "brat")
+    assert (back.meta, back.entities) == (document.meta, document.entities)
+
+
+def test_brat_pairs_of_bionlp_without_events_and_beside_others(tmp_path):
+    bionlp(tmp_path)
+    (tmp_path / "a.a2").unlink()
+    (tmp_path / "b.txt").write_text("IS left", encoding="utf-8")
+    (tmp_path / "b.ann").write_text("T1\tACTOR 0 2\tIS\n", encoding="utf-8")
+    (tmp_path / "b.a1").write_text("", encoding="utf-8")
+    (tmp_path / "c.txt").write_text("IS left", encoding="utf-8")
+    account = Account()
+    found = [d for _, d in read_located(tmp_path, account=account)]
+    assert [(d.id, len(d.entities)) for d in found] == [("a", 2), ("b", 1)]
+    assert sorted(entry.first for entry in account) == [
+        str(tmp_path / "b.a1"), str(tmp_path / "c.txt"),
+    ]  # fmt: skip
+    assert {f.name for f in source_files(tmp_path)} == {"a.a1", "a.txt", "b.ann", "b.txt"}

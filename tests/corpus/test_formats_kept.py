@@ -100,6 +100,35 @@ def test_kept_label_studio_choices_of_the_short_export(tmp_path):
     assert (choice["from_name"], choice["value"]) == ("mood", {"choices": ["a"]})
 
 
+def two_people(short):
+    people = [({"email": "ann@a.org", "id": 1}, "PER"), (2, "ORG"), (2, "LOC")]
+    if short:
+        spans = [[{"start": 0, "end": 4, "text": "Anna", "labels": [who[1]]}] for who in people]
+        return [{"id": 7, "text": "Anna left", "ner": span, "annotator": who[0], "lead_time": 1}
+                for who, span in zip(people, spans, strict=True)]  # fmt: skip
+    annotations = [{"completed_by": who, "result": [region(0, 4, "Anna", label)]}
+                   for who, label in people]  # fmt: skip
+    return [{"id": 7, "data": {"text": "Anna left"}, "annotations": annotations}]
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_kept_label_studio_annotators_are_a_document_each_or_counted(tmp_path, short):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(two_people(short)))
+    account = Account()
+    assert [d.id for _, d in read_located(path, account=account)] == ["7"]
+    ((kind, number),) = ((entry.kind, entry.number) for entry in account)
+    assert "annotator=all" in kind
+    assert number == 2
+    account = Account()
+    every = [d for _, d in read_located(path, account=account, annotator="all")]
+    assert [(d.id, d.entities[0].label) for d in every] == [
+        ("7@ann@a.org", "PER"), ("7@2", "ORG"), ("7@2#2", "LOC"),
+    ]  # fmt: skip
+    assert not list(account)
+    assert [d.id for d in read_documents(path, annotator="2")][:1] == ["7"]
+
+
 def test_kept_tasks_of_next_are_predictions(tmp_path):
     document = Document("IS left", (Entity(0, 2, "ACTOR", 0.5),), "d")
     write_tasks([Candidate(document, 1.0, 1.0, 1.0)], tmp_path / "t.json")
@@ -214,6 +243,35 @@ def test_kept_prodigy_binary_answers_say_nothing_of_the_rest(tmp_path):
     ((_, document),) = located
     assert document.meta["unannotated"] == [[2, 13]]
     assert any("'reject'" in entry.kind for entry in account)
+
+
+def test_kept_prodigy_answers_on_one_text_are_joined(tmp_path):
+    row = {"text": "IS left Mosul", "_is_binary": True, "answer": "accept",
+           "spans": [{"start": 0, "end": 2, "label": "ACTOR"}]}  # fmt: skip
+    other = {**row, "spans": [{"start": 8, "end": 13, "label": "LOC"}]}
+    path = lines(tmp_path / "a.jsonl", row, other, {**row, "text": "IS came"}, other)
+    account = Account()
+    (_, first), (_, second) = read_located(path, account=account)
+    assert keys(first) == [(0, 2, "ACTOR"), (8, 13, "LOC")]
+    assert (first.meta["unannotated"], second.meta["unannotated"]) == ([[2, 8]], [[2, 7]])
+    assert sorted(entry.number for entry in account) == [2, 2]
+    write_documents([first], tmp_path / "b.jsonl", "prodigy")
+    (back,) = read_documents(tmp_path / "b.jsonl")
+    assert (keys(back), back.meta) == (keys(first), first.meta)
+
+
+def test_kept_prodigy_whole_annotations_go_before_single_answers(tmp_path):
+    single = {"text": "IS left Mosul", "_view_id": "ner", "answer": "accept",
+              "spans": [{"start": 0, "end": 2, "label": "ACTOR"}]}  # fmt: skip
+    whole = {**single, "_view_id": "ner_manual", "_session_id": "ann"}
+    path = lines(tmp_path / "a.jsonl", single, whole, {**whole, "_session_id": "ben", "spans": []})
+    account = Account()
+    found = [d for _, d in read_located(path, account=account)]
+    assert [(keys(d), d.unannotated) for d in found] == [([(0, 2, "ACTOR")], ()), ([], ())]
+    assert [entry.kind.split(" (")[0] for entry in account] == [
+        "further example on a text, read as a document of its own",
+        "yes to a span of a text that another example annotates whole",
+    ]
 
 
 def test_kept_docbin_links_groups_and_missing_entities(tmp_path):

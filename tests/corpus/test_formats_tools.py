@@ -140,10 +140,29 @@ def test_formats_brat_drops_what_refers_to_removed_entities(tmp_path):
     assert less == [spans[0], spans[2], others[3], others[4]]
 
 
-def test_formats_json_array_of_native_documents_is_explained(tmp_path):
-    path = tmp_path / "a.json"
-    path.write_text('[{"text": "IS", "entities": []}]')
-    with pytest.raises(InputError, match="a JSON array of jsonl documents; write one object"):
+@pytest.mark.parametrize("shape", ["array", "pretty array", "pretty object", "objects"])
+@pytest.mark.parametrize("ending", [".json", ".jsonl"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "IS left", "entities": [{"start": 0, "end": 2, "label": "A"}]},
+        {"text": "IS left", "label": [[0, 2, "A"]]},
+        {"text": "IS left", "spans": [{"start": 0, "end": 2, "label": "A"}]},
+        {"tokens": ["IS", "left"], "ner_tags": ["B-A", "O"]},
+    ],
+)
+def test_formats_json_documents_over_lines_and_in_arrays_are_read(tmp_path, shape, ending, row):
+    indent = 2 if "pretty" in shape else None
+    rows = [row] if "object" in shape and shape[-1] != "s" else [row, row]
+    texts = [json.dumps(r, indent=indent or 1) for r in rows]
+    whole = json.dumps(rows, indent=indent) if "array" in shape else "\n".join(texts)
+    path = tmp_path / f"a{ending}"
+    path.write_text("\ufeff" + whole, encoding="utf-8")
+    found = list(read_documents(path))
+    assert [[e.key for e in d.entities] for d in found] == [[(0, 2, "A")]] * len(rows)
+    assert len({d.id for d in found}) == len(rows)
+    path.write_text(whole[:-2], encoding="utf-8")
+    with pytest.raises(InputError, match=r"a\.json.*(item|not JSON)"):
         list(read_documents(path))
 
 

@@ -20,7 +20,8 @@ class Format:
 
     ``suffixes`` are the file names looked for in a folder, the first one used for writing;
     ``folder`` says that a corpus in this format is a folder; ``entity_meta`` are the keys of an
-    entity's ``meta`` that are written (``None``: all); ``repeats`` that equal entities stay two.
+    entity's ``meta`` that are written (``None``: all but ``entity_keys``); ``repeats`` that equal
+    entities stay two.
     """
 
     module: str
@@ -32,12 +33,13 @@ class Format:
     meta: bool = True
     spacing: bool = True
     entity_meta: frozenset[str] | None = frozenset()
+    entity_keys: frozenset[str] = frozenset()
     repeats: bool = True
 
 
 FORMATS: dict[str, Format] = {
     "jsonl": Format("jsonl", (".jsonl", ".ndjson"), entity_meta=None),
-    "brat": Format("brat", (".ann",), folder=True, meta=False),
+    "brat": Format("brat", (".ann", ".a1", ".a2"), folder=True, meta=False),
     "conll": Format(
         "conll",
         (".conll", ".iob", ".iob2", ".bio", ".bioes", ".tsv", ".txt"),
@@ -50,7 +52,14 @@ FORMATS: dict[str, Format] = {
     "markup": Format("markup", (".txt",), ids=False, overlaps=False, scores=False, meta=False),
     "doccano": Format("doccano", (".jsonl",), scores=False),
     "labelstudio": Format("labelstudio", (".json",), entity_meta=frozenset({"other_labels"})),
-    "prodigy": Format("prodigy", (".jsonl",), entity_meta=None),
+    "prodigy": Format(
+        "prodigy",
+        (".jsonl",),
+        entity_meta=None,
+        entity_keys=frozenset(
+            ("start", "end", "label", "score", "text", "token_start", "token_end")
+        ),
+    ),
     "docbin": Format(
         "docbin", (".spacy",), entity_meta=frozenset({"kb_id", "span_id"}), repeats=False
     ),

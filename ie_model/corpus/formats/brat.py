@@ -1,5 +1,8 @@
 """brat standoff: ``NAME.txt`` with ``NAME.ann`` beside it (or in a folder of its own).
 
+The pairs of BioNLP's shared tasks, ``NAME.a1`` (given entities) and ``NAME.a2`` (triggers, events,
+further entities), are read as one such file.
+
 Text-bound annotations (``T`` lines) become entities; so do those in fragments with nothing but
 line ends between them, as brat writes a mention that runs over a line. Mentions with words between
 their fragments, relations, events, attributes and notes are kept aside, line by line, under
@@ -35,6 +38,9 @@ log = logging.getLogger(__name__)
 
 _FRAGMENTS = re.compile(r"\d+ \d+(?:;\d+ \d+)+")
 _LINE_ENDS = re.compile(r"[ \t]*[\r\n]+\s*")  # what may part the fragments of one mention
+_STANDOFF = (".a1", ".a2")
+_KINDS = {"R": "relation", "E": "event", "A": "attribute", "M": "modification",
+          "N": "normalisation", "#": "note", "*": "equivalence"}  # fmt: skip
 _REFERENCE = re.compile(r"(?<![\w-])[TER]\d+\b")
 
 ASIDE = "brat_aside"
@@ -47,7 +53,7 @@ def read(
     text_dir: str | Path | None = None,
     account: Account | None = None,
 ) -> Iterator[tuple[str, Document]]:
-    """Yield one document of an ``.ann`` file.
+    """Yield one document of an ``.ann`` file, or of an ``.a1`` with its ``.a2``.
 
     Its id is the path below ``root`` without the ending, so that folders within a folder
     cannot clash. ``text_dir`` is where the ``.txt`` files are, when not beside.
@@ -55,7 +61,7 @@ def read(
     Raises:
         InputError: a file is missing or not UTF-8, or a ``T`` line is malformed.
     """
-    path = path.with_suffix(".ann")
+    path, *more = annotation_files(path)
     name = path.relative_to(root) if root is not None else Path(path.name)
     if text_dir and not Path(text_dir).is_dir():
         raise InputError(f"text_dir {text_dir}: no such folder")
@@ -69,10 +75,11 @@ def read(
     scores: dict[str, float] = {}
     fragments: dict[str, tuple[list[tuple[int, int]], str, str]] = {}
     aside: list[str] = []
-    for number, line in read_lines(path):
+    lines = ((file, n, line) for file in (path, *more) for n, line in read_lines(file))
+    for file, number, line in lines:
         if not line.strip():
             continue
-        where = f"{path}:{number}"
+        where = f"{file}:{number}"
         if line[0] == "T":
             key, entity, parts = _read_span(line, where)
             if key in entities:
@@ -85,6 +92,9 @@ def read(
             scores[score[0]] = score[1]
         else:
             aside.append(line)
+            if account is not None:
+                kind = _KINDS.get(line[0], "line of no known kind")
+                account.set_aside(f"{kind} (kept aside)", where)
     scored = [replace(entity, score=scores.get(key)) for key, entity in entities.items()]
     unit, settled = settle_entities(text, scored)
     if unit != CODE_POINTS:
@@ -99,6 +109,14 @@ def read(
                 account.set_aside("mention in fragments with words between them", where)
     meta = {ASIDE: aside} if aside else {}
     yield str(path), Document(text, tuple(kept.values()), name.with_suffix("").as_posix(), meta)
+
+
+def annotation_files(path: Path) -> list[Path]:
+    """The files that annotate the text of a ``.txt``, ``.ann``, ``.a1`` or ``.a2`` file."""
+    ann = path if path.suffix.lower() == ".ann" else path.with_suffix(".ann")
+    if ann == path or (path.suffix not in _STANDOFF and ann.exists()):
+        return [ann]
+    return [f for f in map(path.with_suffix, _STANDOFF) if f.exists()] or [ann]
 
 
 def write(documents: Iterable[Document], path: Path, text_dir: str | Path | None = None) -> None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ie_model.corpus.formats import FORMATS
 from ie_model.corpus.formats.files import read_chunks, read_lines
 from ie_model.corpus.formats.json_array import read_array, read_tasks
 from ie_model.corpus.formats.jsonl import read_rows
@@ -16,6 +17,7 @@ _MARKUP = re.compile(r"\[\[[^\[\]|]+\|")
 _TAG = re.compile(r"O|[BIESLU]-[^\W\d]\S*")  # S-300 and I-95 are no tags
 _CONLL = (".conll", ".iob", ".iob2", ".bio", ".bioes")
 _JSON_MIN = {"annotation_id", "lead_time", "annotator"}  # of Label Studio's short export
+_BRAT = FORMATS["brat"].suffixes
 _JSON = (".json", ".jsonl", ".ndjson")
 _LOOK = 50  # lines looked at
 _NAME_IT = "name the format with --from (evaluate, compare: --format; in a config: format)"
@@ -30,7 +32,9 @@ def detect_format(path: Path) -> str:
     if path.is_dir() and is_dataset_folder(path):
         return "datasets"
     suffix = path.suffix.lower()
-    if suffix == ".ann" or (suffix == ".txt" and path.with_suffix(".ann").exists()):
+    if suffix in _BRAT or (
+        suffix == ".txt" and any(path.with_suffix(ending).exists() for ending in _BRAT)
+    ):
         return "brat"
     if suffix == ".spacy":
         return "docbin"
@@ -46,7 +50,7 @@ def detect_format(path: Path) -> str:
     if beginning[0] in "[{" and not _MARKUP.match(beginning):
         rows = _first_rows(path, beginning[0], suffix in _JSON)
         if rows:
-            return _detect_json(path, beginning[0], rows)
+            return _detect_json(path, rows)
     lines = [line for _, line in itertools.islice(read_lines(path), _LOOK) if line.strip()]
     if lines[0].startswith("#FORMAT=WebAnno TSV 3"):
         return "webanno"
@@ -134,7 +138,7 @@ def _one_object(path: Path) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-def _detect_json(path: Path, opening: str, rows: list[tuple[str, Any]]) -> str:
+def _detect_json(path: Path, rows: list[tuple[str, Any]]) -> str:
     shapes: dict[str, str] = {}
     for where, row in rows:
         name = _shape(row)
@@ -152,16 +156,6 @@ def _detect_json(path: Path, opening: str, rows: list[tuple[str, Any]]) -> str:
         found = ", ".join(f"{name} at {shapes[name]}" for name in said)
         raise InputError(
             f"{path}: rows of several formats ({found}); make a file of each, or {_NAME_IT}"
-        )
-    if opening == "[" and said[0] != "labelstudio":
-        raise InputError(
-            f"{path}: a JSON array of {said[0]} documents; write one object a line "
-            f"(for example: jq -c '.[]') and read it with --from {said[0]}"
-        )
-    if len(rows) == 1 and said[0] != "labelstudio" and rows[0][0] == str(path):
-        raise InputError(
-            f"{path}: one {said[0]} document over several lines; write one object a line "
-            "(for example: jq -c .)"
         )
     return said[0]
 

@@ -78,7 +78,7 @@ def read(
         }
         if other:
             meta["doccano"] = other
-        id_ = str(row.get("id", "")) or f"{path.stem}:{number}"
+        id_ = ("" if row.get("id") is None else str(row["id"])) or f"{path.stem}:{number}"
         yield where, Document(text, entities, id_, meta)
     if account is None:
         told.tell()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.formats.files import read_chunks
-from ie_model.corpus.formats.jsonl import refuse_surrogates
 from ie_model.errors import InputError
 from ie_model.files import whole_text
 
@@ -75,6 +74,22 @@ def write_array(elements: Iterable[dict[str, Any]], path: Path) -> None:
             file.write(",\n" if i else "\n")
             file.write(json.dumps(element, ensure_ascii=False))
         file.write("\n]\n")
+
+
+def refuse_surrogates(row: Any, where: str) -> None:
+    """Reject half a surrogate pair, which no tokenizer and no UTF-8 file can take.
+
+    Raises:
+        InputError: a string in ``row`` holds one.
+    """
+    try:
+        json.dumps(row, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        found = error.object[error.start]
+        raise InputError(
+            f"{where}: the escape {found!r} is half of a surrogate pair and not a character; "
+            "mend the program that wrote it"
+        ) from None
 
 
 class _Buffer:

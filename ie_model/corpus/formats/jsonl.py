@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ie_model.corpus.formats.files import read_lines
+from ie_model.corpus.formats.files import read_chunks, read_lines
 from ie_model.corpus.formats.foreign_keys import refuse_foreign
+from ie_model.corpus.formats.json_array import read_tasks, refuse_surrogates
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.files import whole_text
+
+_OPEN = ("{{", "{[", "{,", "{:")  # the first and the last character of a line of an open object
 
 
 def read(path: Path) -> Iterator[tuple[str, Document]]:
@@ -44,11 +47,18 @@ def write(documents: Iterable[Document], path: Path) -> None:
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, int, Any]]:
-    """Stream ``(file:line, line, parsed JSON)`` of a JSON Lines file, blank lines left out.
+    """Stream ``(place, number, parsed JSON)`` of a JSON Lines file, blank lines left out.
+
+    A file that is one JSON array, or objects over several lines each, is read as well; then the
+    place names the item (``file, item 2``) in place of the line (``file:2``).
 
     Raises:
         InputError: the file is missing or not UTF-8, or a line is not JSON.
     """
+    if _spans_lines(next(read_chunks(path, size=1 << 12))):
+        for item, (where, row) in enumerate(read_tasks(path), 1):
+            yield where, item, row
+        return
     for number, line in read_lines(path):
         if not line.strip():
             continue
@@ -66,24 +76,15 @@ def read_rows(path: Path) -> Iterator[tuple[str, int, Any]]:
         yield where, number, row
 
 
+def _spans_lines(beginning: str) -> bool:
+    """Whether a file holds an array, or begins with an object that goes on in the next line."""
+    opening = beginning.lstrip()
+    line = opening.partition("\n")[0].rstrip()
+    return opening.startswith("[") or (line != opening.rstrip() and line[:1] + line[-1:] in _OPEN)
+
+
 def write_rows(rows: Iterable[dict[str, Any]], path: Path) -> None:
     """Write one JSON object a line, in UTF-8, the whole file or nothing."""
     with whole_text(path) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-def refuse_surrogates(row: Any, where: str) -> None:
-    """Reject half a surrogate pair, which no tokenizer and no UTF-8 file can take.
-
-    Raises:
-        InputError: a string in ``row`` holds one.
-    """
-    try:
-        json.dumps(row, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError as error:
-        found = error.object[error.start]
-        raise InputError(
-            f"{where}: the escape {found!r} is half of a surrogate pair and not a character; "
-            "mend the program that wrote it"
-        ) from None

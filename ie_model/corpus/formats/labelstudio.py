@@ -13,12 +13,21 @@ annotated) under ``meta["labelstudio"]`` of the document and of its entities.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.account import Account
 from ie_model.corpus.formats.json_array import read_tasks, write_array
+from ie_model.corpus.formats.labelstudio_annotations import (
+    EVERYBODY,
+    chosen_annotations,
+    fields_of,
+    is_regions,
+    person_of,
+)
 from ie_model.corpus.formats.labelstudio_regions import (
     LABEL_KEYS,
     REGION,
@@ -33,11 +42,6 @@ from ie_model.errors import InputError
 
 ASIDE = "labelstudio_aside"
 KEPT = "labelstudio"
-# What the short export (JSON_MIN) says of the annotation, among the fields of the task.
-_SHORT_KEYS = (
-    "annotator annotation_id created_at updated_at lead_time agreement annotations completions "
-    "predictions"
-).split()
 
 
 def read(
@@ -59,7 +63,8 @@ def read(
         text_field: the key of ``data`` that holds the text; default ``text``, else the only
             string there.
         annotator: take the annotation completed by this user (id or e-mail address); tasks
-            without one are left out.
+            without one are left out. ``all`` takes every finished annotation as a document of its
+            own, called ``TASK@ANNOTATOR``.
         predictions: take each task's first prediction in place of its annotations.
         account: where to count what is left out; by default it is logged.
 
@@ -69,40 +74,26 @@ def read(
     """
     aside_account = Account() if account is None else account
     found, guessed = 0, 0
+    seen: set[str] = set()
+    times: Counter[str] = Counter()
     for where, task in read_tasks(path):
         if not isinstance(task, dict):
             raise InputError(f"{where}: expected a task, found {str(task)[:40]!r}")
-        given = task.get("data")
-        data: dict[str, Any] = given if isinstance(given, dict) else _short(task)
+        data = fields_of(task)
         field, text = _text(data, text_field, where)
-        taken = _result(task, data, annotator, predictions, where, aside_account)
-        if taken is None:
-            guessed += not predictions and bool(task.get("predictions"))
-            continue
-        found += 1
-        result, person = taken
-        objects = drawn_on(result, field, data)
-        spans: list[Any] = []
-        aside: list[Any] = []
-        for region in result:
-            reason = no_span(region, field, data, objects)
-            (aside if reason else spans).append(region)
-            if reason:
-                aside_account.set_aside(reason, where)
-        further = sum(len(labels_of(region)) - 1 for region in spans)
-        aside_account.set_aside("further label of a region (kept in its meta)", where, further)
-        text, settled = settle_shown(text, [read_region(r, where) for r in spans], where)
-        meta = dict(data["meta"]) if isinstance(data.get("meta"), dict) else {}
-        fields = {k: v for k, v in data.items() if k not in (field, "id", "meta")}
-        if task.get("data") is not data:  # in the short export the controls stand among them
-            fields = {k: v for k, v in fields.items() if not _is_regions(v)}
-        meta.update(fields)
-        if aside:
-            meta[ASIDE] = aside
-        if kept := _kept(field, fields, person):
-            meta[KEPT] = kept
-        id_ = data["id"] if "id" in data else task.get("id", f"{path.stem}:{where.split()[-1]}")
-        yield where, Document(text, settled, str(id_), meta)
+        taken = chosen_annotations(task, data, annotator, predictions, seen, where, aside_account)
+        guessed += not taken and not predictions and bool(task.get("predictions"))
+        found += len(taken)
+        id_ = next((d["id"] for d in (data, task) if d.get("id") is not None), None)
+        id_ = f"{path.stem}:{where.split()[-1]}" if id_ is None else str(id_)
+        for number, (result, beside) in enumerate(taken, 1):
+            document = _document(task, data, field, text, result, beside, where, aside_account)
+            name = id_
+            if annotator == EVERYBODY:
+                name = f"{id_}@{person_of(beside, number)}"
+                times[name] += 1
+                name += f"#{times[name]}" if times[name] > 1 else ""
+            yield where, replace(document, id=name)
     if account is None:
         aside_account.tell()
     if not found and guessed:
@@ -110,6 +101,40 @@ def read(
             f"{path}: no task has a finished annotation, only predictions of a model; to read "
             "these, give the option predictions=true"
         )
+
+
+def _document(
+    task: Mapping[str, Any],
+    data: Mapping[str, Any],
+    field: str,
+    text: str,
+    result: Sequence[Any],
+    beside: Mapping[str, Any],
+    where: str,
+    account: Account,
+) -> Document:
+    """The document of one annotation of a task; what is no span is kept aside and counted."""
+    objects = drawn_on(result, field, data)
+    spans: list[Any] = []
+    aside: list[Any] = []
+    for region in result:
+        reason = no_span(region, field, data, objects)
+        (aside if reason else spans).append(region)
+        if reason:
+            account.set_aside(reason, where)
+    further = sum(len(labels_of(region)) - 1 for region in spans)
+    account.set_aside("further label of a region (kept in its meta)", where, further)
+    text, settled = settle_shown(text, [read_region(r, where) for r in spans], where)
+    meta = dict(data["meta"]) if isinstance(data.get("meta"), dict) else {}
+    fields = {k: v for k, v in data.items() if k not in (field, "id", "meta")}
+    if task.get("data") is not data:  # in the short export the controls stand among them
+        fields = {k: v for k, v in fields.items() if not is_regions(v)}
+    meta.update(fields)
+    if aside:
+        meta[ASIDE] = aside
+    if kept := _kept(field, fields, beside):
+        meta[KEPT] = kept
+    return Document(text, settled, meta=meta)
 
 
 def write(documents: Iterable[Document], path: Path, predictions: bool = False) -> None:
@@ -135,87 +160,6 @@ def _text(data: Mapping[str, Any], wanted: str | None, where: str) -> tuple[str,
             "name it with text_field"
         )
     return field, data[field]
-
-
-def _result(
-    task: Mapping[str, Any],
-    data: Mapping[str, Any],
-    annotator: str | None,
-    predictions: bool,
-    where: str,
-    account: Account,
-) -> tuple[list[Any], dict[str, Any]] | None:
-    """The regions taken and what stands beside them; ``None``, and counted, without any."""
-    predicted = [p for p in task.get("predictions") or [] if isinstance(p, dict)]
-    if predictions:
-        if predicted:
-            return list(predicted[0].get("result") or []), {}
-        account.set_aside("task without a prediction", where)
-        return None
-    given = task.get("annotations", task.get("completions"))
-    if given is None and task.get("data") is not data:
-        # JSON_MIN: each control tag is a key of the task, and a region is its bare value.
-        if annotator is not None and annotator not in _names(task.get("annotator")):
-            account.set_aside(f"task not annotated by {annotator!r}", where)
-            return None
-        beside = {k: task[k] for k in _SHORT_KEYS if k in task}
-        if "annotator" in beside:
-            beside["completed_by"] = beside.pop("annotator")
-        return list(_short_result(data)), beside
-    annotations = [a for a in given or [] if isinstance(a, dict)]
-    finished = [a for a in annotations if not a.get("was_cancelled")]
-    if annotator is not None:
-        finished = [a for a in finished if annotator in _names(a.get("completed_by"))]
-    if finished:
-        if len(finished) > 1:
-            account.set_aside(
-                "annotation of a task beside the ground truth or else the first, which is read "
-                "(--option annotator=ID reads one person's; agree compares)",
-                where,
-                len(finished) - 1,
-            )
-        chosen = next((a for a in finished if a.get("ground_truth")), finished[0])
-        return list(chosen.get("result") or []), dict(chosen)
-    if annotator is not None:
-        account.set_aside(f"task not annotated by {annotator!r}", where)
-    elif annotations:
-        account.set_aside("skipped task", where)
-    elif predicted:
-        account.set_aside("task with predictions alone", where)
-    else:
-        account.set_aside("task that nobody annotated", where)
-    return None
-
-
-def _names(person: Any) -> set[str]:
-    if isinstance(person, dict):
-        return {str(v) for k, v in person.items() if k in ("id", "email", "username")}
-    return {str(person)}
-
-
-def _short(task: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in task.items() if k not in _SHORT_KEYS}
-
-
-def _is_regions(value: Any) -> bool:
-    """Whether a value of the short export is what one control holds: regions, or choices."""
-    if isinstance(value, dict):
-        return "choices" in value
-    return isinstance(value, list) and any(isinstance(v, dict) for v in value)
-
-
-def _short_result(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The regions of the short export as the full one has them, its choices among them."""
-    for control, held in data.items():
-        if control == "meta" or not _is_regions(held):
-            continue
-        if isinstance(held, dict):
-            yield {"from_name": control, "type": "choices", "value": held}
-            continue
-        for value in held:
-            region: dict[str, Any] = {"from_name": control, "value": value}
-            kind = next((k for k in LABEL_KEYS if isinstance(value, dict) and k in value), None)
-            yield region if kind is None else {**region, "type": kind}
 
 
 def _kept(field: str, fields: Mapping[str, Any], person: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Prodigy JSONL: ``{"text", "spans", "tokens", "answer", ...}``, as ``prodigy db-out`` writes.
 
 Only accepted examples are documents; how many were left out is said. An accepted example of
-``ner.teach`` says that its one span is right and nothing of the rest, which therefore stands in
-``meta["unannotated"]``. Whatever else an
+``ner.teach`` says that its one span is right and nothing of the rest. All such answers on one text
+are one document, whose rest stands in ``meta["unannotated"]``. Whatever else an
 example carries (hashes, session, relations) is kept under ``meta["prodigy"]`` and written
 back. Tokens are written so that every span starts and ends with one, which Prodigy's
 manual interface demands.
@@ -11,7 +11,8 @@ manual interface demands.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ def read(
 ) -> Iterator[tuple[str, Document]]:
     """Stream ``(file:line, document)``; an example without an id is called ``stem:line``.
 
+    Texts of which single spans were accepted (``ner.teach``) come last, each once, with the spans
+    of all answers; where somebody annotated the whole text as well, that is what is read.
+
     Args:
         path: the file.
         answers: which answers to take, separated by commas: ``accept``, ``reject``,
@@ -50,6 +54,8 @@ def read(
     """
     wanted = {answer.strip() for answer in answers.split(",")}
     told = Account() if account is None else account
+    whole: set[int] = set()  # hashes of texts that were annotated as a whole
+    single: dict[str, list[tuple[str, Document]]] = {}  # by text, its answers to single spans
     for where, number, row in read_rows(path):
         if not isinstance(row, dict) or not isinstance(row.get("text"), str):
             raise InputError(f"{where}: expected an object with a 'text', found {str(row)[:60]}")
@@ -60,12 +66,29 @@ def read(
             told.set_aside(f"example answered {answer!r} (option answers)", where)
         elif annotator is not None and author != annotator:
             told.set_aside(f"example by {author!r}", where)
+        elif answer == "accept" and _is_binary(row):
+            document = _document(row, where, f"{path.stem}:{number}")
+            single.setdefault(document.text, []).append((where, document))
         else:
-            if row.get("_view_id") == _BINARY:
+            if answer == "accept" and hash(row["text"]) in whole:
                 told.set_aside(
-                    "part of a text about which a yes or no to its span says nothing", where
+                    "further example on a text, read as a document of its own (option "
+                    "annotator; agree compares)",
+                    where,
                 )
+            if answer == "accept":
+                whole.add(hash(row["text"]))
             yield where, _document(row, where, f"{path.stem}:{number}")
+    for text, answered in single.items():
+        where, document = answered[0]
+        if hash(text) in whole:
+            kind = "yes to a span of a text that another example annotates whole"
+            told.set_aside(kind, where, len(answered))
+            continue
+        kind = "further yes to a span of a text, joined with the first"
+        told.set_aside(kind, where, len(answered) - 1)
+        told.set_aside("text of which nothing but single spans was answered", where)
+        yield where, _joined([document for _, document in answered])
     if account is None:
         told.tell()
 
@@ -112,9 +135,24 @@ def _document(row: dict[str, Any], where: str, fallback_id: str) -> Document:
         ]
     if other:
         meta["prodigy"] = other
-    if row.get("_view_id") == _BINARY and row.get("answer", "accept") == "accept":
+    if _is_binary(row) and row.get("answer", "accept") == "accept":
         meta["unannotated"] = _between(len(text), settled)
-    return Document(text, settled, str(row.get("id", "")) or fallback_id, meta)
+    return Document(text, settled, str(row.get("id") or fallback_id), meta)
+
+
+def _is_binary(row: Mapping[str, Any]) -> bool:
+    """Whether an example asked about one span alone, yes or no."""
+    said = row.get("_is_binary")
+    return said if isinstance(said, bool) else row.get("_view_id") == _BINARY
+
+
+def _joined(answered: list[Document]) -> Document:
+    """One document of several answers on a text: their spans, each once."""
+    first = answered[0]
+    spans = {e.key: e for document in reversed(answered) for e in document.entities}
+    entities = sorted(spans.values(), key=lambda e: e.key)
+    meta = {**first.meta, "unannotated": _between(len(first.text), entities)}
+    return replace(first, entities=tuple(entities), meta=meta)
 
 
 def _read_span(span: Any, where: str) -> Entity:
@@ -152,7 +190,7 @@ def _between(size: int, entities: Iterable[Entity]) -> list[list[int]]:
 def _row(document: Document, lost: Account) -> dict[str, Any]:
     meta = dict(document.meta)
     other = dict(meta.pop("prodigy", None) or {})
-    if other.get("_view_id") == _BINARY:  # the reader finds these stretches again
+    if _is_binary(other):  # the reader finds these stretches again
         meta.pop("unannotated", None)
     kept = [t for t in other.pop("tokens", None) or [] if isinstance(t, dict)]
     tokens = tokens_of(document, kept)
