@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ie_model.corpus.formats import FORMATS
 from ie_model.corpus.formats.files import read_chunks, read_lines
 from ie_model.corpus.formats.json_array import read_array, read_tasks
 from ie_model.corpus.formats.jsonl import read_rows
@@ -17,7 +16,7 @@ _MARKUP = re.compile(r"\[\[[^\[\]|]+\|")
 _TAG = re.compile(r"O|[BIESLU]-[^\W\d]\S*")  # S-300 and I-95 are no tags
 _CONLL = (".conll", ".iob", ".iob2", ".bio", ".bioes")
 _JSON_MIN = {"annotation_id", "lead_time", "annotator"}  # of Label Studio's short export
-_BRAT = FORMATS["brat"].suffixes
+_BRAT = (".ann", ".a1", ".a2")
 _JSON = (".json", ".jsonl", ".ndjson")
 _LOOK = 50  # lines looked at
 _NAME_IT = "name the format with --from (evaluate, compare: --format; in a config: format)"
