@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ie_model.annotating.work import Span
+from ie_model.annotating.work import Span, work_of
 from ie_model.corpus.formats.files import read_text
 from ie_model.corpus.overlaps import overlapping
 from ie_model.display.excerpts import counted
@@ -116,8 +116,18 @@ def adjudication(
         InputError: no document is in both, a text differs, an id comes twice, or spans overlap.
     """
     mine, others = (_by_id(side, name) for side, name in zip((first, second), names, strict=True))
+    unfinished = (
+        {d.id for side in (mine, others) for d in side.values() if not work_of(d).done}
+        & mine.keys()
+        & others.keys()
+    )
+    if unfinished:
+        log.warning("%s that one of the two has not done: left out",
+                    counted(len(unfinished), "document"))  # fmt: skip
+        mine = {id_: d for id_, d in mine.items() if id_ not in unfinished}
+        others = {id_: d for id_, d in others.items() if id_ not in unfinished}
     if not (shared := mine.keys() & others.keys()):
-        raise InputError(f"no document is in both {names[0]} and {names[1]}: ids tell them apart")
+        raise InputError(f"no finished document is in both {names[0]} and {names[1]}")
     if alone := len(mine) + len(others) - 2 * len(shared):
         log.warning("%s that only one of the two has: left out", counted(alone, "document"))
     documents: list[Document] = []

@@ -93,7 +93,7 @@ class BratFolder:
         self.path, self._text_dir = path, text_dir
         self._aside: dict[str, dict[str, Any]] = {}
         if (path / SIDECAR).is_file():
-            self._aside = json.loads(read_text(path / SIDECAR))
+            self._aside = _read_aside(path / SIDECAR)
         found: Iterable[Document] = ()
         if path.is_dir() and any(path.rglob("*.ann")):
             found = read_documents(path, "brat", text_dir=text_dir)
@@ -187,6 +187,16 @@ def open_storage(
         lock.release()
         raise
     return storage, lock
+
+
+def _read_aside(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        found = json.loads(read_text(path))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {error}; it is written by ie-model annotate") from None
+    if not isinstance(found, dict) or not all(isinstance(v, dict) for v in found.values()):
+        raise InputError(f"{path}: expected an object of objects, as ie-model annotate writes it")
+    return found
 
 
 def _line(row: dict[str, Any]) -> bytes:

@@ -183,6 +183,9 @@ def test_page_works_with_the_keyboard_alone(opened, address, output):
     press(page, ",")
     page.get_by_role("heading", name="one").wait_for()
     assert page.locator("#state").text_content() == "done"
+    press(page, "u")
+    assert not page.locator("#state").is_visible()
+    press(page, "Shift+U")
     press(page, "?")
     page.get_by_role("dialog", name="Keys").wait_for()
     press(page, "Escape", "o")

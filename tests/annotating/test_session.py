@@ -176,7 +176,9 @@ def test_adjudication_keeps_what_both_say_and_asks_for_the_rest(output):
     assert [e.key for e in begun.entities] == [UN.key]
     assert begun.unannotated
     assert not done.unannotated
+    half = replace(first[0], meta={"unannotated": [[0, len(text)]]})
+    assert [d.id for d in adjudication([half, first[1]], second, ("ann", "ben"))[0]] == ["two"]
     with pytest.raises(InputError, match="texts of ann and ben differ"):
         adjudication(first, [Document("c", id="two")], ("ann", "ben"))
-    with pytest.raises(InputError, match="no document is in both"):
+    with pytest.raises(InputError, match="no finished document is in both"):
         adjudication(first, [Document("c", id="z")], ("ann", "ben"))

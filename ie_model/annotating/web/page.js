@@ -34,7 +34,7 @@ const KEYS = [
 
 const state = {
   session: null, doc: null, current: null, range: null, warned: null,
-  conflicts: [], visited: [], at: -1,
+  conflicts: [], docs: new Map(), visited: [], at: -1,
 };
 const secret = location.hash.slice(1) || sessionStorage.getItem("secret") || "";
 sessionStorage.setItem("secret", secret);
@@ -45,9 +45,13 @@ const saver = new Saver(server, {
   waiting: (count) => ($("saved").textContent = count ? "Saving…" : "Saved"),
   saved(doc, answer) {
     $("fault").textContent = "";
-    doc.findings = answer.findings.map((f) => placed(f, doc.text));
+    const findings = answer.findings.map((f) => placed(f, doc.text));
+    const same = JSON.stringify(findings) === JSON.stringify(doc.findings);
+    doc.findings = findings;
     showProgress(answer.progress);
-    if (doc === state.doc) draw();
+    if (doc !== state.doc) return;
+    if (same) drawSoon();
+    else draw();
   },
   stale(doc, newer) {
     state.conflicts.push({ doc, base: doc.saved, mine: doc.work });
@@ -85,17 +89,19 @@ function newest(row, text) {
 
 // Take the server's newer state of a document over. What could be undone was made on another one.
 function adopt(doc, row) {
-  Object.assign(doc, newest(row, doc.text), { undone: [], past: [] });
+  Object.assign(doc, newest(row, doc.text), { undone: [], past: [], listed: null });
   if (doc === state.doc) draw();
 }
 
 async function show(number, remember = true) {
   if (number === null || number === undefined) return;
   try {
-    const unsaved = [...saver.dirty, ...saver.busy].find((doc) => doc.number === number);
-    const row = unsaved ? null : await server.open(number);
-    state.doc = unsaved || made(row);
-    $("fault").textContent = row && row.fault ? `The model failed here: ${row.fault}` : "";
+    // What was done to a document can still be undone when it is seen again.
+    const known = state.docs.get(number);
+    const row = known && saver.holds(known) ? null : await server.open(number);
+    state.doc = row && !(known && known.revision === row.revision) ? made(row) : known;
+    state.docs.set(number, state.doc);
+    if (row) $("fault").textContent = row.fault ? `The model failed here: ${row.fault}` : "";
   } catch (error) {
     $("fault").textContent = error.message;
     return;
@@ -144,6 +150,11 @@ function forward() {
 const idOf = (kind, name) => `${kind}:${encodeURIComponent(name)}`;
 
 function things(doc = state.doc) {
+  if (doc.listed !== doc.work) Object.assign(doc, { listed: doc.work, list: allThings(doc) });
+  return doc.list;
+}
+
+function allThings(doc) {
   const points = works.openPoints(doc.work, doc.points);
   const asked = new Set(points.flatMap(works.sides).map(keyOf));
   const list = doc.work.entities.filter((e) => !asked.has(keyOf(e))).map((span) => ({
@@ -190,15 +201,20 @@ function draw() {
   $("before").disabled = state.at < 1;
   $("done").textContent = doc.work.done ? "Next" : "Done";
   showAction(list);
-  // The lists can wait until the text has been painted.
-  cancelAnimationFrame(drawing);
-  drawing = requestAnimationFrame(() => setTimeout(() => drawLists(list)));
+  drawSoon();
 }
 
 let drawing = 0;
 
-function drawLists(list) {
+// The lists can wait until the text has been painted.
+function drawSoon() {
+  cancelAnimationFrame(drawing);
+  drawing = requestAnimationFrame(() => setTimeout(drawLists));
+}
+
+function drawLists() {
   const { doc } = state;
+  const list = things(doc);
   const { hues, labels, review } = state.session;
   panels.showThings(list, state.current, hues, choose);
   panels.showRow(state.current);

@@ -73,12 +73,18 @@ export function showThings(things, current, hues, choose) {
     }
     return row;
   });
-  for (const id of rows.keys()) if (!wanted.has(id)) rows.delete(id);
+  // Old rows go first, so that those behind them need not move.
+  for (const [id, row] of rows) {
+    if (wanted.has(id)) continue;
+    row.remove();
+    rows.delete(id);
+  }
   const parent = $("spans");
-  list.forEach((row, i) => {
-    if (parent.childNodes[i] !== row) parent.insertBefore(row, parent.childNodes[i] || null);
-  });
-  while (parent.childNodes.length > list.length) parent.lastChild.remove();
+  let place = parent.firstChild;
+  for (const row of list) {
+    if (row === place) place = place.nextSibling;
+    else parent.insertBefore(row, place);
+  }
 }
 
 // Bring the row of the current span into sight within its list, not the page.

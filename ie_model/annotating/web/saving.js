@@ -61,16 +61,14 @@ export class Saver {
     return new Set([...this.dirty, ...this.busy]).size;
   }
 
+  holds(doc) {
+    return this.dirty.has(doc) || this.busy.has(doc);
+  }
+
   save(doc) {
     this.dirty.add(doc);
     this.told.waiting(this.waiting);
     if (!this.busy.has(doc)) this.#run(doc);
-  }
-
-  // Forget a change that is not to be saved any more.
-  drop(doc) {
-    this.dirty.delete(doc);
-    this.told.waiting(this.waiting);
   }
 
   async #run(doc) {
