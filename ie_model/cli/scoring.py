@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ie_model import scoring
+from ie_model.cli.prediction import Lines
 from ie_model.errors import InputError
 
 
@@ -81,6 +82,7 @@ def score(
             "[default: date where there is one]."
         ),
     ] = None,
+    lines: Lines = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -124,6 +126,7 @@ def score(
         "precision": precision,
         "min_score": min_score,
         "normalise": normalise,
+        "lines": lines,
         "read": scoring.ReadOptions(
             format,
             text_column,

@@ -17,7 +17,7 @@ from typing import Any
 
 from ie_model.corpus.account import Account
 from ie_model.corpus.formats import FORMATS, brat, format_module, webanno
-from ie_model.corpus.formats.detect import detect_format, is_dataset_folder
+from ie_model.corpus.formats.detect import detect_format, has_text_column, is_dataset_folder
 from ie_model.corpus.formats.options import accepted_options
 from ie_model.documents import Document
 from ie_model.errors import InputError
@@ -75,6 +75,8 @@ def read_located(
     if root is not None and format in (None, "brat"):
         _tell_of_unopened(root, files, aside)
         _tell_of_second(files, aside)
+    if root is not None and format is None:
+        _tell_of_tables(root, files, aside)
     for file, name in zip(files, _formats(files, format), strict=True):
         if format is None and name not in announced:
             log.info("%s: read as %s", file, name)
@@ -104,12 +106,15 @@ def find_files(path: str | Path, format: str | None = None) -> list[Path]:
     if format is not None:
         format_module(format)
     where = Path(path)
-    if where.is_file() or (format in (None, "datasets") and is_dataset_folder(where)):
+    stream = format is not None and where.exists() and not where.is_dir()  # a pipe: read once
+    if where.is_file() or stream or (format in (None, "datasets") and is_dataset_folder(where)):
         return [where]
     if where.is_dir():
         entries = [FORMATS[format]] if format else list(FORMATS.values())
         suffixes = dict.fromkeys(suffix for entry in entries for suffix in entry.suffixes)
         files = [p for p in where.rglob("*") if p.suffix.lower() in suffixes and _visible(p, where)]
+        if format is None:
+            files = [p for p in files if not _is_other_table(p)]
         wanted = " or ".join(suffixes)
         hint = f"{where}: no files ending in {wanted} in this folder"
     elif any(c in str(path) for c in "*?["):
@@ -275,6 +280,21 @@ def _tell_of_second(files: list[Path], account: Account) -> None:
         for ending in _BRAT[1:] if file.suffix == ".ann" else ():
             if (other := file.with_suffix(ending)).exists():
                 account.set_aside("file of annotations beside an .ann file, not read", str(other))
+
+
+def _is_other_table(path: Path) -> bool:
+    """Whether this is a table of something else than texts, such as a list of sources."""
+    return path.suffix.lower() == ".csv" and path.is_file() and not has_text_column(path)
+
+
+def _tell_of_tables(root: Path, files: list[Path], account: Account) -> None:
+    """Count the tables of a folder that are not read, because they have no column ``text``."""
+    read = set(files)
+    for path in sorted(root.rglob("*.csv")):
+        if path not in read and _visible(path, root):
+            account.set_aside(
+                "table without a column 'text' (--from csv --option text_column=NAME)", str(path)
+            )
 
 
 def _tell_of_unopened(root: Path, files: list[Path], account: Account) -> None:

@@ -33,6 +33,7 @@ def arrow_scorer(
     precision: str = "auto",
     min_score: float | None = None,
     normalise: bool = False,
+    lines: str | None = None,
     date_column: str | None = None,
     extractor_factory: Factory | None = None,
 ) -> ArrowScorer:
@@ -44,7 +45,7 @@ def arrow_scorer(
         keep: the columns to carry through; their types do not change.
         max_chars: longer texts get an ``error``.
         threads: compute threads; as many as the cores of a Spark task (``spark.task.cpus``).
-        device, engine, precision, min_score, normalise: see
+        device, engine, precision, min_score, normalise, lines: see
             :meth:`ie_model.Extractor.from_pretrained`.
         date_column: the column with a row's day, from which relative dates are seen; by
             default ``date`` where the batches have it.
@@ -54,7 +55,7 @@ def arrow_scorer(
         InputError: not a model directory.
     """
     factory, _ = model_or_factory(
-        model, extractor_factory, engine, precision, device, min_score, normalise
+        model, extractor_factory, engine, precision, device, min_score, normalise, lines
     )
     read = ReadOptions(text_column=text_column, max_chars=max_chars, date_column=date_column)
     return ArrowScorer(factory, with_day(read, normalise), keep, threads, device)

@@ -46,6 +46,7 @@ def score_on_ray(
     precision: str = "auto",
     min_score: float | None = None,
     normalise: bool = False,
+    lines: str | None = None,
     read: ReadOptions | None = None,
     write: WriteOptions | None = None,
     cut: CutOptions | None = None,
@@ -80,7 +81,7 @@ def score_on_ray(
         raise InputError("standard input and output are not for a cluster: name files")
     device = "cuda" if actor_gpus else "cpu"
     factory, identity = model_or_factory(
-        model, extractor_factory, engine, precision, device, min_score, normalise
+        model, extractor_factory, engine, precision, device, min_score, normalise, lines
     )
     with destination(output, write or WriteOptions()) as (target, resolved):
         job = Job(

@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import logging
 from collections.abc import Iterator
 
+from ie_model.corpus.formats.dialect import (
+    excel_separator,
+    header_delimiter,
+    other_delimiter,
+)
 from ie_model.errors import InputError
 from ie_model.scoring.options import ReadOptions
 from ie_model.scoring.raw import Origin, RawRow, delimiter, need_columns, too_long
 from ie_model.scoring.sources import Source
 from ie_model.scoring.streams import Line
 
+log = logging.getLogger(__name__)
+
 _SUSPECT = 20
 """Lines of a row from which on they are looked at one by one: each a row of its own?"""
+
+
+def _told(
+    source: Source, lines: Iterator[Line], options: ReadOptions
+) -> tuple[Iterator[Line], str]:
+    """The lines from the header on, and what parts its fields: said, or told from the header.
+
+    Spreadsheets of half the world write semicolons into .csv; Excel may say so in a first line.
+    """
+    usual = delimiter(source.format, options)
+    first = next(lines, None)
+    if first is not None and (said := excel_separator(_text(first))):
+        usual, first = options.delimiter or said, next(lines, None)
+    if first is None:
+        return lines, usual
+    found = usual
+    if options.delimiter is None:
+        found = header_delimiter(_text(first), (options.text_column,), usual)
+        if found != usual:
+            log.info("%s: fields parted by %r, as the header has them", source.path, found)
+    return itertools.chain([first], lines), found
 
 
 class _Unclosed(Exception):
@@ -70,8 +100,8 @@ def csv_rows(source: Source, lines: Iterator[Line], options: ReadOptions) -> Ite
     aside and the next is read afresh.
     """
     csv.field_size_limit(max(csv.field_size_limit(), options.max_line))
+    lines, between = _told(source, lines, options)
     record = _Record(lines, options.max_line, options.max_row_lines)
-    between = delimiter(source.format, options)
     reader = csv.reader(record, delimiter=between, strict=True)
     try:
         header = next(reader)
@@ -79,7 +109,7 @@ def csv_rows(source: Source, lines: Iterator[Line], options: ReadOptions) -> Ite
         return
     except (csv.Error, _Unclosed) as error:
         raise InputError(f"{source.path}, line 1: the header cannot be read: {error}") from error
-    columns = _check_header(source, [h.strip() for h in header], options)
+    columns = _check_header(source, [h.strip() for h in header], options, between)
     origin = Origin(source.name, source.format, columns, between)
     while True:
         record.start()
@@ -131,9 +161,13 @@ def _text(line: Line) -> str:
     return line.data.decode("utf-8", "surrogateescape")
 
 
-def _check_header(source: Source, header: list[str], options: ReadOptions) -> tuple[str, ...]:
+def _check_header(
+    source: Source, header: list[str], options: ReadOptions, between: str
+) -> tuple[str, ...]:
     for name in set(header):
         if header.count(name) > 1:
             raise InputError(f"{source.path}, line 1: the column {name!r} occurs twice")
-    need_columns(source, header, options)
+    other = other_delimiter(",".join(header), between) if len(header) == 1 else None
+    advice = f"; is it a table parted by {other!r}? Say --delimiter '{other}'" if other else ""
+    need_columns(source, header, options, advice)
     return tuple(header)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ie_model.encoding.lines import LINES
 from ie_model.errors import InputError
 from ie_model.inference.engines import artifacts
 from ie_model.inference.extractor import Extractor
@@ -37,6 +38,7 @@ class ModelLoader:
     streams: int | None = None
     min_score: float | None = None
     normalise: bool = False
+    lines: str | None = None
     expected: Mapping[str, Any] | None = field(default=None, hash=False, compare=False)
 
     @classmethod
@@ -49,6 +51,7 @@ class ModelLoader:
         *,
         min_score: float | None = None,
         normalise: bool = False,
+        lines: str | None = None,
     ) -> ModelLoader:
         """Decide once, for all workers, what ``auto`` stands for.
 
@@ -56,12 +59,19 @@ class ModelLoader:
         mix engines or batches, and so scores, in one output.
 
         Raises:
-            InputError: not a model directory, or ``min_score`` outside 0 to 1.
+            InputError: not a model directory, ``min_score`` outside 0 to 1, or no such ``lines``.
         """
         folder = find_model(model_dir).absolute()
-        check_min_score(min_score, read_settings(folder).labels)
+        settings = read_settings(folder)
+        check_min_score(min_score, settings.labels)
+        if lines is not None and lines not in LINES:
+            raise InputError(f"lines is {lines!r}: use {', '.join(LINES)}")
+        if lines == settings.lines:  # said or left out, the answers are the same
+            lines = None
         plan = load_plan(folder) if engine == precision == "auto" else None
-        found = cls(str(folder), engine, precision, min_score=min_score, normalise=normalise)
+        found = cls(
+            str(folder), engine, precision, min_score=min_score, normalise=normalise, lines=lines
+        )
         if plan is not None and plan.device in ("auto", device):
             found = replace(
                 found, engine=plan.engine, precision=plan.precision,
@@ -79,6 +89,7 @@ class ModelLoader:
             self.model_dir, self.engine, precision=self.precision, threads=threads,
             device=device, batch_tokens=self.batch_tokens, multiple=self.multiple,
             streams=self.streams, min_score=self.min_score, normalise=self.normalise,
+            lines=self.lines,
         )  # fmt: skip
         # Looked at after loading: what is there now is what was loaded, or came still later.
         found = self.identity() if self.expected is not None else self.expected
@@ -105,6 +116,8 @@ class ModelLoader:
             file = artifacts.locate(folder, self.engine, "int8")
             data = file.with_suffix(".bin") if file and file.suffix == ".xml" else file
             found["int8"] = digest(data.read_bytes()) if data else None
-        for name in ("engine", "precision", "batch_tokens", "multiple", "min_score", "normalise"):
+        for name in (
+            "engine", "precision", "batch_tokens", "multiple", "min_score", "normalise", "lines"
+        ):  # fmt: skip
             found[name] = getattr(self, name)
         return found

@@ -32,6 +32,7 @@ def score(
     device: str = "auto",
     min_score: float | None = None,
     normalise: bool = False,
+    lines: str | None = None,
     read: ReadOptions | None = None,
     write: WriteOptions | None = None,
     cut: CutOptions | None = None,
@@ -60,7 +61,7 @@ def score(
             or a ``datasets.Dataset``. To resume, give the same items in the same order.
         extractor_factory: in place of ``model``: ``factory(threads, device)`` gives anything
             with ``pipe(texts, on_error=...)``. It is sent to the workers by pickle.
-        engine, precision, device, min_score, normalise: see
+        engine, precision, device, min_score, normalise, lines: see
             :meth:`ie_model.Extractor.from_pretrained`. Normalised values stand in an
             entity's ``meta``, in Parquet in its ``value``; relative dates are seen from the
             day in ``read.date_column``, or else in the column ``date`` where a row has it.
@@ -87,7 +88,7 @@ def score(
     placements = None if workers == 0 else place(workers, threads, device, size)
     where = (placements or place(1, threads, device))[0].device
     factory, identity = model_or_factory(
-        model, extractor_factory, engine, precision, where, min_score, normalise
+        model, extractor_factory, engine, precision, where, min_score, normalise, lines
     )
     with destination(output, write) as (target, resolved):
         job = Job(
@@ -141,6 +142,7 @@ def model_or_factory(
     device: str,
     min_score: float | None = None,
     normalise: bool = False,
+    lines: str | None = None,
 ) -> tuple[Factory, dict[str, Any]]:
     """What loads the extractor in a worker, and what identifies it."""
     if (model is None) == (factory is None):
@@ -148,7 +150,7 @@ def model_or_factory(
     if factory is not None:
         return factory, {}
     loader = ModelLoader.resolve(
-        str(model), engine, precision, device, min_score=min_score, normalise=normalise
+        str(model), engine, precision, device, min_score=min_score, normalise=normalise, lines=lines
     )
     identity = loader.identity()
     return replace(loader, expected=identity), identity

@@ -72,10 +72,12 @@ def too_long(options: ReadOptions) -> tuple[str, str]:
     return ("too_large", reason)
 
 
-def need_columns(source: Source, columns: Iterable[str], options: ReadOptions) -> None:
+def need_columns(
+    source: Source, columns: Iterable[str], options: ReadOptions, advice: str = ""
+) -> None:
     """Raise :class:`InputError` if a column that the options name is not there."""
     there = list(columns)
     for name in (options.text_column, *options.named):
         if name not in there:
             known = ", ".join(there).encode("utf-8", "backslashreplace").decode()
-            raise InputError(f"{source.path}: no column {name!r}; its columns: {known}")
+            raise InputError(f"{source.path}: no column {name!r}; its columns: {known}{advice}")

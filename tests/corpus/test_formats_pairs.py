@@ -15,7 +15,7 @@ from ie_model.corpus.reading import read_documents
 from ie_model.corpus.writing import write_documents
 from ie_model.documents import Document, Entity
 
-WRITABLE = [name for name in FORMATS if name != "text"]
+WRITABLE = [name for name in FORMATS if name not in ("text", "lines")]
 if importlib.util.find_spec("spacy") is None:
     WRITABLE.remove("docbin")
 OPTIONS = {"conll": {"comments": True}}

@@ -331,6 +331,19 @@ def test_score_delimiter(tmp_path):
         ReadOptions(delimiter="||")
 
 
+@pytest.mark.parametrize(
+    "text", ["id;body\n1;Alpha, he said\n", 'sep=;\r\nid;body\r\n1;"Alpha, he said"\n']
+)
+def test_score_reads_the_semicolons_of_spreadsheets(tmp_path, text):
+    (tmp_path / "in.csv").write_text("\ufeff" + text)
+    run(tmp_path / "in.csv", tmp_path / "out.jsonl", read=ReadOptions(text_column="body"))
+    assert json.loads((tmp_path / "out.jsonl").read_text())["text"] == "Alpha, he said"
+    with pytest.raises(InputError, match=r"no column 'text'; its columns: .*body"):
+        run(tmp_path / "in.csv", tmp_path / "other.jsonl")
+    with pytest.raises(InputError, match="--delimiter ';'"):
+        run(tmp_path / "in.csv", tmp_path / "b.jsonl", read=ReadOptions(delimiter="|"))
+
+
 def test_score_leaves_no_file_of_rejected_rows_where_there_are_none(tmp_path):
     source, out = write_rows(tmp_path / "in.jsonl", ["{", {"text": "a"}]), tmp_path / "out.jsonl"
     run(source, out)

@@ -40,6 +40,19 @@ def rows(tmp_path) -> Path:
     return file
 
 
+def test_score_lines_is_part_of_what_a_job_began_with(tmp_path, rows, tiny_model):
+    own = Extractor.from_pretrained(tiny_model, "torch").settings.lines
+    other = "document" if own != "document" else "line"
+    options = {"engine": "torch", "threads": 1, "device": "cpu", "workers": 0, "cut": CUT}
+    score(rows, tmp_path / "a.jsonl", tiny_model, **options)
+    again = score(rows, tmp_path / "a.jsonl", tiny_model, lines=own, **options)
+    assert again["already_complete"]  # said or left out, the answers are the same
+    with pytest.raises(InputError, match=f"model lines was None, is '{other}'"):
+        score(rows, tmp_path / "a.jsonl", tiny_model, lines=other, **options)
+    with pytest.raises(InputError, match="lines is 'page': use auto"):
+        score(rows, tmp_path / "b.jsonl", tiny_model, lines="page", **options)
+
+
 @pytest.mark.slow
 def test_score_finds_what_predict_finds(tmp_path, rows, tiny_model):
     options = {"engine": "torch", "threads": 1, "device": "cpu", "cut": CUT}

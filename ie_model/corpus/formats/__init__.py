@@ -65,9 +65,15 @@ FORMATS: dict[str, Format] = {
     ),
     "webanno": Format("webanno", (".tsv",), folder=True, scores=False, meta=False),
     "datasets": Format("hf_dataset", (".parquet",), folder=True, entity_meta=None),
+    "csv": Format("csv_table", (".csv",), entity_meta=None),
+    "tsv": Format("tsv_table", (".tsv",), entity_meta=None),
     "text": Format("text", (".txt",), overlaps=False, scores=False, meta=False),
+    "lines": Format("lines", (".txt",), overlaps=False, scores=False, meta=False),
 }
 """Every format by the name that the config and the command line use."""
+
+
+_ELSEWHERE = {"parquet": "datasets", "json": "labelstudio", "txt": "text", "ann": "brat"}
 
 
 def format_module(name: str) -> ModuleType:
@@ -77,5 +83,7 @@ def format_module(name: str) -> ModuleType:
         InputError: no such format.
     """
     if name not in FORMATS:
-        raise InputError(f"unknown format {name!r}; one of: {', '.join(FORMATS)}")
+        hint = _ELSEWHERE.get(name)
+        advice = f" ({name} is read as {hint})" if hint else ""
+        raise InputError(f"unknown format {name!r}{advice}; one of: {', '.join(FORMATS)}")
     return importlib.import_module(f"ie_model.corpus.formats.{FORMATS[name].module}")

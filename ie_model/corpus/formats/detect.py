@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ie_model.corpus.formats.dialect import excel_separator, header_cells, header_delimiter
 from ie_model.corpus.formats.files import read_chunks, read_lines
 from ie_model.corpus.formats.json_array import read_array, read_tasks
 from ie_model.corpus.formats.jsonl import read_rows
@@ -39,6 +40,8 @@ def detect_format(path: Path) -> str:
         return "docbin"
     if suffix == ".parquet":
         return "datasets"
+    if suffix == ".csv":
+        return "csv"
     if suffix in _CONLL:
         return "conll"
     beginning = next(read_chunks(path, size=1 << 12), "").lstrip()
@@ -55,6 +58,8 @@ def detect_format(path: Path) -> str:
         return "webanno"
     if _is_conll(lines):
         return "conll"
+    if suffix == ".tsv" and has_text_column(path):
+        return "tsv"
     if any(_MARKUP.search(line) for line in lines):
         return "markup"
     if suffix == ".txt":
@@ -68,6 +73,16 @@ def is_dataset_folder(path: Path) -> bool:
     return (path / "dataset_dict.json").is_file() or (
         (path / "dataset_info.json").is_file() and (path / "state.json").is_file()
     )
+
+
+def has_text_column(path: Path) -> bool:
+    """Whether the header of a table has a column called ``text``.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    line = next((line for _, line in read_lines(path) if not excel_separator(line)), "")
+    return "text" in header_cells(line, header_delimiter(line, ("text",), ","))
 
 
 def _is_conll(lines: list[str]) -> bool:

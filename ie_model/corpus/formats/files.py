@@ -36,15 +36,24 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         InputError: the file is missing, unreadable or not UTF-8.
     """
+    for number, line in read_raw_lines(path):
+        yield number, line.removesuffix("\n").removesuffix("\r")
+
+
+def read_raw_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Like :func:`read_lines`, each line with its end, as a table's quoted fields need them.
+
+    Raises:
+        InputError: the file is missing, unreadable or not UTF-8.
+    """
     with _readable(path) as file:
         offset = 0
-        for number, raw in enumerate(file, 1):
-            body = raw.removesuffix(b"\n").removesuffix(b"\r")
+        for number, body in enumerate(file, 1):
             if number == 1 and body.startswith(_BOM):
                 yield 1, _decode(body[len(_BOM) :], path, offset=len(_BOM), line=1)
             else:
                 yield number, _decode(body, path, offset, number)
-            offset += len(raw)
+            offset += len(body)
 
 
 def read_chunks(path: Path, size: int = 1 << 20) -> Iterator[str]:
