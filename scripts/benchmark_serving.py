@@ -44,10 +44,10 @@ class Server:
     host: str
     port: int
 
-    def resident_mib(self) -> float:
-        """Its resident set (Linux)."""
+    def resident_mib(self, part: str = "VmRSS") -> float:
+        """Its resident set, or a part of it such as RssFile, files that are mapped (Linux)."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s*(\d+) kB", status)
+        found = re.search(rf"{part}:\s*(\d+) kB", status)
         return int(found.group(1)) / 1024 if found else float("nan")
 
     def cpu_seconds(self) -> float:
@@ -222,7 +222,8 @@ async def soak(server: Server, extractor: Extractor, requests: int, clients: int
                 result.resident.append(server.resident_mib())
                 counts = ", ".join(f"{name} {n:,}" for name, n in sorted(result.outcomes.items()))
                 print(
-                    f"after {number:,} requests: {result.resident[-1]:.0f} MiB, faults "
+                    f"after {number:,} requests: {result.resident[-1]:.0f} MiB "
+                    f"({server.resident_mib('RssFile'):.0f} of mapped files), faults "
                     f"{len(result.faults)}, {counts}",
                     file=sys.stderr, flush=True,
                 )  # fmt: skip

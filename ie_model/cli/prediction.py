@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ie_model import corpus, display, inference, metrics
+from ie_model import corpus, display, evaluation, inference, metrics
 from ie_model.cli.annotations import From
 from ie_model.documents import Document
 from ie_model.errors import InputError
@@ -42,18 +42,33 @@ def evaluate(
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
     lines: Lines = None,
     beside: Beside = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(help="Write each error, gold over prediction: a page (.html) or .jsonl."),
+    ] = None,
 ) -> None:
-    """Score a model on annotated documents.
+    """Score a model on annotated documents, with 95 % intervals by bootstrap over them.
 
-    Example: ie-model evaluate runs/default annotations/demo
+    Example: ie-model evaluate runs/default annotations/demo --errors errors.html
     """
     corpus.check_output(output, [gold], format, text_dir)
+    corpus.check_output(errors, [gold], format, text_dir)
+    if errors is not None:
+        evaluation.check_ending(errors)
+        if output is not None and errors.resolve() == output.resolve():
+            raise InputError(f"{errors}: --json and --errors need a file each")
     members = [model, *beside] if beside else model
     extractor = inference.Extractor.from_pretrained(
         members, engine, precision=precision, lines=lines
     )
-    scores = inference.evaluate(extractor, gold, format=format, text_dir=text_dir)
+    judged = inference.evaluate_in_full(extractor, gold, format=format, text_dir=text_dir)
+    scores = judged.metrics
     typer.echo(metrics.format_table(scores))
+    drawn = scores["intervals"]
+    typer.echo(
+        f"95 %: interval of F1, {drawn['resamples']:,} resamples of {drawn['units']:,} "
+        f"{drawn['unit']}s"
+    )
     ledger = scores["ledger"]
     typer.echo(
         f"gold entities: {ledger['gold_seen']} seen, {ledger['gold_representable']} "
@@ -67,6 +82,9 @@ def evaluate(
     if output is not None:
         write_json(output, scores)
         typer.echo(f"metrics written to {output}")
+    if errors is not None:
+        count = evaluation.write_errors(errors, judged.gold, judged.predicted)
+        typer.echo(f"{count:,} errors written to {errors}")
 
 
 def predict(

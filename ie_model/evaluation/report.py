@@ -13,7 +13,7 @@ import yaml
 
 from ie_model.config.schema import differences
 from ie_model.display.highlight import environment
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.evaluation.calibration import calibrate_run
 from ie_model.evaluation.comparison import compare_runs
@@ -23,8 +23,9 @@ from ie_model.evaluation.out_of_fold import OofRun
 from ie_model.evaluation.report_plots import curve_plot, reliability_plot
 from ie_model.evaluation.summary import summarise
 from ie_model.evaluation.suspects import find_suspects
+from ie_model.evaluation.wrong_spans import wrong_lines, wrong_spans
 from ie_model.files import write_text
-from ie_model.metrics.matching import ERROR_KINDS, kind_of, match_spans
+from ie_model.metrics.matching import ERROR_KINDS
 from ie_model.metrics.spans import document_counts, span_scores
 
 WORST_DOCUMENTS = 10
@@ -111,13 +112,13 @@ def _worst(
     rows = []
     for g, p, c in zip(gold, predicted, counts, strict=True):
         f1 = span_scores(c[None], labels)["micro"]["f1"]
-        errors = sum(kind_of(a, b) != "correct" for a, b in match_spans(g.entities, p.entities))
+        errors = len(wrong_spans(g, p))
         if errors:
             rows.append((f1, -errors, g, p))
     rows.sort(key=lambda row: row[:2])
     worst = []
     for f1, errors, g, p in rows[:WORST_DOCUMENTS]:
-        lines = _wrong_lines(g, p)
+        lines = wrong_lines(g, p)
         worst.append(
             {
                 "id": g.id,
@@ -129,45 +130,6 @@ def _worst(
             }
         )
     return worst
-
-
-def _wrong_lines(gold: Document, predicted: Document) -> list[dict[str, Any]]:
-    """Per line with an error its text cut into pieces, once with gold and once with predictions."""
-    right = {e.key for e in gold.entities} & {e.key for e in predicted.entities}
-    lines, start = [], 0
-    for line in gold.text.split("\n"):
-        end = start + len(line)
-        sides = [
-            [e for e in side.entities if e.start < end and e.end > start]
-            for side in (gold, predicted)
-        ]
-        if any(e.key not in right for side in sides for e in side):
-            lines.append(
-                {
-                    "gold": _pieces(gold.text, start, end, sides[0], right),
-                    "predicted": _pieces(gold.text, start, end, sides[1], right),
-                }
-            )
-        start = end + 1
-    return lines
-
-
-def _pieces(
-    text: str,
-    start: int,
-    end: int,
-    entities: Sequence[Entity],
-    right: set[tuple[int, int, str]],
-) -> list[dict[str, Any]]:
-    pieces: list[dict[str, Any]] = []
-    at = start
-    for e in sorted(entities, key=lambda e: e.key):
-        first, last = max(e.start, at), min(e.end, end)
-        pieces.append({"text": text[at:first], "label": None, "right": True})
-        pieces.append({"text": text[first:last], "label": e.label, "right": e.key in right})
-        at = last
-    pieces.append({"text": text[at:end], "label": None, "right": True})
-    return [p for p in pieces if p["text"]]
 
 
 def _against(run: OofRun, other: OofRun) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ie_model.corpus.reading import load_gold
 from ie_model.documents import Document
@@ -13,6 +13,7 @@ from ie_model.encoding.alignment import Ledger, align
 from ie_model.encoding.lines import parts_joined
 from ie_model.errors import InputError
 from ie_model.inference.extractor import Extractor
+from ie_model.metrics.bootstrap import intervals, unit_counts
 from ie_model.metrics.spans import score_documents
 
 
@@ -32,7 +33,8 @@ def evaluate(
         options: options of the format's reader, such as ``text_dir`` of brat.
 
     Returns:
-        What :func:`ie_model.score_documents` returns, and ``ledger``: the encoding's
+        What :func:`ie_model.score_documents` returns, with ``intervals`` by bootstrap over the
+        documents (see :func:`ie_model.metrics.bootstrap.intervals`), and ``ledger``: the encoding's
         counts, with ``lost_entities`` for gold that the model's tokens cannot express (it
         is scored all the same, as missed). Where gold marks mentions in parts at soft line
         breaks and the model reads across them, ``whole_mentions`` has ``joined``, how many
@@ -42,6 +44,25 @@ def evaluate(
         InputError: not a model directory, faulty gold, gold without a single entity, or labels
             the model does not have.
     """
+    return evaluate_in_full(model, documents, format=format, **options).metrics
+
+
+class Evaluation(NamedTuple):
+    """What was asked, what the model answered, and the scores of :func:`evaluate`."""
+
+    gold: Sequence[Document]
+    predicted: Sequence[Document]
+    metrics: dict[str, Any]
+
+
+def evaluate_in_full(
+    model: str | os.PathLike[str] | Extractor,
+    documents: str | os.PathLike[str] | Sequence[Document],
+    *,
+    format: str | None = None,
+    **options: Any,
+) -> Evaluation:
+    """As :func:`evaluate`, with the documents that were scored."""
     extractor = model if isinstance(model, Extractor) else Extractor.from_pretrained(model)
     if isinstance(documents, str | os.PathLike):
         gold: Sequence[Document] = load_gold(Path(documents), format, **options)
@@ -52,6 +73,8 @@ def evaluate(
     _check_labels(gold, extractor)
     predicted = extractor.predict(list(gold))
     metrics = score_documents(gold, predicted, extractor.labels)
+    counts, unit = unit_counts(gold, predicted, extractor.labels)
+    metrics["intervals"] = intervals(counts, extractor.labels, unit=unit)
     ledger, gold_total = _ledger(gold, extractor), sum(len(d.entities) for d in gold)
     # Trap: gold that is lost on the way to the score makes the score too good.
     assert ledger.gold == gold_total == metrics["span"]["micro"]["support"]
@@ -66,7 +89,7 @@ def evaluate(
     if joined := sum(count for _, count in whole):
         scores = score_documents([d for d, _ in whole], predicted, extractor.labels)
         metrics["whole_mentions"] = {"joined": joined, "micro": scores["span"]["micro"]}
-    return metrics
+    return Evaluation(gold, predicted, metrics)
 
 
 def check_annotated(documents: Sequence[Document], name: str) -> None:

@@ -135,13 +135,19 @@ def test_cli_evaluate_writes_metrics(invoke, tiny_model, tmp_path):
     gold.write_text(
         "[[ACTOR|Iraqi federal police]] cleared [[LOCATION|Hawija]] on [[DATE|Tuesday]].\n"
     )
-    target = tmp_path / "metrics.json"
-    code, out, _ = invoke(
-        "evaluate", tiny_model, gold, "--format", "markup", "--json", target, "--engine", "torch"
-    )
+    target, errors = tmp_path / "metrics.json", tmp_path / "errors.html"
+    asked = ("evaluate", tiny_model, gold, "--format", "markup", "--json", target)
+    code, out, _ = invoke(*asked, "--errors", errors, "--engine", "torch")
     assert code == 0
     assert "truncated 0" in out
-    assert json.loads(target.read_text())["span"]["micro"]["f1"] == 1.0
+    assert "1,000 resamples of 1 paragraphs" in out
+    written = json.loads(target.read_text())
+    assert written["span"]["micro"]["f1"] == 1.0
+    assert written["intervals"]["micro"]["f1"][0] < 1.0
+    assert "No document has an error" in errors.read_text()
+    code, _, err = invoke(*asked, "--errors", target, "--engine", "torch")
+    assert code == 2
+    assert ".html or .jsonl" in err
 
 
 def test_cli_train_dry_run_and_run(invoke, tiny_config, tmp_path):
