@@ -6,7 +6,7 @@ export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: setup demo distilled test test-fast check docs audit
+.PHONY: setup demo distilled test test-fast check docs audit fuzz
 
 setup: .venv/.installed
 	@$(BIN)/ie-model -q backbones install minilm
@@ -54,6 +54,10 @@ test-fast: setup check
 
 test: setup check
 	$(BIN)/pytest -n 2
+
+# Thousands of hostile cases for every reader, the encoder, the decoder and the normaliser.
+fuzz: setup
+	IE_MODEL_FUZZ=$(or $(CASES),3000) $(BIN)/pytest -n 2 tests/faults/test_hostile.py
 
 # Strict: a dead link or a page that the navigation leaves out is an error.
 docs: .venv/.installed

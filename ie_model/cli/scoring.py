@@ -86,7 +86,8 @@ def score(
     workers: Annotated[
         int | None,
         typer.Option(
-            help="Processes [default: one a GPU, or one a CPU core]; 0: none besides this one."
+            help="Processes [default: one a GPU, or one a CPU core]; 0: none besides this one, "
+            "which a text that kills it takes along."
         ),
     ] = None,
     threads: Annotated[

@@ -17,6 +17,7 @@ from ie_model.errors import InputError, RunError
 from ie_model.files import TEMPORARY, sync
 from ie_model.scoring.assembly import DamagedPart, assemble, join_rejected
 from ie_model.scoring.files import file_facts, remove_temporary, write_json
+from ie_model.scoring.in_hand import IN_HAND
 from ie_model.scoring.manifest import (
     INPUTS,
     JOURNAL,
@@ -47,7 +48,7 @@ from ie_model.scoring.shards import (
 from ie_model.scoring.sources import Source, find_sources, units
 from ie_model.scoring.summary import load_summary, totals
 
-_WORK_FILES = {"lock", "parts", "rejected", MANIFEST, JOURNAL, INPUTS}
+_WORK_FILES = {"lock", "parts", "rejected", MANIFEST, JOURNAL, INPUTS, IN_HAND}
 
 
 def _is_ours(path: Path) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 from ie_model.errors import IEModelError, RunError
 from ie_model.scoring.ahead import Ahead
 from ie_model.scoring.assembly import Emitter
+from ie_model.scoring.in_hand import InHand
 from ie_model.scoring.job import Job
 from ie_model.scoring.pool import FailedShard, Pool
 from ie_model.scoring.progress import Pace, reporter
@@ -81,6 +82,7 @@ class Run:
         """Score in this process."""
         self._facts = {"workers": 0, "threads": threads}
         scorer = None
+        in_hand = InHand(self.job.target.work)
         with StopRequest() as stop:
             try:
                 for item in self.job.pending():
@@ -92,8 +94,10 @@ class Run:
                     if scorer is None:
                         scorer = Scorer(factory(threads, device), self.job.task)
                         self.loaded(scorer.engine)
-                    self.commit(_score(scorer, item))
+                    shard, tell = in_hand.take(item)
+                    self.commit(_score(scorer, shard, tell))
             finally:
+                in_hand.done()
                 self._reporter.close()
 
     def pooled(self, factory: Factory, placements: Sequence[Placement]) -> None:
@@ -211,9 +215,9 @@ class Run:
         }
 
 
-def _score(scorer: Scorer, shard: Shard) -> ShardRecord:
+def _score(scorer: Scorer, shard: Shard, tell: Callable[[int | None], None]) -> ShardRecord:
     try:
-        return scorer(shard)
+        return scorer(shard, tell)
     except IEModelError:
         raise
     except Exception as error:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
+import resource
+import signal
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ie_model.corpus import formats, reading, writing
 from ie_model.documents import Document, Entity
+from ie_model.encoding.lines import LINES
 from ie_model.encoding.windows import Encoder
 from ie_model.errors import IEModelError, InputError
+from ie_model.inference.decoding import decode
+from ie_model.labels import LabelSet
+from ie_model.normalise import normalise_document
 from ie_model.scoring import ReadOptions
 from ie_model.scoring.raw import Meter
 from ie_model.scoring.readers import read_source
@@ -21,11 +29,17 @@ from ie_model.scoring.rows import read_row
 from ie_model.scoring.sources import find_sources
 from tests.faults import table
 
-EXAMPLES = 60
+EXAMPLES = int(os.environ.get("IE_MODEL_FUZZ", "60"))
+"""Cases of each kind; ``make fuzz`` tries thousands."""
+SECONDS = 20.0
+"""Of CPU time, which no case may exceed; loading what a format needs is counted in."""
+MEMORY = 1 << 30
+"""Bytes by which the process may grow over all cases of a kind."""
 FUZZ = settings(
     max_examples=EXAMPLES,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=list(HealthCheck),
     deadline=None,
+    database=None,
 )
 TEXT = "Iraqi federal police cleared Hawija on Tuesday."
 GOLD = Document(TEXT, (Entity(0, 20, "ACTOR", text=TEXT[:20]),), id="a", meta={"date": "2017"})
@@ -52,10 +66,32 @@ def damaged(draw, sound: bytes):
 
 
 def check(kind: str, read) -> None:
+    """Do it, within the limits: an answer or an InputError."""
     table.attempt(kind)
-    with contextlib.suppress(InputError):
-        read()
+    signal.signal(signal.SIGPROF, _too_long)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    try:
+        with contextlib.suppress(InputError):
+            read()
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
     table.survive(kind)
+
+
+def _too_long(number, frame):
+    raise TimeoutError(f"more than {SECONDS} s of CPU time")
+
+
+def resident() -> int:
+    """Bytes of memory that this process has taken at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@pytest.fixture(autouse=True)
+def _memory_stays():
+    before = resident()
+    yield
+    assert resident() - before < MEMORY
 
 
 @cache
@@ -141,28 +177,97 @@ def test_unpacking_takes_anything(tmp_path_factory, packing):
     fuzz()
 
 
+AWKWARD = st.text(
+    st.one_of(
+        st.characters(exclude_categories=["Cs"]),
+        st.sampled_from("\u0000\u00ad\u200b\u202e\u0130\ufb01\u0301\U0001f468\u200d\n\t\r\u2028 "),
+    ),
+    max_size=120,
+)
+
+
+WORDY = st.lists(
+    st.sampled_from(
+        "0 00 1 -1 3.5 1,000 1e9 99999999999999999999 half dozen a an the of to between and or "
+        "per % $ € kg miles million billion Monday May 31 February 30 29 2024 0000 9999 Q5 week "
+        "last next ago before since noon 25:61 12:30 UTC+99 Ramadan 1445 AH BC - / . th st ½ ٣ 三 "
+        "twenty-one hundred thousand hours days months years T Z".split()
+    ),
+    max_size=9,
+).map(" ".join)
+
+
 @pytest.mark.parametrize("tokenizer", ["bert_tokenizer", "byte_tokenizer"])
-def test_encoder_takes_any_text(request, tokenizer):
-    encoder = Encoder(request.getfixturevalue(tokenizer), 96, 16)
-    awkward = st.text(
-        st.one_of(
-            st.characters(exclude_categories=["Cs"]),
-            st.sampled_from(
-                "\u0000\u00ad\u200b\u202e\u0130\ufb01\u0301\U0001f468\u200d\n\t\r\u2028 "
-            ),
-        ),
-        max_size=120,
-    )
+@pytest.mark.parametrize("lines", sorted(LINES))
+def test_encoder_takes_any_text(request, tokenizer, lines):
+    encoder = Encoder(request.getfixturevalue(tokenizer), 96, 16, lines)
 
     @FUZZ
-    @given(text=awkward)
-    def fuzz(text):
-        kind = f"encoder, {tokenizer.removesuffix('_tokenizer')}"
-        table.attempt(kind)
-        (encoded,) = encoder.encode([text])
-        for window in encoded.windows:
-            assert len(window.input_ids) <= 96
-        table.survive(kind)
+    @given(texts=st.lists(st.one_of(AWKWARD, WORDY), min_size=1, max_size=3))
+    def fuzz(texts):
+        def encode() -> None:
+            for text, encoded in zip(texts, encoder.encode(texts), strict=True):
+                assert all(len(window.input_ids) <= 96 for window in encoded.windows)
+                answered = sum(len(window.positions) for window in encoded.windows)
+                assert answered == len(encoded.starts)
+                for start, end in zip(encoded.starts, encoded.ends, strict=True):
+                    assert 0 <= start < end <= len(text)
+                    assert text[start:end] == text[start:end].strip()
+
+        check(f"encoder, {tokenizer.removesuffix('_tokenizer')}, {lines}", encode)
+
+    fuzz()
+
+
+@pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
+def test_decoder_gives_flat_spans_for_any_logits(bert_tokenizer, scheme):
+    labels = LabelSet.declare(["ACTOR", "DATE"], scheme)
+    encoder = Encoder(bert_tokenizer, 96, 16)
+
+    @FUZZ
+    @given(
+        text=st.one_of(AWKWARD, WORDY), seed=st.integers(0, 1 << 32),
+        scale=st.sampled_from([0.0, 1.0, 50.0, 1e4, 1e30]), temperature=st.floats(0.05, 20),
+    )  # fmt: skip
+    def fuzz(text, seed, scale, temperature):
+        def decoded() -> None:
+            (encoded,) = encoder.encode([text])
+            shape = (len(encoded.starts), len(labels.tags))
+            logits = np.random.default_rng(seed).normal(size=shape) * scale
+            (entities,) = decode(
+                [logits.astype(np.float32)], [encoded], [text], labels, temperature
+            )
+            before = 0
+            for entity in entities:
+                assert before <= entity.start < entity.end <= len(text)
+                assert entity.text == text[entity.start : entity.end] == entity.text.strip()
+                assert 0 <= entity.score <= 1
+                before = entity.end
+
+        check(f"decoder, {scheme}", decoded)
+
+    fuzz()
+
+
+@pytest.mark.parametrize("label", ["DATE", "QUANTITY", "ACTOR", "LOCATION"])
+def test_normalising_takes_any_mention(label):
+    @FUZZ
+    @given(
+        mention=st.one_of(WORDY, AWKWARD.filter(str.strip)),
+        day=st.sampled_from(["", "2017-03-14", "0001-01-01", "9999-12-31", "2016-02-29T23:59"]),
+    )
+    def fuzz(mention, day):
+        mention = mention.strip()
+        if not mention:
+            return
+        text = f"On {mention} in May"
+        meta = {"date": day} if day else {}
+        document = Document(text, (Entity(3, 3 + len(mention), label),), meta=meta)
+
+        def normal() -> None:
+            json.dumps(normalise_document(document).to_dict(), allow_nan=False)
+
+        check(f"normalising, {label}", normal)
 
     fuzz()
 

@@ -18,6 +18,7 @@ from hypothesis import given, settings, strategies as st
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.scoring.options import ReadOptions
+from ie_model.scoring.parquet_pages import read_pages
 from ie_model.scoring.raw import Meter
 from ie_model.scoring.readers import read_iterable, read_source
 from ie_model.scoring.rows import Rejected, Row, read_row
@@ -410,6 +411,7 @@ def peak_of(code: str) -> int:
     script = f"""
 import resource
 from ie_model.scoring.options import ReadOptions
+from ie_model.scoring.parquet_pages import read_pages
 from ie_model.scoring.raw import Meter
 from ie_model.scoring.readers import read_source
 from ie_model.scoring.sources import find_sources
@@ -458,6 +460,72 @@ for row in read_source(find_sources([{str(file)!r}])[0], options, Meter()):
     pq.write_table(plain, file, compression="zstd", use_dictionary=False)
     with pytest.raises(InputError, match=r"unpacks .* to 381 MiB"):
         read(file)
+
+
+def test_parquet_footer_that_lies_about_sizes_does_not_fill_the_memory(tmp_path):
+    """Sizes were taken from the footer, which nothing holds to the truth."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["x" * 4_000_000] * 100}), file, compression="zstd",
+                   use_dictionary=False, data_page_size=1 << 30)  # fmt: skip
+    said = pq.ParquetFile(file).metadata.row_group(0).column(0).total_uncompressed_size
+
+    def number(value: int) -> bytes:  # as Thrift writes it, with a sign
+        value, found = 2 * value, b""
+        while value > 127:
+            found, value = found + bytes([value & 127 | 128]), value >> 7
+        return found + bytes([value])
+
+    data = file.read_bytes()
+    assert data.count(number(said)) >= 1
+    small = number(1000)[:1] + b"\x80" * (len(number(said)) - 2) + b"\x00"
+    head, footer = data[: -int.from_bytes(data[-8:-4], "little") - 8], data[-2000:]
+    footer = data[len(head) :].replace(number(said), small)
+    file.write_bytes(head + footer)
+    told = pq.ParquetFile(file).metadata.row_group(0).column(0).total_uncompressed_size
+    assert told < 1000 < 400_000_000 < said
+    with pytest.raises(InputError, match=r"unpacks .* to 381 MiB, 381 MiB"):
+        read(file)
+    code = f"""
+from ie_model.errors import InputError
+try:
+    list(read_source(find_sources([{str(file)!r}])[0], ReadOptions(), Meter()))
+except InputError:
+    pass
+"""
+    assert peak_of(code) < 300 << 20
+
+
+def test_parquet_list_of_a_billion_nulls_does_not_fill_the_memory(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "a.parquet"
+    nulls = pa.ListArray.from_arrays([0, 40_000_000], pa.nulls(40_000_000, pa.int8()))
+    table = pa.table({"text": ["a"], "n": nulls})
+    pq.write_table(table, file, compression="zstd", write_statistics=False)
+    assert file.stat().st_size < 20_000
+    with pytest.raises(InputError, match=r"column 'n\..*' unpacks .* to 610 MiB"):
+        read(file, keep=("n",))
+
+
+def test_parquet_pages_are_those_that_the_footer_tells_of(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "a.parquet"
+    texts = [f"{k} " * (k % 50) for k in range(20_000)]
+    for version in ("1.0", "2.0"):
+        table = pa.table({"text": texts, "n": [[k, None] for k in range(20_000)]})
+        pq.write_table(table, file, compression="gzip", data_page_version=version,
+                       row_group_size=7000, data_page_size=5000)  # fmt: skip
+        facts = pq.ParquetFile(file).metadata
+        with file.open("rb") as stream:
+            for group in range(facts.num_row_groups):
+                for k in range(2):
+                    column = facts.row_group(group).column(k)
+                    pages = read_pages(stream, column)
+                    assert pages.values == column.num_values
+                    # The footer counts the headers as well.
+                    assert 0.9 < pages.unpacked / column.total_uncompressed_size <= 1
+                    assert pages.largest < column.total_uncompressed_size
+    assert len(read(file)) == 20_000
 
 
 def test_links_to_folders_are_followed_where_named_and_files_are_read_once(tmp_path, caplog):

@@ -309,3 +309,28 @@ def test_twenty_kills_at_any_moment_change_nothing(tmp_path):
     assert summary["rows"] == 6003
     assert 0 < summary["run"]["rows"] < 6003  # the kills came in the middle
     assert not (tmp_path / "out.jsonl.gz.work").exists()
+
+
+def test_no_worker_row_that_kills_is_named_by_the_next_runs(tmp_path):
+    """Without workers nobody outlives such a row: it killed each run, and none said which."""
+    corpus(tmp_path / "in.jsonl", 20, {13: "Always always-kills the process."})
+    script = (
+        "from ie_model.scoring import CutOptions, score\n"
+        "from tests.scoring.fakes import FakeFactory\n"
+        "if __name__ == '__main__':\n"
+        "    score('in.jsonl', 'out.jsonl', extractor_factory=FakeFactory(), workers={},\n"
+        "          cut=CutOptions(rows=5))\n"
+    )
+    said = []
+    for workers in (0, 0, 0, 1):
+        (tmp_path / "job.py").write_text(script.format(workers))
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+        done = subprocess.run([sys.executable, "job.py"], cwd=tmp_path, env=environment,
+                              capture_output=True, text=True, check=False)  # fmt: skip
+        said.append(done.stderr)
+        assert done.returncode == (0 if workers else -9), done.stderr
+    assert "the run before" not in said[0]
+    assert "ended while it scored in.jsonl, lines 11 to 15" in said[1]
+    assert "ended while it scored in.jsonl line 14" in said[2]
+    rejected = (tmp_path / "out.jsonl.rejected.jsonl").read_text().splitlines()
+    assert [json.loads(line)["line"] for line in rejected] == [14]
