@@ -243,6 +243,9 @@ class Config(_Section):
     """May two spans of a label stand side by side? If not, they are one; null: as in the data."""
     min_score: float = Field(0.0, ge=0, lt=1)
     """The model leaves out spans scored lower; `ie-model calibrate` finds one for each label."""
+    sure_score: float = Field(0.0, ge=0, le=1)
+    """Mentions scored at least this decide, in their document, for doubtful ones of the same words
+    (their label, and that they are kept); 0: every mention is judged by itself."""
     license: str | None = None
     """Licence of the trained model, as its card names it (apache-2.0)."""
     languages: list[str] = []

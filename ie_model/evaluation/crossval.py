@@ -311,7 +311,9 @@ def predict_part(
         extractor.label_set,
     )
     settings = extractor.settings
-    kept = apply_calibration(decoded, settings.calibration, settings.thresholds)
+    kept = apply_calibration(
+        decoded, settings.calibration, settings.thresholds, sure_score=settings.sure_score
+    )
     return [
         Prediction(
             gold=marked(document, document.entities),

@@ -88,7 +88,8 @@ class Ensemble:
         touching = any(member.settings.touching for member in members)
         self.settings = replace(
             first.settings, tags=self._labels.tags, touching=touching, temperature=1.0,
-            calibration={}, thresholds={}, origin={"members": [str(m.folder) for m in members]},
+            calibration={}, thresholds={}, sure_score=0.0,
+            origin={"members": [str(m.folder) for m in members]},
         )  # fmt: skip
         self.engine, self.encoder, self.folder = first.engine, first.encoder, first.folder
         self.batch_tokens = first.batch_tokens

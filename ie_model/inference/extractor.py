@@ -313,7 +313,9 @@ class Extractor:
             [d.text for d in job.documents], self.label_set, self.settings.temperature,
         )  # fmt: skip
         settings = self.settings
-        found = apply_calibration(found, settings.calibration, settings.thresholds, self.min_score)
+        found = apply_calibration(
+            found, settings.calibration, settings.thresholds, self.min_score, settings.sure_score
+        )
         documents = [
             replace(document, entities=entities)
             for document, entities in zip(job.documents, found, strict=True)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ie_model.documents import Entity
 from ie_model.errors import InputError
+from ie_model.inference.agreement import agree
 
 
 def calibrate_scores(scores: ArrayLike, calibration: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -73,6 +74,7 @@ def apply_calibration(
     calibration: Mapping[str, Any],
     thresholds: Mapping[str, float],
     min_score: float | Mapping[str, float] | None = None,
+    sure_score: float = 0.0,
 ) -> list[tuple[Entity, ...]]:
     """What a calibrated model says: probabilities for scores, doubtful spans left out.
 
@@ -83,6 +85,8 @@ def apply_calibration(
         thresholds: of ``ie_model.json``: the lowest score to keep, by label.
         min_score: takes the place of ``thresholds``: one number for all labels, or one by
             label (labels not named keep theirs).
+        sure_score: from which score on a mention decides for others of the same words, see
+            :func:`~ie_model.inference.agreement.agree`; 0: none does.
 
     Returns:
         The entities of each text, in order, with calibrated scores; the very ones given
@@ -90,18 +94,21 @@ def apply_calibration(
     """
     floors, floor = lowest_scores(thresholds, min_score)
     review = calibration.get("review") or {}
-    if not (calibration.get("knots") or review or floor or any(floors.values())):
+    if not (calibration.get("knots") or review or floor or sure_score or any(floors.values())):
         return list(found)
     raw = [e.score if e.score is not None else 1.0 for entities in found for e in entities]
     scores = iter(calibrate_scores(raw, calibration).tolist())
     results = []
     for entities in found:
+        scored = [replace(e, score=s) for e, s in zip(entities, scores, strict=False)]
         kept = []
-        for entity, score in zip(entities, scores, strict=False):
+        for entity in agree(scored, sure_score) if sure_score else scored:
+            score = entity.score
+            assert score is not None
             if score < floors.get(entity.label, floor):
                 continue
             low, high = review.get(entity.label, (0.0, 0.0))
             meta = {**entity.meta, "review": True} if low <= score < high else entity.meta
-            kept.append(replace(entity, score=score, meta=meta))
+            kept.append(entity if meta is entity.meta else replace(entity, meta=meta))
         results.append(tuple(kept))
     return results

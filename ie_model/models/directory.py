@@ -32,7 +32,8 @@ class ModelSettings:
 
     ``touching`` says whether spans of one label may stand side by side.
     ``calibration`` and ``thresholds`` are what ``ie_model.inference.thresholds`` applies, empty
-    when nothing was calibrated. ``origin`` says how the model was made: versions, seed,
+    when nothing was calibrated; ``sure_score`` is what ``ie_model.inference.agreement`` goes by,
+    0 where it is off. ``origin`` says how the model was made: versions, seed,
     fingerprints of data and weights, what the encoding ledger counted.
     """
 
@@ -47,6 +48,7 @@ class ModelSettings:
     temperature: float = 1.0
     calibration: Mapping[str, Any] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    sure_score: float = 0.0
     origin: Mapping[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 

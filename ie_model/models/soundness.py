@@ -47,6 +47,9 @@ def check_settings(values: Mapping[str, Any]) -> None:
     window, overlap = values["window"], values["overlap"]
     if not all(type(v) is int for v in (window, overlap)) or not 0 <= overlap < window:
         raise ValueError(f"window {window!r} and overlap {overlap!r}: 0 <= overlap < window")
+    sure = values.get("sure_score", 0.0)
+    if isinstance(sure, bool) or not isinstance(sure, int | float) or not 0 <= sure <= 1:
+        raise ValueError(f"sure_score is {sure!r}, no number from 0 to 1")
     context = values.get("context", 0)
     if type(context) is not int or not 0 <= context <= window:
         raise ValueError(f"context {context!r}: a number from 0 to the window, {window}")

@@ -139,6 +139,7 @@ def _directory_settings(config: Config, ready: Preparation) -> ModelSettings:
         whole_words=encoding.whole_words,
         context=encoding.context,
         thresholds=dict.fromkeys(labels.labels, floor) if floor else {},
+        sure_score=config.sure_score,
         origin={
             "backbone": config.model.backbone,
             "seed": config.training.seed,
