@@ -1,15 +1,19 @@
 """Train variants of a recipe with several seeds and score them on held-out documents.
 
     python scripts/measure_arms.py gold.jsonl --seeds 5 --arms default bioes --out runs/arms
+    python scripts/measure_arms.py gold.jsonl --seeds 5 --arms default bioes --hold-out
 
 The variants ("arms") are named in `scripts/arms.yaml`: a config and the settings changed
 in it. Every trained model's answers are kept under --out, so an interrupted measurement
 goes on, and another arm costs only its own runs; answers of another config or other data
 are measured again. Run it in the repository's folder. Prints each arm's mean F1 and range over
 the seeds, its 95 % interval over documents and seeds, and the paired interval of its
-difference from the first arm. With `--workers 2` two models train at a time, each on half
-of the CPUs: on two cores that takes 235 s for two default models, and 320 s one after the
-other (a row's seconds are then those of half the machine).
+difference from the first arm. With `--hold-out` each seed leaves out a part of its own of the
+documents that are for training only (the authored text), and is scored on that too: far more
+spans than a gold file has, of the kind it learned from. With `--workers 2` two models train at a
+time, each on half of the CPUs: on two cores that takes 235 s for two default models, and 320 s one
+after the other (a row's seconds are then those of half the machine); with `--device cuda` they
+share the GPU.
 """
 
 from __future__ import annotations
@@ -37,16 +41,19 @@ from ie_model.scoring.placement import place
 from ie_model.scoring.worker import pin
 from ie_model.training.backbone import trained_backbone
 
-Run = tuple[Config, str, list[Document], Path, bool]
+Part = tuple[int, int]
+"""A part to hold out, of so many."""
+
+Run = tuple[Config, str, list[Document], Path, bool, Part | None]
 """What :func:`measure` is called with."""
 
 Counts = np.ndarray[Any, Any]
 """Of every seed and document, as :mod:`ie_model.metrics.bootstrap` resamples them."""
 
 
-def key(config: Config, gold: Path) -> str:
+def key(config: Config, gold: Path, part: Part | None = None) -> str:
     """What an answer depends on: the settings, all that is learned from, the gold documents."""
-    digest = hashlib.sha256(config.to_yaml().encode())
+    digest = hashlib.sha256(config.to_yaml().encode() + (str(part).encode() if part else b""))
     files = []
     for source in (*config.data.train, *config.data.dev, *config.distillation.unlabelled):
         files += source_files(source.path, source.format, source.options.get("text_dir"))
@@ -57,22 +64,46 @@ def key(config: Config, gold: Path) -> str:
     return digest.hexdigest()
 
 
+def parted(config: Config, part: Part) -> tuple[list[tuple[float, Document]], list[Document]]:
+    """The training documents without a part of those that are for training only, and that part.
+
+    The digest of its text decides where a document is, so every arm holds out the same ones.
+    """
+    kept: list[tuple[float, Document]] = []
+    held: list[Document] = []
+    for source in config.data.train:
+        for document in read_documents(source.path, source.format, **source.options):
+            number = int(hashlib.sha256(document.text.encode()).hexdigest(), 16) % part[1]
+            if source.train_only and number == part[0]:
+                held.append(document)
+            else:
+                kept.append((source.weight, document))
+    return kept, held
+
+
 def configured(arm: dict[str, Any], seed: int, folder: Path) -> Config:
     """An arm's config with a seed, writing its model into a folder."""
     changes = [f"training.seed={seed}", f"output_dir={folder}/model", *arm.get("settings", [])]
     return load_config(arm["config"], changes)
 
 
-def measure(config: Config, told: str, gold: list[Document], folder: Path, keep: bool) -> None:
+def measure(
+    config: Config, told: str, gold: list[Document], folder: Path, keep: bool, part: Part | None
+) -> None:
     """Train one model and leave its answers and its time in a folder, unless they are there."""
     file = folder / "facts.json"
     if file.is_file() and json.loads(file.read_text())["key"] == told:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    result = train(config)
-    extractor = Extractor.from_pretrained(result.model_dir, "torch")
+    kept, held = parted(config, part) if part else (None, [])
+    result = train(config, documents=kept)
+    device = config.training.device
+    extractor = Extractor.from_pretrained(result.model_dir, "torch", device=device)
     write_documents(extractor.predict(gold), folder / "predicted.jsonl", "jsonl")
+    if held:
+        write_documents(held, folder / "held-out.jsonl", "jsonl")
+        write_documents(extractor.predict(held), folder / "held-out-predicted.jsonl", "jsonl")
     facts = {"key": told, "seconds": round(result.seconds, 1), "steps": result.steps}
     file.write_text(json.dumps(facts) + "\n", encoding="utf-8")
     if not keep:
@@ -93,6 +124,16 @@ def measure_side_by_side(runs: list[Run], workers: int) -> None:
 def take_place(places: Any) -> None:
     """Start of a worker: from here on it has its share of the CPUs and no more."""
     pin(places.get())
+
+
+def held_out_counts(folders: list[Path], labels: list[str]) -> Counts:
+    """Of an arm's seeds together, as if one model had answered for every held-out document."""
+    parts = []
+    for folder in folders:
+        gold = list(read_documents(folder / "held-out.jsonl", "jsonl"))
+        predicted = list(read_documents(folder / "held-out-predicted.jsonl", "jsonl"))
+        parts.append(unit_counts(gold, predicted, labels)[0])
+    return np.concatenate(parts)[None]
 
 
 def difference(first: Counts, other: Counts, labels: list[str]) -> dict[str, Any]:
@@ -116,6 +157,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("runs/arms"))
     parser.add_argument("--workers", type=int, default=1, help="models trained at a time")
+    parser.add_argument("--hold-out", action="store_true", help="and score on authored text")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda, which workers share")
     parser.add_argument("--keep-models", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -133,17 +176,20 @@ def main() -> None:
     for name in options.arms:
         for seed in range(options.seeds):
             folder = options.out / name / str(seed)
-            config = configured(arms[name], seed, folder)
-            told = key(config, options.gold)
-            runs[name, seed] = (config, told, gold, folder, options.keep_models)
+            settings = [*arms[name].get("settings", []), f"training.device={options.device}"]
+            config = configured({**arms[name], "settings": settings}, seed, folder)
+            part = (seed, options.seeds) if options.hold_out else None
+            told = key(config, options.gold, part)
+            runs[name, seed] = (config, told, gold, folder, options.keep_models, part)
     if options.workers > 1:
         measure_side_by_side(list(runs.values()), options.workers)
     first: Counts | None = None
+    first_held: Counts | None = None
     report = {}
     for name in options.arms:
         counts, seconds, labels = [], [], []
         for seed in range(options.seeds):
-            config, _, _, folder, _ = run = runs[name, seed]
+            config, _, _, folder, _, _ = run = runs[name, seed]
             labels = config.labels
             measure(*run)
             facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
@@ -170,6 +216,15 @@ def main() -> None:
         else:
             row |= difference(first, stacked, labels)
             line += difference_in_words(row)
+        if options.hold_out:
+            held = held_out_counts([runs[name, s][3] for s in range(options.seeds)], labels)
+            row["held_out"] = {"f1": 100 * seed_spread(held, labels)["micro"]["mean"]}
+            line += f"\n{'':16} held out {row['held_out']['f1']:.1f}"
+            if first_held is None:
+                first_held = held
+            else:
+                row["held_out"] |= difference(first_held, held, labels)
+                line += difference_in_words(row["held_out"])
         print(line, flush=True)
         print(" " * 17 + "  ".join(f"{k} {v:.1f}" for k, v in by_label.items()), flush=True)
         report[name] = row

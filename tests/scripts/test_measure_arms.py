@@ -55,3 +55,23 @@ def test_measure_arms_gold_may_be_a_folder(script, tiny_config, tmp_path):
     before = script.key(tiny_config(), folder)
     (folder / "a.txt").write_text("Police came.", encoding="utf-8")
     assert script.key(tiny_config(), folder) != before
+
+
+def test_measure_arms_holds_every_authored_document_out_once(script, tiny_config):
+    given = tiny_config()
+    (source,) = given.data.train
+    authored = given.model_copy(
+        update={
+            "data": given.data.model_copy(
+                update={"train": [source.model_copy(update={"train_only": True, "weight": 2.0})]}
+            )
+        }
+    )
+    parts = [script.parted(authored, (part, 3)) for part in range(3)]
+    texts = sorted(d.text for _, held in parts for d in held)
+    for kept, held in parts:
+        assert {weight for weight, _ in kept} == {2.0}
+        assert sorted([*(d.text for _, d in kept), *(d.text for d in held)]) == texts
+    kept, held = script.parted(given, (0, 3))  # may be tested on: stays in training
+    assert held == []
+    assert sorted(d.text for _, d in kept) == texts
