@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ie_model import annotating, corpus
-from ie_model.annotating.guidelines import find_guidelines
 from ie_model.cli.annotations import From, Options, TextDir, read_options
 from ie_model.errors import InputError
 
@@ -68,6 +67,12 @@ def annotate(
 
     Example: ie-model annotate news/ --model runs/default -o annotated.jsonl
     """
+    try:
+        serve_page = annotating.annotate
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"ie-model annotate needs {error.name}: pip install 'ie-model[serve]'"
+        ) from None
     if order not in (None, "next", "file"):
         raise InputError(f"--order {order!r}: expected next or file")
     if suspects is not None and against is not None:
@@ -89,8 +94,8 @@ def annotate(
         found, review = annotating.adjudication(sides[0], sides[1], (names[0], names[1]))
     if guidelines is None:
         beside = documents if documents.is_dir() else documents.parent
-        guidelines = find_guidelines((beside, Path()))
-    annotating.annotate(
+        guidelines = annotating.find_guidelines((beside, Path()))
+    serve_page(
         found, output, labels=_labels(labels), model=model, engine=engine, threads=threads,
         order=order, suspects=suspects, review=review, guidelines=guidelines,
         text_dir=text_dir if same else None, format=to, port=port,

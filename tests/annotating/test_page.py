@@ -13,6 +13,7 @@ from ie_model.corpus import read_documents
 from ie_model.documents import Document, Entity
 from tests.annotating.conftest import SECRET, TEXTS, FakeModel, client_of, live, sitting, work
 from tests.annotating.test_session import row, suspects_file
+from tests.serving.conftest import wait_until
 from tests.serving.test_page import CHROMIUM
 
 pytestmark = pytest.mark.slow
@@ -362,8 +363,7 @@ def test_page_fits_a_phone_and_works_with_fingers(opened, helped, output):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.locator("#text mark", has_text="NATO").tap()
     page.get_by_role("button", name="Accept", exact=False).first.tap()
-    settled_by = page.wait_for_function("document.getElementById('saved').textContent === 'Saved'")
-    assert settled_by
+    wait_until(lambda: page.locator("#saved").text_content() == "Saved")
     assert saved(output)["three"] == [("NATO", "ACTOR")]
 
 
