@@ -10,9 +10,14 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ie_model.errors import InputError
+from ie_model.frames import to_frame
+from ie_model.highlights import notebook_html
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,14 @@ class Document:
             if entity.end > reach:
                 reach, holder = entity.end, entity
         return problems
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the text with its entities marked, everything escaped."""
+        return notebook_html(self)
+
+    def to_frame(self, keep: Sequence[str] = ()) -> pandas.DataFrame:
+        """A data frame with a row for each entity; see :func:`ie_model.to_frame`."""
+        return to_frame(self, keep)
 
     def to_dict(self) -> dict[str, Any]:
         """The document in the native JSON form (one object a line in a JSONL file).

@@ -6,17 +6,16 @@ policy forbids both. Every string from the data is escaped.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ie_model.corpus.overlaps import overlapping
 from ie_model.display.excerpts import counted
-from ie_model.display.values import shown_value
 from ie_model.documents import Document, Entity, misplaced
+from ie_model.highlights import marked_text, segments, shown_value
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,40 +26,6 @@ _COLOURS = ("#9ecbff", "#a6e3a1", "#f5b3d1", "#f2df8c", "#8fe3e3", "#f7b98b", "#
 # Control characters (escape sequences could change the reader's terminal) as their pictures.
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 _PICTURES |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A piece of text with the entities that cover all of it, outermost first.
-
-    ``ending`` are those of them that end with it.
-    """
-
-    text: str
-    entities: tuple[Entity, ...]
-    ending: tuple[Entity, ...]
-
-
-def segments(document: Document) -> Iterator[Segment]:
-    """Cut a text at every edge of an entity; overlapping and nested ones are allowed.
-
-    Entities outside the text are left out.
-    """
-    size = len(document.text)
-    entities = sorted(
-        (e for e in document.entities if not misplaced(e.start, e.end, size)),
-        key=lambda e: (e.start, -e.end, e.label),
-    )
-    edges = sorted({0, size, *(edge for e in entities for edge in (e.start, e.end))})
-    open_entities: list[Entity] = []
-    following = 0
-    for start, end in itertools.pairwise(edges):
-        open_entities = [e for e in open_entities if e.end > start]
-        while following < len(entities) and entities[following].start == start:
-            open_entities.append(entities[following])
-            following += 1
-        ending = tuple(e for e in open_entities if e.end == end)
-        yield Segment(document.text[start:end], tuple(open_entities), ending)
 
 
 def printable(text: str) -> str:
@@ -75,9 +40,15 @@ def label_hues(labels: Iterable[str]) -> dict[str, int]:
 
 def render_page(documents: Iterable[Document], title: str = "Annotated documents") -> str:
     """One self-contained HTML page; readable on a phone, in light and dark, and on paper."""
+    from markupsafe import Markup
+
     shown = list(documents)
     hues = label_hues(e.label for d in shown for e in d.entities)
     classes = {label: f"l{i}" for i, label in enumerate(hues)}
+
+    def look(label: str) -> str:
+        return f'class="{classes[label]}"'
+
     return (
         environment()
         .get_template("documents.html.j2")
@@ -85,12 +56,11 @@ def render_page(documents: Iterable[Document], title: str = "Annotated documents
             title=title,
             hues=[(classes[label], hue) for label, hue in hues.items()],
             legend=_legend(shown, classes),
-            classes=classes,
             documents=[
                 {
                     "id": d.id or f"document {i}",
                     "error": d.error,
-                    "segments": list(segments(d)),
+                    "marked": Markup(marked_text(d, look, 'class="tag"')),
                     "count": len(d.entities),
                     "outside": sum(
                         bool(misplaced(e.start, e.end, len(d.text))) for e in d.entities

@@ -8,8 +8,8 @@ from typing import Any
 
 from ie_model.display.excerpts import counted, visible
 from ie_model.display.highlight import render_page
-from ie_model.display.values import shown_value
 from ie_model.documents import Document
+from ie_model.highlights import shown_value
 
 
 def render(documents: Iterable[Document], to: str) -> Iterator[str]:
