@@ -18,7 +18,7 @@ from functools import partial
 
 from ie_model.documents import Document
 
-LARGEST = 32
+LARGEST = 128
 """Batches that a chunk of a long stream fills, about; sorted by length, they pad little."""
 
 GROWTH = 4
@@ -58,7 +58,7 @@ class Lookahead:
         documents: the stream. One that is longer than a chunk comes alone.
         batch_tokens: padded tokens of one batch at most.
         soon: whether answers are wanted as soon as they can be had. Otherwise the first chunk
-            is as large as any, and none is cut short.
+            is one growth from the largest, and none is cut short.
         max_wait: seconds that a document waits at most for others while the model has nothing
             to do. The stream is then read in a thread of its own. With None it is read in the
             caller's thread, which cannot know how long the next document will take: one that
@@ -75,7 +75,7 @@ class Lookahead:
         self._documents, self._soon = documents, soon
         batch = CHARACTERS_PER_TOKEN * batch_tokens
         self._limit = LARGEST * batch
-        self._size = batch if soon else self._limit
+        self._size = batch if soon else self._limit // GROWTH
         self._max_wait = max_wait
         self._bell = threading.Condition()
         self._working = 0  # chunks given out and not finished

@@ -91,11 +91,13 @@ class Job:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The ids and mask of one batch, int64 ``[rows, padded length]``.
 
-        With a ``budget``, rows of a single token are added until it is full.
+        With a ``budget``, rows of a single token are added until it is full or their number is
+        a power of two.
         """
         rows = [self._rows[i] for i in batch]
         full = budget // round_up(len(rows[0]), multiple)
-        rows += [rows[0][:1]] * (full - len(rows))
+        wanted = min(full, 1 << (len(rows) - 1).bit_length())
+        rows += [rows[0][:1]] * (wanted - len(rows))
         return pad_batch(rows, pad_id, multiple)
 
     def take(self, batch: Sequence[int], pending: Pending) -> None:

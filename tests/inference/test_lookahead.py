@@ -31,7 +31,7 @@ def test_lookahead_keeps_order_and_limits_and_grows(sizes, soon, max_wait):
     assert [d.id for chunk in chunks for d in chunk.documents] == [
         str(k) for k in range(len(sizes))
     ]
-    size = BATCH if soon else lookahead.LARGEST * BATCH
+    size = BATCH if soon else lookahead.LARGEST * BATCH // lookahead.GROWTH
     for chunk in chunks:
         assert chunk.documents
         assert sum(len(d.text) for d in chunk.documents) <= size or len(chunk.documents) == 1
