@@ -2,7 +2,8 @@
 
 Documents are predicted in the background, in their order; one that is opened before its turn is
 predicted at once. The order is that of ``ie-model next``, made anew whenever twice as many
-documents have been predicted, and once more when the best ones are through.
+documents have been predicted, and once more when the best ones are through. In a review the
+documents with the weightiest points come first.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Adviser:
     def __init__(self, session: Session, model: Predictor | None, by_value: bool) -> None:
         self._session, self._model, self._by_value = session, model, by_value
         self._predicted: set[int] = set()
-        self._best: list[int] = []
+        self._best = session.by_weight()
         self._failed: dict[int, str] = {}
         self._ranking = threading.Lock()
         self._stopped = threading.Event()

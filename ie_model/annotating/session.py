@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from ie_model.annotating.review import Review
+from ie_model.annotating.review import Point, Review
 from ie_model.annotating.work import Work, with_work, work_of
 from ie_model.annotation.checks import CheckReport, Finding, Units, check_documents
 from ie_model.documents import Document, Entity, misplaced
@@ -178,8 +178,17 @@ class Session:
             "findings": self.findings(number),
         }
 
-    def _points(self, sheet: _Sheet) -> list[Any]:
+    def _points(self, sheet: _Sheet) -> list[Point]:
         return [] if self.review is None else self.review.points.get(sheet.document.id, [])
+
+    def by_weight(self) -> list[int]:
+        """The numbers of documents with points to settle, the weightiest point first."""
+        weights = {
+            i: max(point.weight for point in points)
+            for i, sheet in enumerate(self._sheets)
+            if (points := self._points(sheet))
+        }
+        return sorted(weights, key=lambda i: -weights[i])
 
     def save(self, number: int, revision: int, work: Work) -> dict[str, Any]:
         """Take a change over; it is on disk when this returns the new revision and the findings.

@@ -12,10 +12,13 @@ from ie_model.annotating.adviser import Adviser
 from ie_model.annotating.review import Point
 from ie_model.annotating.session import Stale, Unfit
 from ie_model.annotating.work import Work
+from ie_model.cli.evaluation import suspects
 from ie_model.corpus import read_documents
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
+from ie_model.evaluation import OofRun
 from tests.annotating.conftest import TEXTS, FakeModel, documents, sitting
+from tests.evaluation.synthetic_run import make_run
 
 UN = Entity(0, 2, "ACTOR")
 
@@ -162,6 +165,19 @@ def test_review_of_suspects_refuses_other_files(tmp_path):
         read_suspects(suspects_file(other, ("one", None, row(0, 999, "DATE"))), documents())
     with pytest.raises(InputError, match="none of its suspects"):
         read_suspects(suspects_file(other, ("gone", None, row(0, 1, "DATE"))), documents())
+
+
+def test_review_takes_what_the_command_writes(output, tmp_path):
+    make_run(tmp_path / "run", noise=0.8, planted=8)
+    suspects(tmp_path / "run", most=0, output=tmp_path / "s.json")
+    gold = [p.gold for p in OofRun(tmp_path / "run").predictions(0)]
+    review = read_suspects(tmp_path / "s.json", gold)
+    rows = json.loads((tmp_path / "s.json").read_text())["suspects"]
+    assert sum(map(len, review.points.values())) == len(rows) >= 8
+    labels = sorted({e.label for d in gold for e in d.entities})
+    with sitting(output, gold, labels, review=review) as session:
+        first = Adviser(session, None, by_value=False).order()[0]
+        assert session.document(first).id == rows[0]["document"]
 
 
 def test_adjudication_keeps_what_both_say_and_asks_for_the_rest(output):

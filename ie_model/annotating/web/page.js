@@ -50,7 +50,7 @@ const saver = new Saver(server, {
     doc.findings = findings;
     showProgress(answer.progress);
     if (doc !== state.doc) return;
-    if (same) drawSoon();
+    if (same) drawCounts();
     else draw();
   },
   stale(doc, newer) {
@@ -215,16 +215,20 @@ function drawSoon() {
 function drawLists() {
   const { doc } = state;
   const list = things(doc);
-  const { hues, labels, review } = state.session;
+  const { hues, review } = state.session;
   panels.showThings(list, state.current, hues, choose);
   panels.showRow(state.current);
   const open = list.filter((t) => t.kind !== "entity").length;
   $("spans-count").textContent = `${doc.work.entities.length}` + (open ? `, ${open} to decide` : "");
   $("all-row").hidden = !open || Boolean(review);
   panels.showFindings(doc.findings, (f) => marks.select(f.start, Math.min(f.end, doc.text.length)));
+  drawCounts();
+}
+
+function drawCounts() {
   const here = {};
-  for (const e of doc.work.entities) here[e.label] = (here[e.label] || 0) + 1;
-  panels.showCounts(here, state.counts || {}, labels);
+  for (const e of state.doc.work.entities) here[e.label] = (here[e.label] || 0) + 1;
+  panels.showCounts(here, state.counts || {}, state.session.labels);
 }
 
 function drawn(thing, doc) {
