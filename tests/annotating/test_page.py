@@ -284,6 +284,40 @@ def test_page_saves_what_was_made_while_the_server_was_out_of_reach(opened, addr
     assert page.locator("#fault").text_content() == ""
 
 
+def test_page_keeps_what_is_wrong_in_a_file_until_somebody_decides(opened, output):
+    wrong = (Entity(0, 2, "ACTOR"), Entity(60, 999, "DATE"))
+    with (
+        sitting(output, [Document(TEXTS["one"], wrong, "one")]) as session,
+        live(session) as address,
+    ):
+        page = opened(address)
+        page.locator("#checks").get_by_text("outside a text").wait_for()
+        press(page, "j", "2")  # the other one is relabelled
+        settled(page)
+        assert [e.key for e in next(read_documents(output)).entities] == [
+            (0, 2, "LOCATION"), (60, 999, "DATE"),
+        ]  # fmt: skip
+        press(page, "j", "1")
+        page.locator("#act").get_by_text("outside of the text: remove it").wait_for()
+        press(page, "x")
+        settled(page)
+        assert saved(output)["one"] == [("UN", "LOCATION")]
+        assert page.locator("#fault").text_content() == ""
+
+
+def test_page_takes_back_what_the_server_refuses(opened, address, output):
+    page = opened(address)
+    page.route("**/api/documents/*", lambda route: route.fulfill(
+        status=422, content_type="application/json", body='{"error": "No."}'))  # fmt: skip
+    press(page, "ArrowRight", "1")
+    page.get_by_role("alert").get_by_text("Taken back. No.").wait_for()
+    assert marks(page) == []
+    page.unroute("**/api/documents/*")
+    press(page, "Escape", "ArrowRight", "2")
+    settled(page)
+    assert saved(output)["one"] == [("UN", "LOCATION")]
+
+
 def test_page_says_that_it_is_of_another_run(browser, address):
     page = browser.new_page()
     page.goto(f"{address}/#wrong")

@@ -58,6 +58,11 @@ const saver = new Saver(server, {
     adopt(doc, newer);
     showConflict();
   },
+  refused(doc, error) {
+    Object.assign(doc, { work: doc.saved, past: [], undone: [], listed: null });
+    $("fault").textContent = `Taken back. ${error.message}`;
+    if (doc === state.doc) draw();
+  },
   fault: (error) => ($("fault").textContent = `Not saved yet, trying again. ${error.message}`),
 });
 
@@ -398,10 +403,13 @@ function label(index) {
     change(works.add(doc.work, span, doc.points), `${name}: ${doc.text.mention(span)}${instead}`);
   } else if (thing) {
     const span = thing.span || thing.point.first || thing.point.second;
+    if (outside(span)) return say("This span is outside of the text: remove it (x).", true);
     state.current = idOf("e", keyOf({ ...span, label: name }));
     change(changed(span, { label: name }), `${name}: ${doc.text.mention(span)}`);
   } else say("Select text first.", true);
 }
+
+const outside = (span) => !(span.start < span.end && span.end <= state.doc.text.length);
 
 // The work with a span changed: an entity is, anything else becomes one.
 function changed(span, changes) {
@@ -419,6 +427,7 @@ function moveEdge(edge, way, byCharacter) {
   const thing = current();
   const span = thing && (thing.span || thing.point.first || thing.point.second);
   if (!span) return say("Choose a span first: n or j.", true);
+  if (outside(span)) return say("This span is outside of the text: remove it (x).", true);
   const { words, length } = doc.text;
   let to;
   if (byCharacter) to = span[edge] + way * characterWidth(doc.text.string, span[edge], way);

@@ -4,6 +4,8 @@ const RETRY = [500, 1000, 2000, 5000]; // ms; then every 5 s
 
 export class Unreachable extends Error {}
 
+export class Refused extends Error {}
+
 export class Server {
   constructor(secret) {
     this.secret = secret;
@@ -24,6 +26,7 @@ export class Server {
       if (!response) throw new Unreachable("The server cannot be reached.");
       answer = { error: `The server answered ${response.status}.` };
     }
+    if (response.status === 422) throw new Refused(answer.error);
     if (!response.ok && response.status !== 409) throw new Error(answer.error);
     return { status: response.status, answer };
   }
@@ -48,9 +51,11 @@ export class Server {
 }
 
 // Saves documents one change after another; a change made while another is on its way waits and
-// goes with all that came after it. Nothing is given up: what failed is tried again.
+// goes with all that came after it. What failed is tried again; only what no document can hold is
+// given up.
 export class Saver {
-  // `told` has waiting(count), saved(doc, answer), stale(doc, newer) and fault(error).
+  // `told` has waiting(count), saved(doc, answer), stale(doc, newer), refused(doc, error) and
+  // fault(error).
   constructor(server, told) {
     Object.assign(this, { server, told });
     this.dirty = new Set();
@@ -90,6 +95,11 @@ export class Saver {
           this.told.saved(doc, answer);
         }
       } catch (error) {
+        if (error instanceof Refused) {
+          this.dirty.delete(doc);
+          this.told.refused(doc, error);
+          continue;
+        }
         this.dirty.add(doc);
         this.told.fault(error);
         const wait = error instanceof Unreachable ? RETRY[Math.min(failures++, RETRY.length - 1)] : 5000;

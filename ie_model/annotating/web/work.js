@@ -13,7 +13,8 @@ const byPlace = (a, b) => a.start - b.start || a.end - b.end || (a.label < b.lab
 export function received(row, text) {
   const span = ([start, end, label]) => ({ start: text.toUnit(start), end: text.toUnit(end), label });
   return {
-    entities: row.entities.map((e) => ({ ...e, ...span([e.start, e.end, e.label]) })),
+    // `points` are the offsets as they came: what lies outside of the text must not move by itself.
+    entities: row.entities.map((e) => ({ ...e, ...span([e.start, e.end, e.label]), points: [e.start, e.end] })),
     rejected: row.rejected.map(span),
     decided: row.decided,
     done: row.done,
@@ -22,7 +23,10 @@ export function received(row, text) {
 
 export function sent(work, text) {
   return {
-    entities: work.entities.map((e) => ({ ...e, start: text.toPoint(e.start), end: text.toPoint(e.end) })),
+    entities: work.entities.map(({ points, ...e }) => {
+      const [start, end] = points || [text.toPoint(e.start), text.toPoint(e.end)];
+      return { ...e, start, end };
+    }),
     rejected: work.rejected.map((s) => [text.toPoint(s.start), text.toPoint(s.end), s.label]),
     decided: work.decided,
     done: work.done,
