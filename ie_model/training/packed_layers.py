@@ -92,22 +92,34 @@ class _Weights:
         self.attention_rate = own.dropout.p
         self.heads, self.head_size = own.num_attention_heads, own.attention_head_size
         self.epsilon = norm.eps
-        self.dtype = dtype
         linear = [*products, output, layer.intermediate.dense, layer.output.dense]
         self.parameters = [
             *(m.weight for m in linear), *(m.bias for m in linear),
             norm.weight, norm.bias, layer.output.LayerNorm.weight, layer.output.LayerNorm.bias,
         ]  # fmt: skip
-        self.copies: list[Tensor] = []
+        weights, biases = self.parameters[:6], self.parameters[6:12]
+        self._joint = (weights[:3], biases[:3])
+        self._single = [p for pair in zip(weights[3:], biases[3:], strict=True) for p in pair]
+        self._as_they_are = dtype == weights[0].dtype
+        with torch.no_grad():
+            joint = [torch.cat(parts) for parts in self._joint]
+            self.copies = [p.to(dtype) for p in (*joint, *self._single)]
 
     def renew(self) -> None:
-        """Copy weight and bias of the joint query, key and value, then of the other products."""
+        """Copy weight and bias of the joint query, key and value, then of the other products.
+
+        Into the memory of the last copies: new memory for a whole model at every update costs
+        more than the copying.
+        """
         with torch.no_grad():
-            weights, biases = self.parameters[:6], self.parameters[6:12]
-            pairs = [torch.cat(weights[:3]), torch.cat(biases[:3])]
-            for weight, bias in zip(weights[3:], biases[3:], strict=True):
-                pairs += [weight.detach(), bias.detach()]
-            self.copies = [p.to(self.dtype) for p in pairs]
+            for copy, parts in zip(self.copies, self._joint, strict=False):
+                for place, part in zip(copy.chunk(3), parts, strict=True):
+                    place.copy_(part)
+            if self._as_they_are:
+                self.copies[2:] = [p.detach() for p in self._single]
+            else:
+                for copy, part in zip(self.copies[2:], self._single, strict=True):
+                    copy.copy_(part)
 
 
 class _Layer(torch.autograd.Function):

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 
 from ie_model import InputError, RunError
 from ie_model.inference.batching import pad_batch
-from ie_model.inference.engines import artifacts, installed
+from ie_model.inference.engines import OpenVINOEngine, artifacts, installed
 from ie_model.inference.loading import choose_engine, load_engine
+from ie_model.models.devices import native_precision
 from ie_model.models.directory import weights_digest
 
 ENGINES = [
@@ -237,3 +239,20 @@ def test_engines_auto_says_once_that_the_slow_one_answers(monkeypatch, caplog):
     loading._advise_openvino.cache_clear()
     assert [loading.choose_engine() for _ in range(2)] == ["torch", "torch"]
     assert caplog.text.count("pip install 'ie-model[openvino]'") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [
+        ("avx2 fma", "fp32"),
+        ("avx512f avx512_vnni", "fp32"),
+        ("avx512f avx512_vnni avx512_bf16", "bf16"),
+        ("amx_bf16 amx_int8", "bf16"),
+        ("asimd asimddp", "fp32"),
+        ("asimd bf16 i8mm", "bf16"),
+    ],
+)
+def test_engines_precision_follows_the_features_of_the_cpu(monkeypatch, tmp_path, flags, precision):
+    monkeypatch.setattr("ie_model.models.hardware.cpu_flags", lambda: frozenset(flags.split()))
+    assert OpenVINOEngine(tmp_path, path=tmp_path / "fp32.xml").precision == precision
+    assert native_precision(torch.device("cpu")) == precision

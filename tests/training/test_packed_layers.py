@@ -125,3 +125,20 @@ def test_packed_layers_leave_other_models_alone():
     model = AutoModelForTokenClassification.from_config(config)
     assert not pack(model, torch.float32)
     unpack(model)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_packed_layers_evaluated_before_and_after_an_update_go_on_learning(dtype):
+    model = tiny("bert")
+    ids, mask, labels = batch(model)
+    pack(model, dtype)
+    losses = []
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, fused=True)
+    for _ in range(8):
+        with torch.inference_mode():  # as dev evaluations do
+            model.eval()(input_ids=ids, attention_mask=mask)
+        losses.append(learn(model.train(), ids, mask, labels)[1])
+        optimizer.step()
+    # The fused optimiser changes weights without telling: layers that kept old copies would
+    # not learn.
+    assert losses[-1] < 0.7 * losses[0]
