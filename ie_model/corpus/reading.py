@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import inspect
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -69,12 +70,14 @@ def read_located(
     given = {key: value for key, value in options.items() if value is not None}
     root = Path(path) if Path(path).is_dir() else None
     announced: set[str] = set()
+    accepted: dict[str, dict[str, Any]] = {}
+    parameters: dict[str, Any] = {}
     settled: dict[str, str | None] | None = None  # one layer of WebAnno for the whole corpus
     aside = Account() if account is None else account
     files = find_files(path, format)
     if root is not None and format in (None, "brat"):
         _tell_of_unopened(root, files, aside)
-        _tell_of_second(files, aside)
+        _tell_of_second(root, files, aside)
     if root is not None and format is None:
         _tell_of_tables(root, files, aside)
     for file, name in zip(files, _formats(files, format), strict=True):
@@ -82,15 +85,17 @@ def read_located(
             log.info("%s: read as %s", file, name)
             announced.add(name)
         reader = format_module(name).read
-        arguments = accepted_options(reader, name, given)
+        if name not in accepted:  # types are looked up once, not for each of many small files
+            accepted[name] = accepted_options(reader, name, given)
+            parameters[name] = inspect.signature(reader).parameters
+        arguments = dict(accepted[name])
         if name == "webanno" and "layer" not in arguments:
             if settled is None:
                 settled = webanno.settle(f for f in files if f.suffix == file.suffix)
             arguments |= settled
-        wanted = inspect.signature(reader).parameters
-        if "root" in wanted:
+        if "root" in parameters[name]:
             arguments["root"] = root
-        if "account" in wanted:
+        if "account" in parameters[name]:
             arguments["account"] = aside
         yield from reader(file, **arguments)
     if account is None:
@@ -224,6 +229,8 @@ def _without_brat_texts(files: list[Path]) -> list[Path]:
 
 def _one_a_text(files: list[Path]) -> list[Path]:
     """One file of annotations a text: its .ann, else the .a1, which brings the .a2."""
+    if not any(file.suffix in _BRAT[1:] for file in files):
+        return files
     first = {
         file.with_suffix(""): file
         for ending in reversed(_BRAT)
@@ -274,12 +281,12 @@ def _formats(files: list[Path], format: str | None) -> list[str]:
     raise InputError(f"{said}{more}; the other files of this folder are: {others}")
 
 
-def _tell_of_second(files: list[Path], account: Account) -> None:
+def _tell_of_second(root: Path, files: list[Path], account: Account) -> None:
     """Count files in BioNLP's form beside an .ann file, which is read in their place."""
-    for file in files:
-        for ending in _BRAT[1:] if file.suffix == ".ann" else ():
-            if (other := file.with_suffix(ending)).exists():
-                account.set_aside("file of annotations beside an .ann file, not read", str(other))
+    read = set(files)
+    for other in sorted(root.rglob("*.a[12]")):
+        if other.with_suffix(".ann") in read:
+            account.set_aside("file of annotations beside an .ann file, not read", str(other))
 
 
 def _is_other_table(path: Path) -> bool:
@@ -299,10 +306,10 @@ def _tell_of_tables(root: Path, files: list[Path], account: Account) -> None:
 
 def _tell_of_unopened(root: Path, files: list[Path], account: Account) -> None:
     """Count texts beside annotations, left out because nobody annotated them."""
-    read = {file.with_suffix("") for file in files}
+    read = {os.path.splitext(file)[0] for file in files}  # noqa: PTH122 - a call for every file
     _, folders = _annotated(files)
     for text in sorted(root.rglob("*.txt")):
-        if text.with_suffix("") in read or not _visible(text, root):
+        if str(text)[:-4] in read or not _visible(text, root):
             continue
         if reason := _unopened(text, folders):
             account.set_aside(reason, str(text))

@@ -95,8 +95,9 @@ def read(
             if account is not None:
                 kind = _KINDS.get(line[0], "line of no known kind")
                 account.set_aside(f"{kind} (kept aside)", where)
-    scored = [replace(entity, score=scores.get(key)) for key, entity in entities.items()]
-    unit, settled = settle_entities(text, scored)
+    for key in scores.keys() & entities.keys():
+        entities[key] = replace(entities[key], score=scores[key])
+    unit, settled = settle_entities(text, list(entities.values()))
     if unit != CODE_POINTS:
         log.info("%s: offsets count %s; converted", path, unit)
     kept = dict(zip(entities, settled, strict=True))
@@ -156,7 +157,7 @@ def _read_span(line: str, where: str) -> tuple[str, Entity, list[tuple[int, int]
     label, _, offsets = fields[1].partition(" ")
     numbers = offsets.split()
     surface = fields[2] if len(fields) == 3 else ""
-    if _FRAGMENTS.fullmatch(offsets):
+    if ";" in offsets and _FRAGMENTS.fullmatch(offsets):
         pairs = [part.split() for part in offsets.split(";")]
         parts = [(int(start), int(end)) for start, end in pairs]
     elif label and len(numbers) == 2 and all(n.lstrip("-").isdecimal() for n in numbers):

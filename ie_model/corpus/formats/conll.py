@@ -20,7 +20,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ie_model.corpus.formats.files import read_lines
+from ie_model.corpus.account import Account
+from ie_model.corpus.formats.files import has_line, read_lines
 from ie_model.corpus.formats.spacing import BRACKETS, align_tokens, join_tokens, split_tokens
 from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
@@ -57,13 +58,14 @@ def read(
     tag_column: int = -1,
     separator: str | None = None,
     scheme: str | None = None,
+    account: Account | None = None,
 ) -> Iterator[tuple[str, Document]]:
     """Stream ``(file:line, document)``; ids are ``stem:line of the first token``.
 
     ``separator=None`` takes the tab where a line has one, else blanks. ``token_column=None``
     takes the first column, or the second where the first numbers the words of every sentence
     (CoNLL-U, GermEval). A line that begins with ``#`` and a blank or tab and has no tag is a
-    comment.
+    comment. ``account`` takes comments, and the columns that are not read.
 
     Raises:
         InputError: the file is missing or not UTF-8, a column is absent or empty, rows separated
@@ -72,13 +74,14 @@ def read(
     """
     if scheme is not None and scheme.upper() not in _SCHEMES:
         raise InputError(f"unknown tag scheme {scheme!r}; one of: {', '.join(_SCHEMES)}")
-    whole_documents = _has_docstart(path)
+    whole_documents = has_line(path, _DOCSTART.encode())
     numbered = token_column is None and _is_numbered(path, separator)
     token_column = int(numbered) if token_column is None else token_column
-    pending, width, told = _Pending(0), 0, False
+    pending, width, told, source = _Pending(0), 0, account is None, str(path)
+    said = tag_column != -1
     for number, line in read_lines(path):
-        where = f"{path}:{number}"
-        comment = _COMMENT.fullmatch(line)
+        where = f"{source}:{number}"
+        comment = _COMMENT.fullmatch(line) if line[:1] == "#" else None
         if line.startswith(_DOCSTART):
             if not pending.empty:
                 yield _finish(pending, path, scheme)
@@ -89,15 +92,21 @@ def read(
         elif line.strip():
             columns = _split(line, separator)
             if line[0] == "#" and _is_comment(line, columns, tag_column):
+                if account is not None:
+                    account.set_aside("comment line", where)
                 continue
             if numbered and not columns[0].isdecimal():
                 continue  # words that CoNLL-U counts twice (3-4) or that nobody wrote (3.1)
-            if not told and tag_column == -1 and _has_two_tags(columns):
+            if not told and account is not None:
+                kind = "column beside token and tag, not read"
+                account.set_aside(kind, where, len(columns) - 2 - numbered)
+                told = True
+            if not said and len(columns) > 2 and _has_two_tags(columns):
                 log.warning(
                     "%s: the last two columns both hold tags; the last one is read (option "
                     "tag_column=%d for the other)", where, len(columns) - 2,
                 )  # fmt: skip
-                told = True
+                said = True
             if separator is None and "\t" not in line:
                 width = width or len(columns)
                 if len(columns) != width:
@@ -190,14 +199,8 @@ def _refuse_malformed(
             )
 
 
-def _has_docstart(path: Path) -> bool:
-    return any(line.startswith(_DOCSTART) for _, line in read_lines(path))
-
-
 def _has_two_tags(columns: list[str]) -> bool:
-    return len(columns) > 2 and all(
-        tag != "O" and TAG.fullmatch(tag) for tag in (c.strip() for c in columns[-2:])
-    )
+    return all(tag != "O" and TAG.fullmatch(tag) for tag in (c.strip() for c in columns[-2:]))
 
 
 def _is_comment(line: str, columns: list[str], tag_column: int) -> bool:
@@ -254,7 +257,7 @@ def _cell(columns: list[str], token_column: int, tag_column: int, where: str) ->
             f"{where}: {len(columns)} columns; expected a token in column {token_column} "
             f"and a tag in column {tag_column}"
         )
-    if not TAG.fullmatch(tag):
+    if tag != "O" and not TAG.fullmatch(tag):
         raise InputError(
             f"{where}: {tag!r} is no tag (O, B-LABEL, I-LABEL, E-, S-, L-, U-); "
             "is the tag in another column (tag_column)?"

@@ -16,7 +16,6 @@ from typing import IO
 from ie_model.documents import Document
 from ie_model.errors import InputError
 
-_BOM = b"\xef\xbb\xbf"
 _BOM_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -48,12 +47,25 @@ def read_raw_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     with _readable(path) as file:
         offset = 0
-        for number, body in enumerate(file, 1):
-            if number == 1 and body.startswith(_BOM):
-                yield 1, _decode(body[len(_BOM) :], path, offset=len(_BOM), line=1)
-            else:
-                yield number, _decode(body, path, offset, number)
-            offset += len(body)
+        for number, raw in enumerate(file, 1):
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError:
+                line = _decode(raw, path, offset, number)
+            if number == 1:
+                line = line.removeprefix("\ufeff")
+            yield number, line
+            offset += len(raw)
+
+
+def has_line(path: Path, beginning: bytes) -> bool:
+    """Whether a line of the file begins so; nothing is decoded.
+
+    Raises:
+        InputError: the file is missing or unreadable.
+    """
+    with _readable(path) as file:
+        return any(line.startswith(beginning) for line in file)
 
 
 def read_chunks(path: Path, size: int = 1 << 20) -> Iterator[str]:
