@@ -198,6 +198,10 @@ def _check_document(where: str, document: Document, allowed: set[str] | None) ->
                 yield _finding(lint.kind, where, document, e, lint.message + hint)
         if "\n" in mention.strip() or "\r" in mention.strip():
             yield _finding("line", where, document, e, "runs over a line break")
+    for e in document.entities:
+        if others := e.meta.get("other_labels"):
+            message = f"also labelled {', '.join(map(str, others))}, which is not used"
+            yield _finding("aside", where, document, e, message)
     once: dict[tuple[int, int, str], Entity] = {}
     for e in inside:
         if e.key in once:

@@ -77,7 +77,7 @@ def convert(
     located = read_located(source, source_format, result.aside, **options)
     rules = changes or Changes()
     stream = _account(located, rules, result, dict(write_options or {}))
-    write_documents(_not_empty(stream, source), target, name, **(write_options or {}))
+    write_documents(_not_empty(stream, source, result.aside), target, name, **(write_options or {}))
     result.warnings.extend(rules.unused(result.read))
     if result.misplaced:
         result.warnings.append(
@@ -130,9 +130,12 @@ def _fault(text: str, entity: Entity) -> str:
     return f"{where}: the mention is {entity.text!r:.80} but the offsets hold {held!r:.80}"
 
 
-def _not_empty(documents: Iterator[Document], source: str | Path) -> Iterator[Document]:
+def _not_empty(
+    documents: Iterator[Document], source: str | Path, aside: Account
+) -> Iterator[Document]:
     first = next(documents, None)
     if first is None:  # raised inside the writer, which then leaves nothing behind
-        raise InputError(f"{source}: no documents in it")
+        said = "".join(f"; set aside, {e.kind}: {e.number}, first at {e.first}" for e in aside)
+        raise InputError(f"{source}: no documents in it{said}")
     yield first
     yield from documents

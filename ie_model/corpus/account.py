@@ -41,11 +41,6 @@ class Account:
         for kind, first in self._first.items():
             yield Entry(kind, self.counts[kind], first)
 
-    def add(self, other: Account) -> None:
-        """Take over the entries of another account."""
-        for entry in other:
-            self.set_aside(entry.kind, entry.first, entry.number)
-
     def tell(self) -> None:
         """One warning a kind: how many, and the first place."""
         for entry in self:

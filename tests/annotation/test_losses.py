@@ -4,9 +4,12 @@ import json
 
 import pytest
 
-from ie_model.annotation.conversion import convert, losses
+from ie_model.annotation.checks import check_documents
+from ie_model.annotation.conversion import convert
+from ie_model.annotation.losses import losses
 from ie_model.corpus import Changes
 from ie_model.documents import Document, Entity
+from ie_model.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,19 @@ def test_losses_name_what_entities_carry(name, held):
     assert lost["second labels"] == (0 if held or name == "labelstudio" else 2)
     numbered = Document("Anna left.", (Entity(0, 4, "PER", meta={"brat_id": "T1"}),), "d")
     assert not losses(numbered, name) - losses(Document("Anna left.", id="d"), name)
+
+
+def test_losses_second_labels_are_noted_by_check():
+    entity = Entity(0, 4, "PER", meta={"other_labels": ["ORG"]})
+    (finding,) = check_documents([("a.json", Document("Anna left.", (entity,), "d"))]).findings
+    assert (finding.kind, finding.message) == ("aside", "also labelled ORG, which is not used")
+
+
+def test_losses_nothing_left_says_why(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"tokens": ["IS"], "ner_tags": [-1]}')
+    with pytest.raises(InputError, match="no documents in it; set aside, row whose tags all say"):
+        convert(path, tmp_path / "b.jsonl")
 
 
 def test_losses_judge_spacing_by_the_tokens_written():

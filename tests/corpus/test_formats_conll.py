@@ -2,7 +2,8 @@
 
 import pytest
 
-from ie_model.corpus.reading import read_documents
+from ie_model.corpus import Account
+from ie_model.corpus.reading import read_documents, read_located
 from ie_model.errors import InputError
 
 
@@ -41,6 +42,11 @@ def test_conll_comments_are_passed_over_and_words_with_a_number_sign_kept(tmp_pa
     assert "#" in found[0][0].split()
     tab = "#\thttp://example.org [2014]\n1\tOslo\tB-LOC\tO\n2\twartet\tO\tO\n"
     assert read(tmp_path, tab, tag_column=2) == [("Oslo wartet", [("Oslo", "LOC")])]
+    account = Account()
+    list(read_located(tmp_path / "a.conll", account=account))
+    assert ("tag in the column before the last, which is read (option tag_column=-2)", 1) in [
+        (entry.kind, entry.number) for entry in account
+    ]
 
 
 @pytest.mark.parametrize(

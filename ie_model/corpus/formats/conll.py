@@ -14,7 +14,6 @@ reader restores the very document; other tools may take such lines for tokens.
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +25,6 @@ from ie_model.corpus.formats.spacing import BRACKETS, align_tokens, join_tokens,
 from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
 from ie_model.files import whole_text
-
-log = logging.getLogger(__name__)
 
 TAG = re.compile(r"O|[BIESLU]-\S+")
 _COMMENT = re.compile(r"# (id|text) = (.*)")
@@ -77,8 +74,8 @@ def read(
     whole_documents = has_line(path, _DOCSTART.encode())
     numbered = token_column is None and _is_numbered(path, separator)
     token_column = int(numbered) if token_column is None else token_column
-    pending, width, told, source = _Pending(0), 0, account is None, str(path)
-    said = tag_column != -1
+    pending, width, told, source = _Pending(0), 0, False, str(path)
+    aside, seconds = Account() if account is None else account, tag_column == -1
     for number, line in read_lines(path):
         where = f"{source}:{number}"
         comment = _COMMENT.fullmatch(line) if line[:1] == "#" else None
@@ -92,21 +89,17 @@ def read(
         elif line.strip():
             columns = _split(line, separator)
             if line[0] == "#" and _is_comment(line, columns, tag_column):
-                if account is not None:
-                    account.set_aside("comment line", where)
+                aside.set_aside("comment line", where)
                 continue
             if numbered and not columns[0].isdecimal():
                 continue  # words that CoNLL-U counts twice (3-4) or that nobody wrote (3.1)
-            if not told and account is not None:
+            if not told:
                 kind = "column beside token and tag, not read"
-                account.set_aside(kind, where, len(columns) - 2 - numbered)
+                aside.set_aside(kind, where, len(columns) - 2 - numbered)
                 told = True
-            if not said and len(columns) > 2 and _has_two_tags(columns):
-                log.warning(
-                    "%s: the last two columns both hold tags; the last one is read (option "
-                    "tag_column=%d for the other)", where, len(columns) - 2,
-                )  # fmt: skip
-                said = True
+            if seconds and len(columns) > 2 and _is_second_tag(columns[-2].strip()):
+                kind = "tag in the column before the last, which is read (option tag_column=-2)"
+                aside.set_aside(kind, where)
             if separator is None and "\t" not in line:
                 width = width or len(columns)
                 if len(columns) != width:
@@ -199,8 +192,8 @@ def _refuse_malformed(
             )
 
 
-def _has_two_tags(columns: list[str]) -> bool:
-    return all(tag != "O" and TAG.fullmatch(tag) for tag in (c.strip() for c in columns[-2:]))
+def _is_second_tag(cell: str) -> bool:
+    return cell[1:2] == "-" and TAG.fullmatch(cell) is not None
 
 
 def _is_comment(line: str, columns: list[str], tag_column: int) -> bool:

@@ -10,6 +10,7 @@ travel in ``doc.user_data``. A ``DocBin`` is one object: the whole file is held 
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ie_model.errors import InputError
 from ie_model.files import whole_path, writing
 
 ASIDE = "docbin_aside"
+_OF_TOKENS = ("TAG", "POS", "MORPH", "LEMMA", "DEP")
 _GROUP = "sc"  # spaCy's own key of span categorisation
 _OURS = "ie_model"
 
@@ -75,7 +77,7 @@ def _document(doc: Any, key: str, where: str, fallback_id: str, account: Account
         Entity(start, end, label, scores.get(f"{start}-{end}-{label}"), doc.text[start:end], meta)
         for (start, end, label), meta in unique.items()
     )
-    meta = dict(ours.get("meta") or {})
+    meta = json.loads(json.dumps(ours.get("meta") or {}))  # spaCy gives tuples for lists
     if doc.cats:
         meta["cats"] = dict(doc.cats)
     aside = []
@@ -89,9 +91,16 @@ def _document(doc: Any, key: str, where: str, fallback_id: str, account: Account
         meta[ASIDE] = aside
     custom = sum(name != _OURS for name in doc.user_data)
     account.set_aside("custom attribute in the user data of a doc", where, custom)
-    if key not in doc.spans and (missing := _missing(doc)):
-        meta["unannotated"] = missing
+    parsed = any(doc.has_annotation(name) for name in _OF_TOKENS)
+    account.set_aside("document with tags, lemmas or a parse, not read", where, int(parsed))
+    if key not in doc.spans:
+        missing = _missing(doc)
+        declared = _numbers(_tokens_within(doc, meta.get("unannotated", ())))
+        if declared - _numbers(doc.ents) != {token.i for token in doc if token.ent_iob == 0}:
+            meta["unannotated"] = missing  # what our writer noted is exact, but no longer true
         account.set_aside("stretch of text whose entities were never set", where, len(missing))
+        if not meta.get("unannotated"):
+            meta.pop("unannotated", None)
     id_ = str(ours.get("id", "")) or fallback_id
     return Document(doc.text, entities, id_, meta)
 
@@ -158,7 +167,9 @@ def _doc(spacy: Any, vocab: Any, document: Document) -> Any:
         spans.append(span)
     flat = all(a.end <= b.start for a, b in itertools.pairwise(entities))
     if flat:
-        doc.set_ents(spans, missing=_tokens_within(doc, meta.pop("unannotated", ())))
+        covered = _numbers(spans)
+        masked = _tokens_within(doc, meta.get("unannotated", ()))
+        doc.set_ents(spans, missing=[token for token in masked if token.start not in covered])
     else:
         doc.spans[_GROUP] = spans
     doc.cats = dict(meta.pop("cats", None) or {})
@@ -188,6 +199,11 @@ def _tokens_within(doc: Any, stretches: Iterable[Sequence[int]]) -> list[Any]:
         for token in doc
         if any(start <= token.idx and token.idx + len(token) <= end for start, end in places)
     ]
+
+
+def _numbers(spans: Iterable[Any]) -> set[int]:
+    """The tokens of spans, by number."""
+    return {i for span in spans for i in range(span.start, span.end)}
 
 
 def _words(text: str, cuts: list[int]) -> tuple[list[str], list[bool]]:

@@ -19,6 +19,7 @@ from ie_model.corpus.formats.offsets import CODE_POINTS, UTF16, convert_spans
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 
+_OBJECT = ("start_offset", "end_offset", "label")
 _SPAN_KEYS = ("label", "labels", "entities", "annotations")
 
 
@@ -117,6 +118,7 @@ def _read_span(span: Any, where: str) -> Entity:
     meta: dict[str, Any] = {}
     if isinstance(span, dict):
         start, end, label = (span.get(k) for k in ("start_offset", "end_offset", "label"))
+        meta = {k: v for k, v in span.items() if k not in ("id", *_OBJECT)}
         if "id" in span:
             meta["doccano_id"] = span["id"]
     elif isinstance(span, list) and len(span) == 3:

@@ -232,6 +232,9 @@ def _documents(
     account: Account,
 ) -> Iterator[tuple[str, Document]]:
     tokens_column, tags_column = chosen
+    read = {"id", "text", "entities", "meta"} if "entities" in columns else {"id", *chosen}
+    others = [column for column in columns if column not in read]
+    account.set_aside(f"column that is not read ({', '.join(others)})", source, len(others))
     if "text" in columns and "entities" in columns:
         for number, row in enumerate(rows, 1):
             where = f"{source}, row {number}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.files import whole_text
 
+_FIELDS = frozenset(Document.__dataclass_fields__)
 _OPEN = ("{{", "{[", "{,", "{:")  # the first and the last character of a line of an open object
 
 
 def read(path: Path) -> Iterator[tuple[str, Document]]:
     """Stream ``(file:line, document)``; a document without an id is called ``stem:line``.
+
+    Fields beside those of a document (``source``, ``url``) go into its ``meta``.
 
     Raises:
         InputError: the file is missing or not UTF-8, a line is not JSON or not a document.
@@ -26,6 +30,8 @@ def read(path: Path) -> Iterator[tuple[str, Document]]:
     for where, number, row in read_rows(path):
         document = Document.from_dict(row, where)
         refuse_foreign(row, "jsonl", where)
+        if other := {k: v for k, v in row.items() if k not in _FIELDS and v is not None}:
+            document = replace(document, meta={**other, **document.meta})
         if not document.id:
             document = Document(
                 document.text,
