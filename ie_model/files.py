@@ -92,14 +92,18 @@ def whole_file(path: Path, scratch: Path | None = None) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def whole_text(path: Path) -> Iterator[IO[str]]:
-    """A UTF-8 text file that appears under its name only when complete.
+def whole_text(path: Path, scratch: Path | None = None) -> Iterator[IO[str]]:
+    """A UTF-8 text file that appears under its name only when complete; see :func:`whole_path`.
 
     Raises:
         InputError: ``path`` cannot be written, or a text holds a lone surrogate.
         RunError: the disk is full or failed.
     """
-    with writing(path), whole_path(path) as temporary, text_file(temporary, path) as file:
+    with (
+        writing(path),
+        whole_path(path, scratch) as temporary,
+        text_file(temporary, path) as file,
+    ):
         yield file
 
 
@@ -135,7 +139,7 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
 
 
-def write_json(path: Path, value: Any, indent: int = 2) -> None:
+def write_json(path: Path, value: Any, indent: int = 2, scratch: Path | None = None) -> None:
     """Write a value as indented JSON, whole or not at all.
 
     Raises:
@@ -144,7 +148,8 @@ def write_json(path: Path, value: Any, indent: int = 2) -> None:
         RunError: the disk is full or failed.
     """
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
+    with whole_text(path, scratch) as file:
+        file.write(text + "\n")
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +39,6 @@ def write_whole(path: Path, data: bytes, scratch: Path | None = None) -> None:
     """Write ``data`` to ``path``: all of it, or nothing."""
     with whole_file(path, scratch) as file:
         file.write(data)
-
-
-def write_json(path: Path, value: Any, scratch: Path | None = None) -> None:
-    """Write ``value`` as indented JSON: all of it, or nothing."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    write_whole(path, (text + "\n").encode(), scratch)
 
 
 def remove_temporary(folder: Path) -> None:

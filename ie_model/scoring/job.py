@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +11,10 @@ from filelock import FileLock, Timeout
 
 import ie_model
 from ie_model.errors import InputError, RunError
-from ie_model.files import TEMPORARY, sync
+from ie_model.files import sync, write_json
 from ie_model.scoring.assembly import DamagedPart, assemble, join_rejected
-from ie_model.scoring.files import file_facts, remove_temporary, write_json
-from ie_model.scoring.in_hand import IN_HAND
+from ie_model.scoring.files import file_facts, remove_temporary
 from ie_model.scoring.manifest import (
-    INPUTS,
     JOURNAL,
     MANIFEST,
     Manifest,
@@ -33,6 +28,7 @@ from ie_model.scoring.options import CutOptions, ReadOptions, Target, WriteOptio
 from ie_model.scoring.parquet_rows import kept_types
 from ie_model.scoring.parts import check_available, output_schema
 from ie_model.scoring.placement import default_cut
+from ie_model.scoring.places import check_ours, check_places, clear_work, remove
 from ie_model.scoring.raw import Meter
 from ie_model.scoring.readers import read_iterable
 from ie_model.scoring.scorer import Task
@@ -47,12 +43,6 @@ from ie_model.scoring.shards import (
 )
 from ie_model.scoring.sources import Source, find_sources, units
 from ie_model.scoring.summary import load_summary, totals
-
-_WORK_FILES = {"lock", "parts", "rejected", MANIFEST, JOURNAL, INPUTS, IN_HAND}
-
-
-def _is_ours(path: Path) -> bool:
-    return path.name in _WORK_FILES or path.suffix == TEMPORARY
 
 
 class Job:
@@ -105,7 +95,7 @@ class Job:
         work = self.target.work
         if not work.parent.is_dir():
             raise InputError(f"{self.target.path}: the folder {work.parent} does not exist")
-        self._check_places()
+        check_places(self.target)
         try:
             work.mkdir(exist_ok=True)
         except OSError as error:
@@ -144,37 +134,19 @@ class Job:
         # What cannot be removed now is in the way of nothing, and the next run tries again.
         with contextlib.suppress(OSError):
             if work.exists() and not self._begun():
-                self._clear_work()
+                clear_work(work)
                 (work / "lock").unlink(missing_ok=True)
                 work.rmdir()  # unless there is somebody else's file in it
         self._lock.release()
 
-    def _check_places(self) -> None:
-        """Refuse before the work what would fail behind it, or harm something else's place."""
-        target = self.target
-        for path in (Path(target.path), target.work, target.rejected, target.summary):
-            try:
-                mode = path.lstat().st_mode
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-            if stat.S_ISLNK(mode):
-                raise InputError(f"{path}: is a link; name what it points to: {path.resolve()}")
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise InputError(f"{path}: is no ordinary file and is not replaced; name another")
-            if os.path.ismount(path):
-                raise InputError(f"{path}: is a mount point, which cannot be replaced by what is "
-                                 "written; name a file or folder in it")  # fmt: skip
-
     def _begin(self) -> None:
         output, work = Path(self.target.path), self.target.work
-        self._check_ours(output, work)
+        check_ours(output, work)
         if self._overwrite:
-            self._remove(output, self.target.rejected, self.target.summary)
-            self._clear_work()
+            remove(output, self.target.rejected, self.target.summary)
+            clear_work(work)
         if not self._begun():
-            self._clear_work()
+            clear_work(work)
             # An empty folder is an invitation, not an output.
             there = output.exists() and not (output.is_dir() and not any(output.iterdir()))
             if there and self.target.summary.exists():
@@ -185,7 +157,7 @@ class Job:
                     f"{output}: exists, and is not the output of a finished scoring job; give "
                     "another output, or replace it with --overwrite"
                 )
-            self._remove(self.target.summary)
+            remove(self.target.summary)
         for folder in (self.task.parts, self.task.refused):
             folder.mkdir(exist_ok=True)
             remove_temporary(folder)
@@ -208,18 +180,6 @@ class Job:
         work = self.target.work
         journal = work / JOURNAL
         return (work / MANIFEST).exists() and journal.exists() and journal.stat().st_size > 0
-
-    @staticmethod
-    def _check_ours(output: Path, work: Path) -> None:
-        """Nothing of anybody else's is ever deleted, whatever the options."""
-        foreign = [p for p in work.iterdir() if not _is_ours(p)]
-        if output.is_dir():
-            foreign += [p for p in output.iterdir() if not p.name.startswith("part-")]
-        if foreign:
-            raise InputError(
-                f"{foreign[0]}: not a scoring job's file, so its folder cannot be used for one; "
-                "give another output"
-            )
 
     def _already_complete(self) -> dict[str, Any]:
         if not self.rereadable:
@@ -261,19 +221,6 @@ class Job:
         ]
         if rows_digest(ends) != before:
             raise refusal(["the input has changed"], self.target.work)
-
-    def _clear_work(self) -> None:
-        for path in self.target.work.iterdir():
-            if path.name != "lock" and _is_ours(path):
-                self._remove(path)
-
-    @staticmethod
-    def _remove(*paths: Path) -> None:
-        for path in paths:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
 
     @property
     def input_bytes(self) -> int:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError, RunError
-from ie_model.files import sync, whole_file
-from ie_model.scoring.files import digest, write_json
+from ie_model.files import sync, whole_file, write_json
+from ie_model.scoring.files import digest
 from ie_model.scoring.shards import Key, ShardRecord, UnitEnd
 from ie_model.scoring.sources import Source, differences
 
@@ -74,7 +74,7 @@ class Manifest:
                 "assembling": False,
             }
             _write_sources(work / INPUTS, sources)
-            write_json(work / MANIFEST, self.header)
+            self._write_header()
         self._journal = (work / JOURNAL).open("ab", buffering=0)
         sync(work)
 
@@ -174,10 +174,7 @@ class Manifest:
         self._write_header()
 
     def _write_header(self) -> None:
-        try:
-            write_json(self.work / MANIFEST, self.header)
-        except OSError as error:
-            raise RunError(f"{self.work / MANIFEST}: cannot be written: {error}") from error
+        write_json(self.work / MANIFEST, self.header)
 
     def _append(self, row: Mapping[str, Any]) -> None:
         try:
