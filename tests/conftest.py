@@ -9,11 +9,26 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.faults import table
+
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    table.hear(getattr(node, "workeroutput", {}).get("faults", [{}, {}]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if table.tried:
+        terminalreporter.section("faults")
+        for line in table.lines():
+            terminalreporter.write_line(line)
+
 
 WORDS = """
 the a an of in on to and or by from police forces army troops iraqi iraq syria kirkuk

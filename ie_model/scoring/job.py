@@ -108,6 +108,8 @@ class Job:
                 f"{self.target.path}: another process is at work on this output; wait for it, "
                 "or give another output"
             ) from None
+        except OSError as error:
+            raise RunError(f"{work}: cannot be written: {error.strerror or error}") from error
         try:
             with self._kept():
                 self._begin()

@@ -1,4 +1,5 @@
-"""Every test of this folder is slow; at the end a table says what was tried and survived."""
+"""Every test of this folder is slow; at the end a table says what was tried and survived (see
+``tests/conftest.py``)."""
 
 from __future__ import annotations
 
@@ -17,11 +18,10 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
-def pytest_terminal_summary(terminalreporter):
-    if table.tried:
-        terminalreporter.section("faults")
-        for line in table.lines():
-            terminalreporter.write_line(line)
+def pytest_sessionfinish(session):
+    # Of several processes each has a part of the table: it is handed to the one that prints.
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = table.told()
 
 
 @pytest.fixture(scope="session")

@@ -24,3 +24,14 @@ def lines() -> list[str]:
     return [
         f"{kind:<{width}}  {tried[kind]:>6} tried  {survived[kind]:>6} survived" for kind in tried
     ]
+
+
+def told() -> list[dict[str, int]]:
+    """The table in plain values, for :func:`hear`."""
+    return [dict(tried), dict(survived)]
+
+
+def hear(more: list[dict[str, int]]) -> None:
+    """Add the table of another process to this one's."""
+    tried.update(more[0])
+    survived.update(more[1])

@@ -122,6 +122,23 @@ def test_corpus_reader_takes_anything(tmp_path_factory, format):
     fuzz()
 
 
+CRASHERS = {
+    "prodigy": [
+        b'{"text": "a b", "spans": [], "tokens": [{"text": "a", "start": 0}]}',
+        b'{"text": "a b", "spans": [], "tokens": [{"text": "a", "start": "0", "end": null}]}',
+        b'{"text": "a b", "spans": [], "tokens": {"start": 0}, "relations": [1]}',
+    ],
+}
+"""Files that ended a reader with another exception than InputError."""
+
+
+@pytest.mark.parametrize(("format", "data"), [(f, d) for f, all_ in CRASHERS.items() for d in all_])
+def test_corpus_reader_refuses_what_once_broke_it(tmp_path, format, data):
+    (tmp_path / "case.txt").write_bytes(data)
+    with pytest.raises(InputError, match=r"case\.txt"):
+        list(reading.read_documents(tmp_path / "case.txt", format))
+
+
 @pytest.mark.parametrize("format", ["jsonl", "csv", "tsv", "text", "lines", "parquet"])
 def test_scoring_reader_takes_anything(tmp_path_factory, format):
     folder = tmp_path_factory.mktemp("hostile")

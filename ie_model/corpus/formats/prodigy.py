@@ -111,7 +111,7 @@ def _document(row: dict[str, Any], where: str, fallback_id: str) -> Document:
         raise InputError(f"{where}: 'spans' must be a list")
     entities = [_read_span(span, f"{where}, span {i}") for i, span in enumerate(spans)]
     # Prodigy repeats no mention, but its tokens tell how offsets were counted.
-    tokens = [t for t in row.get("tokens") or [] if isinstance(t, dict) and "start" in t]
+    tokens = _tokens(row, where, len(text))
     unit = settle_unit(
         text, [(t["start"], t["end"]) for t in tokens], [t.get("text") for t in tokens]
     )
@@ -138,6 +138,24 @@ def _document(row: dict[str, Any], where: str, fallback_id: str) -> Document:
     if _is_binary(row) and row.get("answer", "accept") == "accept":
         meta["unannotated"] = _between(len(text), settled)
     return Document(text, settled, str(row.get("id") or fallback_id), meta)
+
+
+def _tokens(row: Mapping[str, Any], where: str, length: int) -> list[dict[str, Any]]:
+    """The tokens of a row that say where they stand."""
+    given, relations = row.get("tokens") or [], row.get("relations") or []
+    if not isinstance(given, list) or not isinstance(relations, list):
+        raise InputError(f"{where}: 'tokens' and 'relations' must be lists")
+    if not all(isinstance(relation, dict) for relation in relations):
+        raise InputError(f"{where}: 'relations' must hold objects")
+    tokens = [t for t in given if isinstance(t, dict) and "start" in t]
+    for token in tokens:
+        start, end = token["start"], token.get("end")
+        if type(start) is not int or type(end) is not int or not 0 <= start <= end <= 4 * length:
+            raise InputError(
+                f"{where}: the token {token.get('text')!r} has no place in the text: start "
+                f"{start!r}, end {end!r}"
+            )
+    return tokens
 
 
 def _is_binary(row: Mapping[str, Any]) -> bool:
