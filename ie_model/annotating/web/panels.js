@@ -181,7 +181,7 @@ export function showDocuments(documents, now, choose) {
   $("list-dialog").showModal();
 }
 
-export function showCheck(report, names, choose) {
+export function showCheck(report, choose) {
   const { documents, entities, errors, warnings, notes, findings } = report;
   $("check-summary").textContent =
     `${counted(documents, "document")} annotated, ${counted(entities, "entity")}: ` +
