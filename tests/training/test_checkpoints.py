@@ -27,8 +27,11 @@ def with_dev(config, **changes):
 
 
 @pytest.mark.slow
-def test_checkpoints_resumed_after_an_interruption_gives_the_same_weights(tiny_config, killed):
-    settings = {"epochs": 6, "batch_windows": 2, "checkpoint_every": 5}
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_checkpoints_resumed_after_an_interruption_gives_the_same_weights(
+    tiny_config, killed, precision
+):
+    settings = {"epochs": 6, "batch_windows": 2, "checkpoint_every": 5, "precision": precision}
     undisturbed = weights(train(tiny_config(**settings)).model_dir)
     config = tiny_config(**settings)
     killed(config, 13)
