@@ -167,6 +167,8 @@ async def load(server: Server, clients: int, seconds: float) -> Measured:
     at_end = asyncio.create_task(cpu_at_end())
     await asyncio.gather(*(client() for _ in range(clients)))
     last = await at_end
+    if len(waited) < 2:
+        raise SystemExit(f"{len(waited)} answers in {seconds:g} s: give more --seconds")
     cuts = statistics.quantiles(waited, n=100)
     cpu = 1000 * (last - used) / len(waited)
     return Measured(len(waited) / seconds, cpu, cuts[49], cuts[98])

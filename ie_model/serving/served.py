@@ -68,7 +68,8 @@ class Served:
         """
         assert self._batcher is not None
         budget = CHARACTERS_PER_TOKEN * self.extractor.batch_tokens
-        for characters in (1, budget // 2, budget, BATCHES * budget, 2 * BATCHES * budget):
+        # One batch alone and several at a time: engines treat the two differently.
+        for characters in (1, budget // 2, 3 * budget // 4, budget, 2 * BATCHES * budget):
             sentences: list[str] = []
             while sum(map(len, sentences)) < characters:
                 sentences.append(f"{len(sentences)} policemen cleared Hawija on Tuesday. ")
