@@ -50,11 +50,13 @@ def copy_for_sharing(
     for file in sorted(source.iterdir()):
         kept = file.suffix in _SUFFIXES and not file.name.startswith(".")
         if kept and file.is_file() and file.name not in _OURS:
+            _check_link(file, source)
             _copy(file, target / file.name)
     for engine, names in _EXPORTS.items():
         if all((source / engine / file).is_file() for file in names):
             (target / engine).mkdir()
             for part in names:
+                _check_link(source / engine / part, source)
                 _copy(source / engine / part, target / engine / part)
     for file in (target / "config.json", target / "tokenizer_config.json"):
         if file.is_file():
@@ -185,6 +187,20 @@ def push(
         except (HTTPError, OSError) as error:
             raise RunError(f"{hub_id}: not uploaded: {error}") from None
     return str(done.commit_url)
+
+
+def _check_link(file: Path, source: Path) -> None:
+    """Raise :class:`InputError` if a link leads out of the model: to a key, say, to be published.
+
+    The hub's cache keeps files beside its folders of links, in ``blobs``.
+    """
+    root, place = source.resolve(), file.resolve()
+    blobs = root.parent.parent / "blobs"
+    if not any(home in place.parents for home in (root, blobs)):
+        raise InputError(
+            f"{file}: is a link to {place}, which is no part of the model; put the file itself "
+            "there, or remove the link"
+        )
 
 
 def _copy(file: Path, target: Path) -> None:

@@ -123,6 +123,10 @@ def test_corpus_reader_takes_anything(tmp_path_factory, format):
 
 
 CRASHERS = {
+    "jsonl": [
+        b'{"text": "a b", "meta": {"x": NaN}}',
+        b'[{"text": "a b", "meta": {"x": -Infinity}}]',
+    ],
     "prodigy": [
         b'{"text": "a b", "spans": [], "tokens": [{"text": "a", "start": 0}]}',
         b'{"text": "a b", "spans": [], "tokens": [{"text": "a", "start": "0", "end": null}]}',

@@ -65,6 +65,17 @@ def test_sharing_copy_answers_as_the_model_does(model, tmp_path):
     assert 'from_pretrained("news")' in card
 
 
+def test_sharing_never_follows_a_link_out_of_the_model(model, tmp_path):
+    """A model of somebody else's with LICENSE -> ~/.ssh/id_rsa took the key to the hub."""
+    (tmp_path / "key").write_text("secret")
+    (model / "LICENSE").symlink_to(tmp_path / "key")
+    with pytest.raises(InputError, match=r"LICENSE: is a link to .*key"):
+        copy_for_sharing(model, tmp_path / "copy", name="news")
+    (model / "LICENSE").unlink()
+    (model / "LICENSE").symlink_to("README.md")
+    copy_for_sharing(model, tmp_path / "second", name="news")
+
+
 def test_sharing_takes_exports_and_no_conversions(model, tmp_path):
     (model / "openvino" / "cache").mkdir(parents=True)
     for name in ("int8.xml", "int8.bin", "int8.json", "fp32.xml", "cache/1.blob"):

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ie_model.corpus.formats.files import read_chunks
 from ie_model.errors import InputError
@@ -76,6 +76,11 @@ def write_array(elements: Iterable[dict[str, Any]], path: Path) -> None:
         file.write("\n]\n")
 
 
+def no_constant(name: str) -> NoReturn:
+    """Raise :class:`ValueError` at the NaN and Infinity that Python reads and no JSON holds."""
+    raise ValueError(f"{name} is no JSON; write null there")
+
+
 def refuse_surrogates(row: Any, where: str) -> None:
     """Reject half a surrogate pair, which no tokenizer and no UTF-8 file can take.
 
@@ -99,7 +104,7 @@ class _Buffer:
         self.chunks = read_chunks(path)
         self.text = ""
         self.position = 0
-        self.decoder = json.JSONDecoder()
+        self.decoder = json.JSONDecoder(parse_constant=no_constant)
 
     def next_character(self) -> str:
         """Skip white space; the character there, or ``""`` at the end of the file."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ie_model.corpus.formats.files import read_chunks, read_lines
 from ie_model.corpus.formats.foreign_keys import refuse_foreign
-from ie_model.corpus.formats.json_array import read_tasks, refuse_surrogates
+from ie_model.corpus.formats.json_array import no_constant, read_tasks, refuse_surrogates
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.files import whole_text
@@ -70,7 +70,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, int, Any]]:
             continue
         where = f"{path}:{number}"
         try:
-            row = json.loads(line)
+            row = json.loads(line, parse_constant=no_constant)
         except json.JSONDecodeError as error:
             raise InputError(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
         except RecursionError:
