@@ -73,8 +73,6 @@ class _Header:
         self._struct(None, 0)
 
     def _struct(self, outer: int | None, depth: int) -> None:
-        if depth > _DEEPEST:
-            raise ValueError("nested too deep for a page's header")
         field = 0
         while head := self._byte():
             kind, step = head & 15, head >> 4
@@ -85,6 +83,8 @@ class _Header:
                 self._skip(kind, depth, field if outer is None else None)
 
     def _skip(self, kind: int, depth: int, field: int | None = None) -> None:
+        if depth > _DEEPEST:  # of lists in lists, too
+            raise ValueError("nested too deep for a page's header")
         if kind in _NUMBERS:
             self._number()
         elif kind == _BYTE:

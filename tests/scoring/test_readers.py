@@ -496,6 +496,17 @@ except InputError:
     assert peak_of(code) < 300 << 20
 
 
+def test_parquet_page_header_of_lists_in_lists_is_refused(tmp_path):
+    """Found by fuzzing: lists in lists ended the reader with a RecursionError."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["a" * 3000]}), file, compression=None, use_dictionary=False)
+    data = file.read_bytes()
+    file.write_bytes(data[:4] + b"\x19" * 2500 + data[2504:])
+    with pytest.raises(InputError, match="column 'text': nested too deep"):
+        read(file)
+
+
 def test_parquet_list_of_a_billion_nulls_does_not_fill_the_memory(tmp_path):
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     file = tmp_path / "a.parquet"
