@@ -35,7 +35,8 @@ Stamp = tuple[int, int, int]
 class JsonlFile:
     """Documents of one native JSONL file, in their order; new ones come last.
 
-    Fields of a line that a document does not know are kept.
+    Lines that are not worked on stay as they are; of the others, fields that a document does not
+    know go into its ``meta``.
 
     Raises:
         InputError: the file cannot be read, or two documents have one id.
@@ -45,17 +46,12 @@ class JsonlFile:
         self.path = path
         self.documents: list[Document] = []
         self._lines: dict[str, bytes] = {}
-        self._extra: dict[str, dict[str, Any]] = {}
         if path.is_file() and path.stat().st_size:
             rows = jsonl.read_rows(path)
             for (where, document), (_, _, row) in zip(jsonl.read(path), rows, strict=True):
                 if document.id in self._lines:
                     raise InputError(f"{where}: document id {document.id!r} is there twice")
                 self.documents.append(document)
-                known = ("id", "text", "entities", "meta", "error")
-                extra = {key: value for key, value in row.items() if key not in known}
-                if extra:
-                    self._extra[document.id] = extra
                 self._lines[document.id] = _line(row)
         self._stamp = _stamp(path)
 
@@ -69,7 +65,7 @@ class JsonlFile:
         _refuse_changed(self.path, self._stamp)
         lines = dict(self._lines)
         for document in documents:
-            lines[document.id] = _line(document.to_dict() | self._extra.get(document.id, {}))
+            lines[document.id] = _line(document.to_dict())
         with writing(self.path), whole_file(self.path) as file:
             file.writelines(lines.values())
         self._lines = lines
