@@ -119,7 +119,11 @@ def _spacing_comes_back(document: Document, name: str) -> bool:
     lines: list[list[str]] = []
     before = 0
     for start, end in split_tokens(text, cuts):
-        if not lines or "\n" in text[before:start]:
+        # Within an entity no sentence ends.
+        if not lines or (
+            "\n" in text[before:start]
+            and not any(e.start < before and start < e.end for e in document.entities)
+        ):
             lines.append([])
         lines[-1].append(text[start:end])
         before = end
