@@ -23,7 +23,7 @@ runs/default/ie_model.json: configs/default.yaml $(ENCODER_DATA) | setup
 
 demo: setup runs/default/ie_model.json
 	@echo; echo "== an article the model has not seen, scored against its annotations"
-	@$(BIN)/ie-model -q evaluate runs/default annotations/demo --json runs/default/demo_metrics.json
+	@$(BIN)/ie-model -q evaluate runs/default annotations/demo -o runs/default/demo_metrics.json
 	@echo; echo "== the entities it finds there"
 	@$(BIN)/ie-model -q predict runs/default annotations/demo/border_patrols.txt
 	@$(BIN)/ie-model -q predict runs/default annotations/demo/border_patrols.txt --to html -o runs/demo.html

@@ -60,7 +60,7 @@ class Review:
 
 
 def read_suspects(path: Path, documents: Iterable[Document]) -> Review:
-    """The suspects that ``ie-model suspects RUN --json FILE`` wrote, for the documents they are of.
+    """The suspects that ``ie-model suspects RUN -o FILE`` wrote, for the documents they are of.
 
     Suspects whose annotation has been changed since are left out, and counted in the log.
 
@@ -75,7 +75,7 @@ def read_suspects(path: Path, documents: Iterable[Document]) -> Review:
         ]
     except (ValueError, KeyError, TypeError):
         raise InputError(
-            f"{path}: expected the suspects that `ie-model suspects RUN --json FILE` writes"
+            f"{path}: expected the suspects that `ie-model suspects RUN -o FILE` writes"
         ) from None
     points: dict[str, list[Point]] = defaultdict(list)
     missing = changed = 0

@@ -43,7 +43,7 @@ def annotate(
         engine: as of :meth:`ie_model.Extractor.from_pretrained`.
         threads: likewise.
         order: ``next`` (what teaches most first) or ``file``; by default ``next`` with a model.
-        suspects: what ``ie-model suspects --json`` wrote, to be reviewed.
+        suspects: what ``ie-model suspects -o`` wrote, to be reviewed.
         review: where two annotators differ; see :func:`ie_model.annotating.adjudication`.
         guidelines: a Markdown file to show beside the text.
         text_dir: where the texts of a brat folder ``output`` are.

@@ -1,5 +1,9 @@
 from .annotators import agreement as agreement
-from .checks import backbone_units as backbone_units, check_documents as check_documents
+from .checks import (
+    FINDING_COLUMNS as FINDING_COLUMNS,
+    backbone_units as backbone_units,
+    check_documents as check_documents,
+)
 from .conversion import convert as convert
 from .statistics import corpus_stats as corpus_stats
 from .tables import (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -81,6 +81,10 @@ class Finding:
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON."""
         return {"severity": self.severity, **asdict(self)}
+
+
+FINDING_COLUMNS = ("severity", *(each.name for each in fields(Finding)))
+"""The keys of a finding, in their order."""
 
 
 @dataclass

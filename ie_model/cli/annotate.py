@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ie_model import annotating, corpus
-from ie_model.cli.annotations import From, Options, TextDir, read_options
+from ie_model.cli.vocabulary import From, Options, TextDir, read_options
 from ie_model.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def annotate(
     ] = None,
     suspects: Annotated[
         Path | None,
-        typer.Option(help="Review what `ie-model suspects RUN --json FILE` wrote."),
+        typer.Option(help="Review what `ie-model suspects RUN -o FILE` wrote."),
     ] = None,
     against: Annotated[
         Path | None,

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ie_model import annotation, corpus, display
+from ie_model.cli.results import as_json, json_lines, put, records_table, text_page
+from ie_model.cli.vocabulary import (
+    From,
+    Options,
+    Output,
+    TextDir,
+    WriteOptions,
+    form_of,
+    read_options,
+)
 from ie_model.display.excerpts import counted
 from ie_model.errors import InputError
-from ie_model.files import whole_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,22 +31,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-From = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        help="Format read: jsonl, brat, conll, markup, doccano, labelstudio, prodigy, docbin, "
-        "webanno, datasets or text; by content if not given.",
-    ),
-]
-TextDir = Annotated[Path | None, typer.Option(help="Where the .txt files of brat annotations are.")]
-Options = Annotated[
-    list[str] | None,
-    typer.Option("--option", help="Option of the format read, as NAME=VALUE (tag_column=3)."),
-]
-Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write here, not to standard output.")
-]
 Every = Annotated[bool, typer.Option("--all", help="Print every finding, not the first ten.")]
 Flatten = Annotated[
     str | None,
@@ -54,7 +47,10 @@ def check(
     backbone: Annotated[
         str | None, typer.Option(help="Also find spans that cut its tokens (minilm, a folder).")
     ] = None,
-    format: Annotated[str, typer.Option(help="table, json or html.")] = "table",
+    format: Annotated[
+        str | None,
+        typer.Option(help="table, html, json, jsonl, csv or tsv; by the ending if not given."),
+    ] = None,
     output: Output = None,
     fix: Annotated[
         Path | None,
@@ -72,10 +68,10 @@ def check(
 ) -> None:
     """Find what is wrong with annotations; the exit code is 1 when there are errors.
 
-    Example: ie-model annotations check gold.jsonl --labels ACTOR,DATE --format html -o check.html
+    Example: ie-model annotations check gold.jsonl --labels ACTOR,DATE -o check.html
     """
 
-    _refuse_other(format, "table", "json", "html")
+    form = form_of(output, format, ("table", "html", "json", "jsonl", "csv", "tsv"))
     if fix is None and (flatten or to):
         raise InputError("--flatten and --to say how --fix writes; give --fix NEW as well")
     corpus.check_output(output, [path], from_, text_dir)
@@ -96,10 +92,15 @@ def check(
     report = annotation.check_documents(
         corpus.read_located(path, from_, **options), declared, units
     )
-    if format == "json":
-        _write(_json(report.to_dict()), output)
-    elif format == "html":
-        _write(annotation.check_page(report, f"Check of {path}"), output)
+    if form == "json":
+        put(as_json(report.to_dict()), output)
+    elif form == "html":
+        put(annotation.check_page(report, f"Check of {path}"), output)
+    elif form == "jsonl":
+        put(json_lines(finding.to_dict() for finding in report.findings), output)
+    elif form in ("csv", "tsv"):
+        rows = [finding.to_dict() for finding in report.findings]
+        put(records_table(rows, annotation.FINDING_COLUMNS, form), output)
     else:
         _print(lambda console: annotation.check_table(report, console, every), output)
     if report.number("error") or (strict and report.number("warning")):
@@ -111,7 +112,10 @@ def stats(
     paths: Annotated[
         list[Path], typer.Argument(help="Corpora; later ones are compared with the first.")
     ],
-    format: Annotated[str, typer.Option(help="table or json.")] = "table",
+    format: Annotated[
+        str | None,
+        typer.Option(help="table, html, json, jsonl, csv or tsv; by the ending if not given."),
+    ] = None,
     output: Output = None,
     from_: From = None,
     text_dir: TextDir = None,
@@ -122,7 +126,7 @@ def stats(
     Example: ie-model annotations stats train.jsonl dev.jsonl
     """
 
-    _refuse_other(format, "table", "json")
+    form = form_of(output, format, ("table", "html", "json", "jsonl", "csv", "tsv"))
     corpus.check_output(output, paths, from_, text_dir)
     options = read_options(option, text_dir)
     result = annotation.corpus_stats(
@@ -131,8 +135,20 @@ def stats(
             for name, path in zip(_names(paths), paths, strict=True)
         }
     )
-    if format == "json":
-        _write(_json(result), output)
+    if form == "json":
+        put(as_json(result), output)
+    elif form == "html":
+        text = annotation.to_text(lambda console: annotation.stats_table(result, console))
+        put(text_page(text, f"Statistics of {', '.join(map(str, paths))}"), output)
+    elif form in ("jsonl", "csv", "tsv"):
+        rows = [
+            {"corpus": name, "label": label, **values}
+            for name, described in result["corpora"].items()
+            for label, values in described["labels"].items()
+        ]
+        columns = ("corpus", "label", "entities", "share", "documents", "surfaces")
+        text = json_lines(rows) if form == "jsonl" else records_table(rows, columns, form)
+        put(text, output)
     else:
         _print(lambda console: annotation.stats_table(result, console), output)
 
@@ -159,10 +175,7 @@ def convert(
     fix: Annotated[bool, typer.Option("--fix", help="First mend what needs no judgement.")] = False,
     text_dir: TextDir = None,
     option: Options = None,
-    write_option: Annotated[
-        list[str] | None,
-        typer.Option(help="Option of the format written, as NAME=VALUE (comments=true)."),
-    ] = None,
+    write_option: WriteOptions = None,
 ) -> None:
     """Turn one annotation format into another, streaming, and say what was lost.
 
@@ -222,7 +235,9 @@ def split(
 @app.command()
 def agree(
     paths: Annotated[list[Path], typer.Argument(help="The same documents by two or more people.")],
-    format: Annotated[str, typer.Option(help="table, json or html.")] = "table",
+    format: Annotated[
+        str | None, typer.Option(help="table, html or json; by the ending if not given.")
+    ] = None,
     output: Output = None,
     every: Every = False,
     from_: From = None,
@@ -231,10 +246,10 @@ def agree(
 ) -> None:
     """Measure agreement between annotators and list where they differ.
 
-    Example: ie-model annotations agree ann.jsonl ben.jsonl --format html -o agreement.html
+    Example: ie-model annotations agree ann.jsonl ben.jsonl -o agreement.html
     """
 
-    _refuse_other(format, "table", "json", "html")
+    form = form_of(output, format, ("table", "html", "json"))
     corpus.check_output(output, paths, from_, text_dir)
     options = read_options(option, text_dir)
     result = annotation.agreement(
@@ -243,10 +258,10 @@ def agree(
             for name, path in zip(_names(paths), paths, strict=True)
         }
     )
-    if format == "json":
-        _write(_json(result), output)
-    elif format == "html":
-        _write(annotation.agreement_page(result, "Agreement between annotators"), output)
+    if form == "json":
+        put(as_json(result), output)
+    elif form == "html":
+        put(annotation.agreement_page(result, "Agreement between annotators"), output)
     else:
         _print(lambda console: annotation.agreement_table(result, console, every), output)
 
@@ -261,7 +276,9 @@ def show(
         list[str] | None, typer.Option(help="Only entities of this label; repeatable.")
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most so many documents; 0 is all.")] = 10,
-    format: Annotated[str, typer.Option(help="text or html.")] = "text",
+    format: Annotated[
+        str | None, typer.Option(help="text, html, json or jsonl; by the ending if not given.")
+    ] = None,
     output: Output = None,
     from_: From = None,
     text_dir: TextDir = None,
@@ -269,11 +286,11 @@ def show(
 ) -> None:
     """Show documents with their entities marked, in the terminal or as a page.
 
-    Example: ie-model annotations show annotations/seeds --text-dir seeds --format html -o s.html
+    Example: ie-model annotations show annotations/seeds --text-dir seeds -o s.html
     """
     import itertools
 
-    _refuse_other(format, "text", "html")
+    form = form_of(output, format, ("text", "html", "json", "jsonl"))
     corpus.check_output(output, [path], from_, text_dir)
     changes = corpus.Changes(keep=frozenset(label or []))
     documents = (
@@ -287,30 +304,18 @@ def show(
     for warning in changes.unused(e.label for document in found for e in document.entities):
         typer.echo(f"warning: {warning}", err=True)
     shown = [changes.apply(document) for document in found]
-    if format == "html":
-        _write(display.render_page(shown, title=path.name or str(path)), output)
+    if form == "html":
+        put(display.render_page(shown, title=path.name or str(path)), output)
+    elif form == "json":
+        put(as_json([document.to_dict() for document in shown]), output)
+    elif form == "jsonl":
+        put(json_lines(document.to_dict() for document in shown), output)
     else:
         _print(lambda console: annotation.documents_text(shown, console), output)
 
 
-def read_options(pairs: list[str] | None, text_dir: Path | None = None) -> dict[str, Any]:
-    """Options of a format given as ``NAME=VALUE``, with ``text_dir`` where it is given."""
-    options: dict[str, Any] = {}
-    for pair in pairs or []:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise InputError(f"option {pair!r}: expected NAME=VALUE")
-        if value.lower() in ("true", "false"):
-            options[name] = value.lower() == "true"
-        else:
-            options[name] = int(value) if value.lstrip("-").isdecimal() else value
-    if text_dir is not None:
-        options["text_dir"] = text_dir
-    return options
-
-
 def _rule(name: str | None) -> Any:
-    _refuse_other(name or "longest", "longest", "first", "confidence")
+    form_of(None, name, ("longest", "first", "confidence"), "--flatten")
     return name
 
 
@@ -320,41 +325,19 @@ def _names(paths: list[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
-def _refuse_other(value: str, *allowed: str) -> None:
-
-    if value not in allowed:
-        raise InputError(f"{value!r}: use {', '.join(allowed[:-1])} or {allowed[-1]}")
-
-
 def _refuse_same(first: Path | None, second: Path | None) -> None:
 
     if first and second and first.resolve() == second.resolve():
         raise InputError(f"{first}: named for two outputs; the second would replace the first")
 
 
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False, indent=2)
-
-
 def _print(draw: Callable[[Console], None], output: Path | None) -> None:
     from rich.console import Console
 
     if output is not None:
-        _write(annotation.to_text(draw), output)
+        put(annotation.to_text(draw), output)
         return
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:  # a pipe has no width of its own; tables need room
         console.width = 120
     draw(console)
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        typer.echo(text)
-        return
-
-    with whole_text(output) as file:
-        file.write(text.rstrip("\n") + "\n")
-    typer.echo(f"written to {output}", err=True)

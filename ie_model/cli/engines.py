@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ie_model import corpus, export as exporting, models
+from ie_model.cli.vocabulary import (
+    From,
+    OldJson,
+    Options,
+    Result,
+    TextDir,
+    form_of,
+    read_options,
+    renamed,
+)
+from ie_model.documents import Document
 from ie_model.files import write_json
 
 
@@ -28,6 +39,9 @@ def export(
             help="Documents to calibrate int8 on [default: the config's training documents]."
         ),
     ] = None,
+    from_: From = None,
+    text_dir: TextDir = None,
+    option: Options = None,
     agreement: Annotated[
         float,
         typer.Option(
@@ -50,17 +64,22 @@ def export(
     Example: ie-model export runs/default --engine openvino --precision int8
     """
 
+    options = read_options(option, text_dir)
     result = exporting.export(
         model,
         engine,
         precision,
-        calibration=None if calibration is None else list(corpus.read_documents(calibration)),
-        gate=None if documents is None else corpus.load_gold(documents),
+        calibration=None if calibration is None else _documents(calibration, from_, options),
+        gate=None if documents is None else corpus.load_gold(documents, from_, **options),
         target=agreement,
         reduce_range=reduce_range or None,
         force=force,
     )
     typer.echo(f"{result.path}: {result.verdict or 'gives the logits of torch'}")
+
+
+def _documents(path: Path, format: str | None, options: dict[str, Any]) -> list[Document]:
+    return list(corpus.read_documents(path, format, **options))
 
 
 def bench(
@@ -69,6 +88,9 @@ def bench(
         list[Path] | None,
         typer.Argument(help="Your own texts or documents [default: the authored sample]."),
     ] = None,
+    from_: From = None,
+    text_dir: TextDir = None,
+    option: Options = None,
     engine: Annotated[
         list[str] | None, typer.Option(help="torch, openvino, onnx; may be repeated.")
     ] = None,
@@ -91,23 +113,29 @@ def bench(
     no_baseline: Annotated[
         bool, typer.Option("--no-baseline", help="Leave out the Hugging Face pipeline.")
     ] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write every figure here.")
-    ] = None,
+    output: Result = None,
+    old_json: OldJson = None,
     plot: Annotated[Path | None, typer.Option(help="Write a bar chart (PNG) here.")] = None,
 ) -> None:
     """Measure engines, precisions and batch sizes on this machine, beside the HF pipeline.
 
-    Example: ie-model bench runs/default --plan --json bench.json --plot bench.png
+    Example: ie-model bench runs/default --plan -o bench.json --plot bench.png
     """
     import itertools
 
     # Now, not after minutes of measuring.
     if plot is not None:
         exporting.check_plot(plot)
-    corpus.check_output(json_file, files or [])
+    if old_json is None:
+        form_of(output, None, ("json",))
+    output = renamed("--json", old_json, "-o", output)
+    options = read_options(option, text_dir)
+    for file in files or []:
+        corpus.check_output(output, [file], from_, text_dir)
     if files:
-        documents = itertools.chain.from_iterable(corpus.read_documents(file) for file in files)
+        documents = itertools.chain.from_iterable(
+            corpus.read_documents(file, from_, **options) for file in files
+        )
         texts = [d.text for d in itertools.islice(documents, limit)]
     else:
         texts = exporting.sample_texts()[:limit]
@@ -116,8 +144,8 @@ def bench(
         device=device, threads=threads, rounds=rounds, baseline=not no_baseline,
     )  # fmt: skip
     typer.echo(exporting.format_table(report))
-    if json_file is not None:
-        write_json(json_file, report)
+    if output is not None:
+        write_json(output, report)
     if plot is not None:
         exporting.write_plot(report, plot)
     if plan:

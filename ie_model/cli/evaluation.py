@@ -10,7 +10,16 @@ import typer
 
 import ie_model
 from ie_model import corpus, evaluation, inference, metrics, models
-from ie_model.cli.annotations import From
+from ie_model.cli.vocabulary import (
+    From,
+    OldJson,
+    Options,
+    Result,
+    TextDir,
+    form_of,
+    read_options,
+    renamed,
+)
 from ie_model.display.excerpts import counted
 from ie_model.errors import InputError
 from ie_model.files import write_json
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
     from ie_model.evaluation.comparison import Comparison
 
 Run = Annotated[Path, typer.Argument(help="Run folder of ie-model crossval.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write the result here, too.")]
 
 
 def crossval(
@@ -30,10 +38,13 @@ def crossval(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")
     ] = None,
-    run: Annotated[
+    output: Annotated[
         Path | None,
-        typer.Option("--run", "-o", help="Run folder [default: the config's output_dir-crossval]."),
+        typer.Option(
+            "--output", "-o", help="Run folder [default: the config's output_dir-crossval]."
+        ),
     ] = None,
+    old_run: Annotated[Path | None, typer.Option("--run", hidden=True)] = None,
     folds: Annotated[
         int | None,
         typer.Option(
@@ -55,11 +66,12 @@ def crossval(
 
     An interrupted run goes on where it stopped when the same command is given again.
 
-    Example: ie-model crossval default --seeds 5 --run runs/loo
+    Example: ie-model crossval default --seeds 5 -o runs/loo
     """
 
     settings = ie_model.load_config(config, overrides or [])
-    target = run or settings.output_dir.with_name(f"{settings.output_dir.name}-crossval")
+    output = renamed("--run", old_run, "-o", output)
+    target = output or settings.output_dir.with_name(f"{settings.output_dir.name}-crossval")
     found = evaluation.cross_validate(
         settings,
         target,
@@ -87,10 +99,10 @@ def compare(
     gold: Annotated[
         Path | None, typer.Option(help="Annotated documents; needed unless A and B are runs.")
     ] = None,
-    format: Annotated[str | None, typer.Option(help="Format of --gold; else by content.")] = None,
-    text_dir: Annotated[
-        Path | None, typer.Option(help="Where the .txt files of brat annotations are.")
-    ] = None,
+    from_: From = None,
+    text_dir: TextDir = None,
+    option: Options = None,
+    old_format: Annotated[str | None, typer.Option("--format", hidden=True)] = None,
     max_drop: Annotated[
         float | None,
         typer.Option(
@@ -98,13 +110,16 @@ def compare(
         ),
     ] = None,
     most: Annotated[int, typer.Option(min=0, help="Changes shown of each kind.")] = 20,
-    output: Json = None,
+    output: Result = None,
+    old_json: OldJson = None,
 ) -> None:
     """Show what changed from one model to another, and whether it is chance.
 
     Example: ie-model compare runs/old runs/new --gold annotations/demo --max-drop 2
     """
 
+    output = _json_file(output, old_json)
+    from_ = renamed("--format", old_format, "--from", from_)
     drop = None if max_drop is None else max_drop / 100
     if gold is None:
         corpus.check_output(output, [])
@@ -116,9 +131,10 @@ def compare(
                 )
         found = evaluation.compare_runs(evaluation.OofRun(a), evaluation.OofRun(b), max_drop=drop)
     else:
-        corpus.check_output(output, [gold], format, text_dir)
+        options = read_options(option, text_dir)
+        corpus.check_output(output, [gold], from_, text_dir)
         corpus.check_output(output, [path for path in (a, b) if path.is_file()])
-        documents = corpus.load_gold(gold, format, text_dir=text_dir)
+        documents = corpus.load_gold(gold, from_, **options)
         sides = [_predictions(path, documents) for path in (a, b)]
         labels = sorted({e.label for side in (documents, *sides) for d in side for e in d.entities})
         found = evaluation.compare(
@@ -145,6 +161,7 @@ def report(
     Example: ie-model report runs/default-crossval --against runs/seeds_only-crossval
     """
 
+    form_of(output, None, ("html",))
     target = output or run / "report.html"
     evaluation.write_report(run, target, against)
     typer.echo(f"report written to {target}")
@@ -153,7 +170,8 @@ def report(
 def suspects(
     run: Run,
     most: Annotated[int, typer.Option(min=0, help="How many to show of each list.")] = 30,
-    output: Json = None,
+    output: Result = None,
+    old_json: OldJson = None,
 ) -> None:
     """List annotations to look at again: models disagree, or the gold contradicts itself.
 
@@ -161,6 +179,7 @@ def suspects(
     """
     from dataclasses import asdict
 
+    output = _json_file(output, old_json)
     corpus.check_output(output, run.glob("*.json"))
     opened = evaluation.OofRun(run)
     found = evaluation.find_suspects(opened)
@@ -206,7 +225,8 @@ def calibrate(
     keep_all: Annotated[
         bool, typer.Option("--keep-all", help="Calibrate the scores but set no thresholds.")
     ] = False,
-    output: Json = None,
+    output: Result = None,
+    old_json: OldJson = None,
 ) -> None:
     """Make a model's scores probabilities, and set the lowest score to keep of each label.
 
@@ -217,6 +237,7 @@ def calibrate(
         raise InputError(
             "--keep-all sets no thresholds and --precision sets them: give one of the two"
         )
+    output = _json_file(output, old_json)
     corpus.check_output(output, [*run.glob("*.json"), *model.glob("*.json")])
     opened = evaluation.OofRun(run)
     evaluation.warn_of_other_origin(opened, model)
@@ -251,12 +272,20 @@ def next_(
     documents: Annotated[Path, typer.Argument(help="Unlabelled documents: file, folder or glob.")],
     count: Annotated[int, typer.Option("--count", "-n", help="How many to choose.")] = 10,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Task file (JSONL) or folder (brat).")
+        Path,
+        typer.Option(
+            "--output", "-o", help="Task file, in the form of its ending, or a folder (brat)."
+        ),
     ] = Path("annotate_next.jsonl"),
     annotated: Annotated[
         Path | None, typer.Option(help="Documents annotated already, not to be repeated.")
     ] = None,
     from_: From = None,
+    to: Annotated[
+        str | None, typer.Option(help="Format written; by the ending of the output if not given.")
+    ] = None,
+    text_dir: TextDir = None,
+    option: Options = None,
     engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
 ) -> None:
     """Choose the unlabelled documents that would teach the model most, pre-annotated.
@@ -264,20 +293,29 @@ def next_(
     Example: ie-model next runs/default news/ -n 20 --annotated annotations/demo -o tasks.jsonl
     """
 
-    corpus.check_output(output, [documents], from_)
+    form = to or corpus.format_for_writing(output)
+    options = read_options(option, text_dir)
+    corpus.check_output(output, [documents], from_, text_dir)
     corpus.check_output(output, [annotated] if annotated else [])
     known = list(corpus.read_documents(annotated)) if annotated else []
     # The doubtful spans are what is looked for, so no threshold leaves them out.
     extractor = inference.Extractor.from_pretrained(model, engine, min_score=0)
-    predicted = extractor.pipe(corpus.read_documents(documents, from_), on_error="yield")
+    predicted = extractor.pipe(corpus.read_documents(documents, from_, **options), on_error="yield")
     chosen = evaluation.rank_documents(predicted, count, known)
     for rank, c in enumerate(chosen, 1):
         typer.echo(
             f"{rank:3} {c.document.id}: {c.uncertainty:.2f} doubtful spans in 100 words, "
             f"novelty {c.novelty:.2f}"
         )
-    evaluation.write_tasks(chosen, output)
+    evaluation.write_tasks(chosen, output, form)
     typer.echo(f"{counted(len(chosen), 'document')} written to {output}")
+
+
+def _json_file(output: Path | None, old: Path | None) -> Path | None:
+    """The file for every figure; only the old spelling took any ending for JSON."""
+    if old is None:
+        form_of(output, None, ("json",))
+    return renamed("--json", old, "-o", output)
 
 
 def _seeds(given: str) -> list[int]:

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ie_model import corpus, display, evaluation, inference, metrics
-from ie_model.cli.annotations import From
+from ie_model.annotation.losses import losses
+from ie_model.cli.results import as_json, put, records_table, table_lines
+from ie_model.cli.vocabulary import (
+    From,
+    Lines,
+    OldJson,
+    Options,
+    Output,
+    TextDir,
+    WriteOptions,
+    form_of,
+    read_options,
+    renamed,
+)
+from ie_model.corpus.formats import FORMATS
 from ie_model.documents import Document
 from ie_model.errors import InputError
-from ie_model.files import write_json, write_text
+from ie_model.files import write_text
 
-Lines = Annotated[
-    str | None,
-    typer.Option(
-        help="What is read on its own: line, paragraph, document, or auto (lines, but for the "
-        "breaks inside hard-wrapped text) [default: as the model was trained]."
-    ),
-]
+_SCORES = ("table", "json", "csv", "tsv")
+_PRINTED = ("table", "html", "json", "jsonl", "csv", "tsv")
+_PREDICTIONS = (*_PRINTED, *(name for name in FORMATS if name not in (*_PRINTED, "text", "lines")))
+
 Beside = Annotated[
     list[Path] | None,
     typer.Option(
@@ -33,11 +47,17 @@ Beside = Annotated[
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model directory.")],
     gold: Annotated[Path, typer.Argument(help="Annotated documents: a file, folder or glob.")],
-    format: Annotated[str | None, typer.Option(help="Format; by content if not given.")] = None,
-    text_dir: Annotated[
-        Path | None, typer.Option(help="Where the .txt files of brat annotations are.")
+    from_: From = None,
+    text_dir: TextDir = None,
+    option: Options = None,
+    format: Annotated[
+        str | None, typer.Option(help="table, json, csv or tsv; by the ending if not given.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--json", help="Write the metrics here.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the metrics here, in the form of its ending."),
+    ] = None,
+    old_json: OldJson = None,
     engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
     lines: Lines = None,
@@ -51,18 +71,29 @@ def evaluate(
 
     Example: ie-model evaluate runs/default annotations/demo --errors errors.html
     """
-    corpus.check_output(output, [gold], format, text_dir)
-    corpus.check_output(errors, [gold], format, text_dir)
+    output = renamed("--json", old_json, "-o", output)
+    if format in FORMATS and format not in _SCORES:  # what it was called before
+        from_, format = renamed("--format", format, "--from", from_), None
+    form = "json" if old_json and not format else form_of(output, format, _SCORES)
+    corpus.check_output(output, [gold], from_, text_dir)
+    corpus.check_output(errors, [gold], from_, text_dir)
     if errors is not None:
         evaluation.check_ending(errors)
         if output is not None and errors.resolve() == output.resolve():
-            raise InputError(f"{errors}: --json and --errors need a file each")
+            raise InputError(f"{errors}: --output and --errors need a file each")
+    options = read_options(option, text_dir)
     members = [model, *beside] if beside else model
     extractor = inference.Extractor.from_pretrained(
         members, engine, precision=precision, lines=lines
     )
-    judged = inference.evaluate_in_full(extractor, gold, format=format, text_dir=text_dir)
+    judged = inference.evaluate_in_full(extractor, gold, format=from_, **options)
     scores = judged.metrics
+    if errors is not None:
+        count = evaluation.write_errors(errors, judged.gold, judged.predicted)
+        typer.echo(f"{count:,} errors written to {errors}", err=True)
+    if output is None and form != "table":
+        put(_scores(scores, form), None)
+        return
     typer.echo(metrics.format_table(scores))
     drawn = scores["intervals"]
     typer.echo(
@@ -80,11 +111,20 @@ def evaluate(
             f"made whole F1 is {100 * whole['micro']['f1']:.1f} (--lines line reads line by line)"
         )
     if output is not None:
-        write_json(output, scores)
-        typer.echo(f"metrics written to {output}")
-    if errors is not None:
-        count = evaluation.write_errors(errors, judged.gold, judged.predicted)
-        typer.echo(f"{count:,} errors written to {errors}")
+        put(_scores(scores, form), output)
+
+
+def _scores(scores: Mapping[str, Any], form: str) -> str:
+    """Metrics as JSON, as the table that is printed, or as a table with a row a label."""
+    if form == "json":
+        return as_json(scores)
+    if form == "table":
+        return metrics.format_table(scores)
+    span = scores["span"]
+    rows = [{"label": label, **row} for label, row in span["labels"].items()]
+    rows += [{"label": name, **span[name]} for name in ("micro", "macro")]
+    columns = ("label", "precision", "recall", "f1", "support", "predicted", "correct")
+    return records_table(rows, columns, form)
 
 
 def predict(
@@ -95,16 +135,23 @@ def predict(
     ] = None,
     text: Annotated[str | None, typer.Option(help="A text given right here.")] = None,
     from_: From = None,
-    to: Annotated[str, typer.Option(help="table, jsonl or html.")] = "table",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write here, not to standard output.")
+    text_dir: TextDir = None,
+    option: Options = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="table, html, json, or a format of documents (jsonl, csv, brat, ...); by the "
+            "ending if not given."
+        ),
     ] = None,
+    write_option: WriteOptions = None,
+    output: Output = None,
     min_score: Annotated[
         float | None,
         typer.Option(help="Leave out entities scored lower [default: the model's thresholds]."),
     ] = None,
     normalise: Annotated[
-        bool, typer.Option("--normalise", help="Add ISO dates and numbers to the entities.")
+        bool, typer.Option("--normalise", help="Add the values of dates and quantities.")
     ] = False,
     lines: Lines = None,
     engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
@@ -113,54 +160,99 @@ def predict(
 ) -> None:
     """Extract entities from a text, from files or from standard input.
 
-    Example: ie-model predict runs/default article.txt --to html -o article.html
+    Example: ie-model predict runs/default article.txt -o article.html
     """
 
-    if to not in ("table", "jsonl", "html"):
-        raise InputError(f"--to {to!r}: use table, jsonl or html")
-    corpus.check_output(output, [f for f in files or [] if str(f) != "-"], from_)
-    documents = read_texts(files or [], text, from_)
+    form = form_of(output, to, _PREDICTIONS, "--to")
+    written = read_options(write_option)
+    if written and form not in FORMATS:
+        raise InputError(f"--write-option: {form} has no options; name a format with --to")
+    if output is None and (written or form not in _PRINTED):
+        raise InputError(f"--to {form}: goes to a file or folder; name it with -o")
+    options = read_options(option, text_dir)
+    corpus.check_output(output, [f for f in files or [] if str(f) != "-"], from_, text_dir)
+    documents = read_texts(files or [], text, from_, **options)
     members = [model, *beside] if beside else model
     extractor = inference.Extractor.from_pretrained(
         members, engine, precision=precision, min_score=min_score, normalise=normalise, lines=lines
     )
-    rendered = display.render(extractor.pipe(documents), to)
+    predicted = extractor.pipe(documents)
     if output is None:
-        for part in rendered:
+        for part in _rendered(predicted, form):
             typer.echo(part)
         return
-
-    write_text(output, "\n".join(rendered) + "\n")
+    if form in FORMATS:
+        lost: Counter[str] = Counter()
+        corpus.write_documents(_counted(predicted, form, written, lost), output, form, **written)
+        for kind, number in lost.items():
+            typer.echo(f"no place in {form}: {kind}, {number}", err=True)
+    else:
+        write_text(output, "\n".join(_rendered(predicted, form)) + "\n")
     typer.echo(f"written to {output}", err=True)
 
 
+def _rendered(documents: Iterable[Document], form: str) -> Iterator[str]:
+    """Predicted documents in printable pieces."""
+    if form in ("csv", "tsv"):
+        return table_lines(corpus.table_rows(documents), form)
+    if form == "json":
+        return iter([as_json([document.to_dict() for document in documents])])
+    return display.render(documents, form)
+
+
+def _counted(
+    documents: Iterable[Document], form: str, options: dict[str, Any], lost: Counter[str]
+) -> Iterator[Document]:
+    """The documents, what the format has no place for counted."""
+    for document in documents:
+        lost.update(losses(document, form, options))
+        yield document
+
+
 def read_texts(
-    files: Sequence[Path], text: str | None, format: str | None = None
+    files: Sequence[Path], text: str | None, format: str | None = None, **options: Any
 ) -> Iterator[Document]:
     """Documents of a literal text, of files in any format, or of standard input (``-``).
 
-    ``format`` is that of the files; by content if not given. Standard input is plain text.
+    ``format`` is that of the files and of standard input, which is one plain text if it is
+    not given.
 
     Raises:
         InputError: nothing to read, or a file that cannot be.
     """
     if text is None and not files:
         raise InputError("nothing to extract from: give --text, files, or - for standard input")
-    return _read(files, text, format)
+    return _read(files, text, format, options)
 
 
-def _read(files: Sequence[Path], text: str | None, format: str | None) -> Iterator[Document]:
+def _read(
+    files: Sequence[Path], text: str | None, format: str | None, options: dict[str, Any]
+) -> Iterator[Document]:
     if text is not None:
         yield Document(text, id="text")
     for file in files:
         if str(file) != "-":
-            yield from corpus.read_documents(file, format)
-            continue
-        data = sys.stdin.buffer.read()
+            yield from corpus.read_documents(file, format, **options)
+        elif format not in (None, "text"):
+            yield from _standard_input(format, options)
+        else:
+            data = sys.stdin.buffer.read()
+            try:
+                yield Document(data.decode("utf-8"), id="stdin")
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"standard input: not UTF-8 at byte {error.start}; convert it first, for "
+                    "example with iconv -t utf-8"
+                ) from None
+
+
+def _standard_input(format: str, options: dict[str, Any]) -> Iterator[Document]:
+    """What comes in, read by its format once it is all there: formats read files."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "stdin"
+        with file.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
         try:
-            yield Document(data.decode("utf-8"), id="stdin")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"standard input: not UTF-8 at byte {error.start}; convert it first, for "
-                "example with iconv -t utf-8"
-            ) from None
+            yield from corpus.read_documents(file, format, **options)
+        except InputError as error:
+            raise InputError(str(error).replace(str(file), "standard input")) from None

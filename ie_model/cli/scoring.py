@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from ie_model import scoring
-from ie_model.cli.prediction import Lines
+from ie_model.cli.vocabulary import Lines, renamed
+from ie_model.corpus.formats import FORMATS
 from ie_model.errors import InputError
+from ie_model.scoring.options import INPUT_FORMATS
 
 
 def score(
@@ -26,13 +28,15 @@ def score(
             help="A .jsonl, .jsonl.gz, .jsonl.zst or .parquet file, a folder/ of parts, or -.",
         ),
     ],
-    format: Annotated[
-        str,
+    from_: Annotated[
+        str | None,
         typer.Option(
-            help="jsonl, csv, tsv, parquet, text (a document per file), lines (one per line); "
-            "auto goes by file names."
+            "--from",
+            help="Format of the rows read: jsonl, csv, tsv, parquet, text (a document a file) or "
+            "lines (one a line); by the names of the files if not given.",
         ),
-    ] = "auto",
+    ] = None,
+    old_format: Annotated[str | None, typer.Option("--format", hidden=True)] = None,
     text_column: Annotated[str, typer.Option(help="The column with the text.")] = "text",
     id_column: Annotated[
         str | None,
@@ -55,9 +59,14 @@ def score(
     max_rejected: Annotated[
         int | None, typer.Option(help="Stop after more rejected rows than this.")
     ] = None,
-    output_format: Annotated[
-        str, typer.Option(help="jsonl, jsonl.gz, jsonl.zst or parquet; auto goes by the name.")
-    ] = "auto",
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="Format written: jsonl, jsonl.gz, jsonl.zst or parquet; by the ending of the "
+            "output if not given."
+        ),
+    ] = None,
+    old_output_format: Annotated[str | None, typer.Option("--output-format", hidden=True)] = None,
     per_entity: Annotated[
         bool, typer.Option("--per-entity", help="Parquet: one row an entity.")
     ] = False,
@@ -122,6 +131,13 @@ def score(
     if not ray and (ray_address, actors, actor_cpus, actor_gpus) != (None, None, 1, 0):
         raise InputError("--ray-address, --actors, --actor-cpus and --actor-gpus are for a "
                          "cluster: add --ray, or use --workers and --threads")  # fmt: skip
+    from_ = renamed("--format", old_format, "--from", from_)
+    to = renamed("--output-format", old_output_format, "--to", to)
+    if from_ in FORMATS and from_ not in INPUT_FORMATS:
+        raise InputError(
+            f"--from {from_}: score reads rows ({', '.join(INPUT_FORMATS)}); first make "
+            f"some: ie-model annotations convert SOURCE rows.jsonl --from {from_}"
+        )
     options: dict[str, Any] = {
         "engine": engine,
         "precision": precision,
@@ -129,7 +145,7 @@ def score(
         "normalise": normalise,
         "lines": lines,
         "read": scoring.ReadOptions(
-            format,
+            from_ or "auto",
             text_column,
             id_column,
             tuple(keep or ()),
@@ -138,7 +154,7 @@ def score(
             max_row_lines,
             date_column,
         ),
-        "write": scoring.WriteOptions(output_format, per_entity, text),
+        "write": scoring.WriteOptions(to or "auto", per_entity, text),
         "cut": None if shard_rows is None else scoring.CutOptions(rows=shard_rows),
         "max_rejected": max_rejected,
         "overwrite": overwrite,

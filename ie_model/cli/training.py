@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import ie_model
-from ie_model import metrics, training
+from ie_model import config, metrics, training
+from ie_model.cli.vocabulary import From, Options, TextDir, read_options
+from ie_model.errors import InputError
 
 if TYPE_CHECKING:
     from ie_model.config.schema import Config
@@ -62,6 +64,9 @@ def distill(
         list[Path] | None,
         typer.Option(help="Texts to learn from beside the annotated ones. Repeatable."),
     ] = None,
+    from_: From = None,
+    text_dir: TextDir = None,
+    option: Options = None,
     resume: Resume = False,
     dry_run: DryRun = False,
     verbose: Verbose = False,
@@ -72,7 +77,11 @@ def distill(
     --unlabelled news/
     """
 
-    settings = training.read_student(student, overrides or [], teacher or [], unlabelled or [])
+    if unlabelled is None and (from_ or text_dir or option):
+        raise InputError("--from, --text-dir and --option say how --unlabelled is read; name it")
+    options = read_options(option, text_dir)
+    texts = [config.SourceConfig(path=p, format=from_, options=options) for p in unlabelled or []]
+    settings = training.read_student(student, overrides or [], teacher or [], texts)
     if dry_run:
         _dry_run(settings, verbose)
         return

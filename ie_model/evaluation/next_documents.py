@@ -119,16 +119,16 @@ def as_task(candidate: Candidate, rank: int) -> Document:
     return replace(document, meta={**document.meta, "annotate_next": facts})
 
 
-def write_tasks(candidates: Sequence[Candidate], path: Path) -> None:
+def write_tasks(candidates: Sequence[Candidate], path: Path, format: str | None = None) -> None:
     """Write the chosen documents as tasks that still wait for a person.
 
     Where the target tells a person's finished work from a model's guess, they are guesses:
     Label Studio gets predictions, never annotations.
 
     Raises:
-        InputError: the ending of ``path`` names no format, or it cannot be written.
+        InputError: nothing names a format, or ``path`` cannot be written.
     """
-    name = format_for_writing(path)
+    name = format or format_for_writing(path)
     options = {"predictions": True} if name == "labelstudio" else {}
     tasks = (as_task(candidate, rank) for rank, candidate in enumerate(candidates, 1))
     write_documents(tasks, path, name, **options)

@@ -149,7 +149,7 @@ class Target:
         if named is None and format == "auto":
             raise InputError(
                 f"{name}: no output format in the name: end it in .jsonl, .jsonl.gz, .jsonl.zst "
-                "or .parquet, or in / for a folder of parts, or give the format"
+                "or .parquet, or in / for a folder of parts, or give the format (--to)"
             )
         if named is not None and format not in ("auto", named):
             raise InputError(f"{name}: the name says {named}, the option says {format}")

@@ -16,7 +16,7 @@ from ie_model.training.run import TrainResult, train
 def distill(
     student: Config,
     teachers: Sequence[str | Path] = (),
-    unlabelled: Sequence[str | Path] = (),
+    unlabelled: Sequence[str | Path | SourceConfig] = (),
     *,
     resume: bool = False,
 ) -> TrainResult:
@@ -45,7 +45,7 @@ def read_student(
     file: Path,
     overrides: Sequence[str] = (),
     teachers: Sequence[str | Path] = (),
-    unlabelled: Sequence[str | Path] = (),
+    unlabelled: Sequence[str | Path | SourceConfig] = (),
 ) -> Config:
     """The student's config from a file, with more teachers and texts.
 
@@ -57,8 +57,14 @@ def read_student(
     return distillation_config(load_config(file, overrides), teachers, unlabelled)
 
 
+def _source(given: str | Path | SourceConfig) -> SourceConfig:
+    return given if isinstance(given, SourceConfig) else SourceConfig(path=Path(given))
+
+
 def distillation_config(
-    student: Config, teachers: Sequence[str | Path] = (), unlabelled: Sequence[str | Path] = ()
+    student: Config,
+    teachers: Sequence[str | Path] = (),
+    unlabelled: Sequence[str | Path | SourceConfig] = (),
 ) -> Config:
     """The student's config with more teachers and texts.
 
@@ -72,7 +78,7 @@ def distillation_config(
     section = given.model_copy(
         update={
             "teachers": [*given.teachers, *(Path(t) for t in teachers)],
-            "unlabelled": [*given.unlabelled, *(SourceConfig(path=Path(u)) for u in unlabelled)],
+            "unlabelled": [*given.unlabelled, *(_source(u) for u in unlabelled)],
         }
     )
     if not section.teachers:

@@ -36,7 +36,7 @@ def test_cli_report_is_written_into_the_run(runs):
 
 
 def test_cli_suspects_are_listed_and_saved(runs, tmp_path):
-    result = call("suspects", runs / "a", "--most", 3, "--json", tmp_path / "s.json")
+    result = call("suspects", runs / "a", "--most", 3, "-o", tmp_path / "s.json")
     assert result.exit_code == 0, result.output
     assert "likeliest slips first" in result.output
     assert "! " in result.output
@@ -49,14 +49,14 @@ def test_cli_outputs_never_replace_a_file_of_the_run(runs):
     target = runs / "a" / "folds.json"
     before = target.read_bytes()
     for command in (("suspects", runs / "a"), ("calibrate", runs / "a", runs)):
-        result = call(*command, "--json", target)
+        result = call(*command, "-o", target)
         assert isinstance(result.exception, InputError)
         assert "is read from and cannot be written to" in str(result.exception)
     assert target.read_bytes() == before
 
 
 def test_cli_compare_exits_with_1_on_a_regression(runs, tmp_path):
-    worse = call("compare", runs / "a", runs / "b", "--max-drop", 2, "--json", tmp_path / "c.json")
+    worse = call("compare", runs / "a", runs / "b", "--max-drop", 2, "-o", tmp_path / "c.json")
     assert worse.exit_code == 1, worse.output
     assert "REGRESSION" in worse.output
     assert json.loads((tmp_path / "c.json").read_text())["regressions"]

@@ -93,7 +93,7 @@ def test_cli_outputs_never_replace_what_is_read(invoke, tiny_model, tmp_path):
     file.write_text(TEXT)
     for arguments in (
         ("predict", tiny_model, file, "-o", file),
-        ("evaluate", tiny_model, tmp_path, "--json", file),
+        ("evaluate", tiny_model, tmp_path, "-o", file),
         ("next", tiny_model, tmp_path / "*.txt", "-o", file),
         ("compare", tiny_model, file, "--gold", tmp_path, "--json", file),
         ("bench", tiny_model, file, "--json", file),
@@ -136,7 +136,7 @@ def test_cli_evaluate_writes_metrics(invoke, tiny_model, tmp_path):
         "[[ACTOR|Iraqi federal police]] cleared [[LOCATION|Hawija]] on [[DATE|Tuesday]].\n"
     )
     target, errors = tmp_path / "metrics.json", tmp_path / "errors.html"
-    asked = ("evaluate", tiny_model, gold, "--format", "markup", "--json", target)
+    asked = ("evaluate", tiny_model, gold, "--from", "markup", "-o", target)
     code, out, _ = invoke(*asked, "--errors", errors, "--engine", "torch")
     assert code == 0
     assert "truncated 0" in out

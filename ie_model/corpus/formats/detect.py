@@ -20,7 +20,7 @@ _JSON_MIN = {"annotation_id", "lead_time", "annotator"}  # of Label Studio's sho
 _BRAT = (".ann", ".a1", ".a2")
 _JSON = (".json", ".jsonl", ".ndjson")
 _LOOK = 50  # lines looked at
-_NAME_IT = "name the format with --from (evaluate, compare: --format; in a config: format)"
+_NAME_IT = "name the format with --from (in a config: format)"
 
 
 def detect_format(path: Path) -> str:

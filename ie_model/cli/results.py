@@ -1,0 +1,66 @@
+"""Results as text, and to where they belong: a file that is whole, or standard output."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ie_model.files import whole_text
+
+
+def as_json(value: Any) -> str:
+    """A value as indented JSON."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def json_lines(rows: Iterable[Any]) -> str:
+    """One JSON value a line."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def table_lines(rows: Iterable[Sequence[Any]], form: str) -> Iterator[str]:
+    """Rows of cells as lines of ``csv`` or ``tsv``, each without its last line end."""
+    for cells in rows:
+        line = io.StringIO()
+        csv.writer(line, delimiter="\t" if form == "tsv" else ",").writerow(cells)
+        yield line.getvalue().removesuffix("\r\n")
+
+
+def records_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str], form: str) -> str:
+    """Mappings as a table with a header; lists and objects in a cell are JSON."""
+    rows = [[_cell(record.get(name)) for name in columns] for record in records]
+    return "\n".join(table_lines([columns, *rows], form))
+
+
+def text_page(text: str, title: str) -> str:
+    """A text as an HTML page that keeps its lines, everything escaped."""
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}'
+        "</title><style>:root{color-scheme:light dark}body{margin:2rem}pre{overflow-x:auto}</style>"
+        f"</head>\n<body><h1>{html.escape(title)}</h1>\n<pre>{html.escape(text)}</pre></body></html>"
+    )
+
+
+def put(text: str, output: Path | None) -> None:
+    """Write a text whole to a file, or to standard output where there is none.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    if output is None:
+        typer.echo(text.rstrip("\n"))
+        return
+    with whole_text(output) as file:
+        file.write(text.rstrip("\n") + "\n")
+    typer.echo(f"written to {output}", err=True)
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
