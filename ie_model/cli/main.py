@@ -24,6 +24,7 @@ from ie_model.cli import (
     serve,
     sharing,
     training,
+    tuning,
 )
 from ie_model.cli.streams import fill_closed_streams, settle_output, silence_broken_streams
 from ie_model.display.excerpts import visible
@@ -73,6 +74,7 @@ for _command in (
     prediction.evaluate,
     prediction.predict,
     evaluation.crossval,
+    tuning.tune,
     evaluation.compare,
     evaluation.report,
     evaluation.suspects,

@@ -64,6 +64,11 @@ def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, object
     return config
 
 
+def overridden(overrides: Sequence[str] | Mapping[str, object]) -> dict[str, object]:
+    """Overrides as ``{"training.epochs": 3}``; see :func:`load_config`."""
+    return dict(_overrides(overrides))
+
+
 def parse_config(values: Mapping[str, Any], source: str = "config") -> Config:
     """Validate plain values; ``source`` leads the error message. See :func:`load_config`."""
     try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ie_model.errors import InputError
 from ie_model.inference.engines.runtimes import has_nvidia_driver
+from ie_model.models.cpu_shares import share_cpus
 from ie_model.models.hardware import available_cpus
 from ie_model.scoring.options import CutOptions
 from ie_model.scoring.worker import Placement
@@ -58,7 +58,7 @@ def place(
         fitting = _available_memory() // (WORKER_MEMORY + 2 * model_bytes)
         workers = max(1, min(cores // (threads or 1), fitting))
     each = threads or max(1, cores // workers)
-    return [Placement(each, cpus, "cpu") for cpus in _share_cpus(workers)]
+    return [Placement(each, cpus, "cpu") for cpus in share_cpus(workers)]
 
 
 def _available_memory(root: Path = Path("/")) -> int:
@@ -98,24 +98,3 @@ def _gpus(device: str) -> list[str]:
 
         return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     return []
-
-
-def _share_cpus(count: int) -> list[tuple[int, ...]]:
-    """Disjoint sets of logical CPUs, whole cores first; empty sets where there are too few."""
-    if not hasattr(os, "sched_getaffinity"):
-        return [()] * count
-    cpus = sorted(os.sched_getaffinity(0), key=_core)
-    each = len(cpus) // count
-    if count == 1 or each == 0:
-        return [()] * count
-    return [tuple(cpus[i * each : (i + 1) * each]) for i in range(count)]
-
-
-def _core(cpu: int) -> tuple[int, int, int]:
-    """Sorts hyper-threads of a core, and cores of a socket, next to each other."""
-    topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
-    try:
-        package = int((topology / "physical_package_id").read_text())
-        return package, int((topology / "core_id").read_text()), cpu
-    except (OSError, ValueError):
-        return 0, cpu, cpu

@@ -13,9 +13,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ie_model.errors import InputError
+from ie_model.models.cpu_shares import keep_to
 from ie_model.scoring.scorer import Scorer
-
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +28,7 @@ class Placement:
 
 def pin(placement: Placement) -> None:
     """Keep this process to its CPUs and threads; call it before any numeric library loads."""
-    if placement.cpus and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, placement.cpus)
-    if placement.threads is not None:
-        for name in _THREAD_VARIABLES:
-            os.environ[name] = str(placement.threads)
-        os.environ["RAYON_NUM_THREADS"] = str(placement.threads)
+    keep_to(placement.cpus, placement.threads)
 
 
 def work(connection: Connection, payload: bytes, placement: Placement) -> None:

@@ -80,7 +80,8 @@ class DevEvaluation(TrainerCallback):
         every: updates between evaluations.
         patience: evaluations without a better F1 before the run stops; ``None`` is for ever.
 
-    ``tell`` is given the scores of every evaluation, for trackers.
+    ``tell`` is given the scores of every evaluation, for trackers; ``watch`` the share of the
+    updates that are done and the F1, and may end the run by an exception.
     """
 
     BEST = "best.safetensors"
@@ -100,6 +101,7 @@ class DevEvaluation(TrainerCallback):
         self._history: list[tuple[int, float]] = []
         self.best_metrics: dict[str, Any] = {}
         self.tell: Callable[[dict[str, float]], None] | None = None
+        self.watch: Callable[[float, float], None] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         file = self._work / HISTORY
@@ -121,6 +123,8 @@ class DevEvaluation(TrainerCallback):
         # Every process must stop at the same step.
         (f1,) = broadcast_object_list([f1])
         self._history.append((state.global_step, f1))
+        if self.watch is not None:
+            self.watch(state.global_step / state.max_steps, f1)
         self._stop_when_over(control)
 
     def _stop_when_over(self, control: Any) -> None:

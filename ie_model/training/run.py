@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,7 @@ def train(
     dev: Sequence[Document] | Dataset | None = None,
     resume: bool = False,
     progress: bool | None = None,
+    watch: Callable[[float, float], None] | None = None,
 ) -> TrainResult:
     """Fine-tune the configured backbone and write a model directory.
 
@@ -70,6 +71,8 @@ def train(
             (``training.checkpoint_every`` writes them). The weights come out as if the run
             had never been interrupted.
         progress: whether to show a progress bar; by default in notebooks and terminals.
+        watch: called after each dev evaluation with the share of the updates that are done and
+            the F1 (fractions); an exception it raises ends the run, and no model is written.
 
     Returns:
         Where the model is and how training went.
@@ -104,7 +107,7 @@ def train(
             model, ready.windows, ready.plan, ready.labels, ready.vocabulary.pad_id, settings,
             work, device=device.type, precision=precision,
             temperature=config.distillation.temperature,
-            evaluation=_evaluation(config, ready, model, directory, work),
+            evaluation=_evaluation(config, ready, model, directory, work, watch),
             checkpoint=checkpoint, progress=progress,
             callbacks=trackers(config) if is_first_process() else (),
         )  # fmt: skip
@@ -152,7 +155,12 @@ def _directory_settings(config: Config, ready: Preparation) -> ModelSettings:
 
 
 def _evaluation(
-    config: Config, ready: Preparation, model: Any, directory: ModelSettings, work: Path
+    config: Config,
+    ready: Preparation,
+    model: Any,
+    directory: ModelSettings,
+    work: Path,
+    watch: Callable[[float, float], None] | None,
 ) -> DevEvaluation | None:
     """The dev evaluation, once an epoch unless the config says otherwise."""
     if not ready.dev:
@@ -161,7 +169,9 @@ def _evaluation(
     extractor = live_extractor(model, ready.encoder, directory, ready.vocabulary.pad_id, work)
     every = settings.evaluate_every or ready.plan.updates_per_epoch
     patience = settings.early_stopping
-    return DevEvaluation(model, extractor, ready.dev, work, every=every, patience=patience)
+    evaluation = DevEvaluation(model, extractor, ready.dev, work, every=every, patience=patience)
+    evaluation.watch = watch
+    return evaluation
 
 
 def _metrics(fitted: Fitted, ready: Preparation) -> dict[str, Any]:

@@ -1,0 +1,251 @@
+"""The trials of a search, kept in one SQLite file that a killed search goes on from."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from ie_model.config.schema import Config, differences, tell
+from ie_model.errors import InputError, RunError
+from ie_model.evaluation.tuning.judge import Judge, micro_f1
+from ie_model.evaluation.tuning.space import Space, Values, with_values
+from ie_model.evaluation.tuning.workers import side_by_side
+from ie_model.metrics.bootstrap import Counts
+
+NAME = "ie-model"
+KILLED = "killed"
+
+
+def optuna() -> Any:
+    """The Optuna package, quiet.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import optuna as package
+    except ImportError:
+        raise InputError("a search needs optuna: pip install 'ie-model[tune]'") from None
+    package.logging.set_verbosity(package.logging.WARNING)
+    return package
+
+
+class Study:
+    """Trials of one config over one space. Use :func:`opened`.
+
+    Attributes of a trial: ``values`` (dotted keys), ``counts`` (nested lists), ``reason`` (why it
+    failed), ``start`` (it is the starting point). Counts of other seeds are the study's.
+    """
+
+    def __init__(self, file: Path, prune: bool, seed: int) -> None:
+        package = optuna()
+        self._file, self._prune = file, prune
+        # How many there are already moves the seed: a search that goes on must not repeat itself.
+        found = len(_load(file, package).trials) if file.is_file() else 0
+        self.study = package.create_study(
+            storage=_storage(file, package),
+            study_name=NAME,
+            direction="maximize",
+            load_if_exists=True,
+            sampler=package.samplers.TPESampler(seed=seed + found, constant_liar=True),
+        )
+
+    @property
+    def trials(self) -> list[Any]:
+        """All that are over and count: finished, pruned, failed by themselves; not killed ones."""
+        return [
+            t
+            for t in self.study.get_trials(deepcopy=False)
+            if t.state.is_finished() and t.user_attrs.get("reason") != KILLED
+        ]
+
+    @property
+    def finished(self) -> list[Any]:
+        """Trials with a score."""
+        return [t for t in self.trials if t.state.name == "COMPLETE"]
+
+    @property
+    def killed(self) -> int:
+        """Trials that a kill of the search ended."""
+        trials = self.study.get_trials(deepcopy=False)
+        return sum(t.user_attrs.get("reason") == KILLED for t in trials)
+
+    def agree(self, protocol: dict[str, Any]) -> None:
+        """Keep what the search is about, or check that it is what it was.
+
+        Raises:
+            InputError: it was begun with something else.
+        """
+        protocol = json.loads(json.dumps(protocol))
+        begun = self.study.user_attrs.get("protocol")
+        if begun is None:
+            self.study.set_user_attr("protocol", protocol)
+        elif found := differences(begun, protocol):
+            raise InputError(
+                f"{self._file}: the search was begun with something else: {tell(found)}. Undo the "
+                "change to go on, give another file, or delete this one to start again"
+            )
+
+    def bury(self) -> None:
+        """Count what a killed search was at as failed."""
+        state = optuna().trial.TrialState
+        for trial in self.study.get_trials(deepcopy=False, states=(state.RUNNING,)):
+            storage = self.study._storage
+            storage.set_trial_user_attr(trial._trial_id, "reason", KILLED)
+            self.study.tell(trial.number, state=state.FAIL)
+
+    def search(
+        self, config: Config, space: Space, judge: Judge, trials: int, jobs: int
+    ) -> Iterator[Any]:
+        """Make trials until so many count; the first is the config itself. Yields each."""
+        if not any(t.user_attrs.get("start") for t in self.trials):
+            self._ask_start(config, space)
+        running = 0
+
+        def ask() -> tuple[int, Any, tuple[Any, ...]] | None:
+            nonlocal running
+            if len(self.trials) + running >= trials:
+                return None
+            trial = self.study.ask()
+            start = trial.user_attrs.get("start", False)
+            inside = not start or trial.user_attrs["inside"]
+            # A starting point outside of the space is a trial without parameters.
+            values: Values = space.suggest(trial) if inside else {}
+            trial.set_user_attr("values", {} if start else values)
+            changed = config if start else with_values_or_none(config, values)
+            running += 1
+            prune = self._prune and not start
+            return trial.number, attempt, (str(self._file), trial.number, changed, judge, prune)
+
+        for number, (how, said) in side_by_side(ask, jobs):
+            running -= 1
+            yield self._over(number, how, said)
+
+    def _ask_start(self, config: Config, space: Space) -> None:
+        stored = space.stored(config)
+        attrs = {"start": True, "inside": stored is not None}
+        self.study.enqueue_trial(stored or {}, user_attrs=attrs)
+
+    def _over(self, number: int, how: str, said: Any) -> Any:
+        state = optuna().trial.TrialState
+        trial_id = self.study._storage.get_trial_id_from_study_id_trial_number(
+            self.study._study_id, number
+        )
+        keep = self.study._storage.set_trial_user_attr
+        if how == "done":
+            keep(trial_id, "counts", said)
+            self.study.tell(number, micro_f1(np.array(said)))
+        elif how == "pruned":
+            self.study.tell(number, state=state.PRUNED)
+        else:
+            keep(trial_id, "reason", said)
+            self.study.tell(number, state=state.FAIL)
+        return self.study.get_trials(deepcopy=False)[number]
+
+    def with_seeds(
+        self, configs: dict[str, Config], seeds: list[int], judge: Judge, jobs: int
+    ) -> dict[str, Counts]:
+        """Counts of several configs under the same other seeds: ``[seeds, units, labels, 3]``.
+
+        Raises:
+            RunError: a training failed.
+        """
+        keys = {(name, seed): f"{name} seed {seed}" for name in configs for seed in seeds}
+        missing = [k for k, told in keys.items() if told not in self.study.user_attrs]
+
+        def ask() -> tuple[tuple[str, int], Any, tuple[Any, ...]] | None:
+            if not missing:
+                return None
+            name, seed = missing.pop(0)
+            config = with_values(configs[name], {"training.seed": seed})
+            return (name, seed), attempt, (str(self._file), None, config, judge, False)
+
+        for (name, seed), (how, said) in side_by_side(ask, jobs):
+            if how != "done":
+                raise RunError(f"{name} with seed {seed}: {said}")
+            self.study.set_user_attr(keys[name, seed], said)
+        known = self.study.user_attrs
+        return {
+            name: np.stack([np.array(known[keys[name, seed]]) for seed in seeds])
+            for name in configs
+        }
+
+
+class _PrunedError(Exception):
+    """A trial that is not worth its end."""
+
+
+def attempt(
+    file: str, number: int | None, config: Config | str, judge: Judge, prune: bool
+) -> tuple[str, Any]:
+    """Make a trial: ``("done", counts)``, ``("pruned", None)`` or ``("failed", why)``."""
+    if isinstance(config, str):
+        return "failed", config
+    trial = None
+    if number is not None:
+        package = optuna()
+        study = _load(Path(file), package)
+        study.pruner = package.pruners.MedianPruner(n_startup_trials=4)
+        trial_id = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+        trial = package.trial.Trial(study, trial_id)
+
+    def report(step: int, f1: float) -> None:
+        if trial is not None:
+            trial.report(f1, step)
+            if prune and trial.should_prune():
+                raise _PrunedError
+
+    try:
+        return "done", judge.measure(config, report).tolist()
+    except _PrunedError:
+        return "pruned", None
+    except (InputError, RunError) as error:
+        return "failed", str(error)
+
+
+def with_values_or_none(config: Config, values: Values) -> Config | str:
+    """The changed config, or why its values do not fit one another."""
+    try:
+        return with_values(config, values)
+    except InputError as error:
+        return str(error)
+
+
+@contextlib.contextmanager
+def opened(file: Path, *, prune: bool, seed: int) -> Iterator[Study]:
+    """A study in a file, this process's alone.
+
+    Raises:
+        InputError: another search is at it, or the file is none.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file.with_name(f".{file.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{file}: another search is at work on it; wait for its end") from None
+    try:
+        yield Study(file, prune, seed)
+    finally:
+        lock.release()
+
+
+def _storage(file: Path, package: Any) -> Any:
+    # Several processes write: each waits for the other.
+    url = f"sqlite:///{file.resolve()}"
+    return package.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+
+
+def _load(file: Path, package: Any) -> Any:
+    try:
+        return package.load_study(study_name=NAME, storage=_storage(file, package))
+    except Exception as error:
+        raise InputError(
+            f"{file}: not the file of a search ({type(error).__name__}); name another"
+        ) from None

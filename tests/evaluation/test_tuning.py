@@ -1,0 +1,224 @@
+"""The search for settings: its space, its file, its end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from ie_model.config.loading import load_config
+from ie_model.errors import InputError
+from ie_model.evaluation.tuning import judge as judging, tuning
+from ie_model.evaluation.tuning.outcome import unseen_gain
+from ie_model.evaluation.tuning.space import read_space
+from ie_model.evaluation.tuning.study import opened
+
+pytest.importorskip("optuna")
+
+SPACE = {
+    "training.learning_rate": {"low": 1e-5, "high": 0.02, "log": True},
+    "training.epochs": {"low": 1, "high": 3, "integer": True},
+    "training.schedule": ["linear", "cosine"],
+}
+
+
+@pytest.fixture
+def files(tmp_path, tiny_config):
+    """A config and a space as files; the config's dev documents are its training documents."""
+    config = tiny_config(learning_rate=0.001)
+    data = config.data.model_copy(update={"dev": config.data.train})
+    config = config.model_copy(update={"data": data})
+    (tmp_path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE), encoding="utf-8")
+    return tmp_path / "config.yaml", tmp_path / "space.yaml"
+
+
+def counts_of(correct):
+    """Counts of two documents with four mentions of each of the five labels."""
+    return np.array([[[correct, 4, 4]] * 5] * 2)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Trials that train nothing: the longer the better; the list holds their configs."""
+    made = []
+
+    def measure(self, config, report):
+        made.append(config)
+        report(50, config.training.epochs / 10)
+        return counts_of(int(config.training.epochs))
+
+    monkeypatch.setattr(judging.Judge, "measure", measure)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"training.learning_rte": [1, 2]}, "training.learning_rte: config: training.learning_rte"),
+        ({"training.seed": [1, 2]}, "training.seed: is not searched"),
+        ({"data.test": [1, 2]}, "test documents choose nothing"),
+        ({"data.dev.0.weight": [1, 2]}, "the same documents"),
+        ({"data.train.0.path": ["a", "b"]}, "of corpora only the weight"),
+        ({"data.train.7.weight": [1, 2]}, "there is no '7'"),
+        ({"training.epochs": 3}, "expected {low: ..., high: ...} or a list"),
+        ({"training.epochs": {"low": 1, "hi": 2}}, "training.epochs"),
+        ({"training.epochs": {"low": 3, "high": 1}}, "low must be below high"),
+        ({"training.epochs": {"low": 0, "high": 1, "log": True}}, "log needs a low above 0"),
+        ({"training.epochs": {"low": 0.5, "high": 1, "integer": True}}, "whole numbers"),
+        ({"training.batch_tokens": {"low": 128, "high": 512}}, "say integer: true"),
+        ({"training.warmup": {"low": 0, "high": 7}}, "training.warmup"),
+        ({"training.schedule": ["linear"]}, "two or more that differ"),
+        ({}, "a space is a YAML mapping"),
+    ],
+)
+def test_space_faults_name_file_and_key(files, said, told):
+    config, space = files
+    space.write_text(yaml.safe_dump(said), encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        read_space(space, load_config(config))
+    assert str(error.value).startswith(str(space))
+    assert told in str(error.value)
+
+
+def test_space_reads_powers_without_a_point(files):
+    config, space = files
+    space.write_text("training.learning_rate: {low: 1e-5, high: 1e-3, log: true}")
+    (parameter,) = read_space(space, load_config(config)).parameters
+    assert parameter.range.low == 1e-5  # YAML says that it is text
+
+
+def test_tune_ends_in_a_config_that_extends_the_first(files, tmp_path, quick):
+    config, space = files
+    seen = []
+    target = tmp_path / "better" / "config.yaml"
+    found = tuning.tune(
+        config, space, ["training.warmup=0.2"], trials=4, seeds=2, output=target,
+        progress=lambda *told: seen.append(told[1:]),
+    )  # fmt: skip
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [row["start"] for row in found.rows].count(True) == 1
+    written = yaml.safe_load(target.read_text(encoding="utf-8"))
+    assert written["extends"] == "../config.yaml"
+    assert set(written) == {"extends", "training"}
+    assert written["training"]["warmup"] == 0.2
+    best = load_config(target)
+    for key, value in found.values.items():
+        assert getattr(best.training, key.removeprefix("training.")) == value
+    assert best.data == load_config(config).data
+    table = found.table()
+    assert "the starting point" in table
+    assert ("sure: " in table) or "no trial is better" in table
+    assert found.values["training.epochs"] == max(c.training.epochs for c in quick) > 1
+    assert found.seeds == 2
+    assert [c.training.seed for c in quick] == [0] * 4 + [1, 2] * 2
+
+
+def test_tune_goes_on_with_what_is_there(files, tmp_path, quick):
+    config, space = files
+    file = tmp_path / "s.sqlite"
+    tuning.tune(config, space, trials=2, study=file)
+    tuning.tune(config, space, trials=3, study=file)
+    assert len(quick) == 3
+    with pytest.raises(InputError, match=r"training\.epochs was 1, is 2"):
+        tuning.tune(config, space, ["training.epochs=2"], trials=3, study=file)
+    space.write_text("training.schedule: [linear, cosine]")
+    with pytest.raises(InputError, match="begun with something else: space"):
+        tuning.tune(config, space, trials=3, study=file)
+    assert len(quick) == 3
+
+
+def test_tune_makes_up_for_a_trial_that_was_killed(files, tmp_path, quick):
+    config, space = files
+    file = tmp_path / "s.sqlite"
+    tuning.tune(config, space, trials=2, study=file)
+    with opened(file, prune=False, seed=0) as kept:
+        kept.study.ask()  # and never told: its process is gone
+    found = tuning.tune(config, space, trials=3, study=file)
+    assert len(found.rows) == len(quick) == 3
+    assert found.killed == 1
+    assert "1 interrupted trials do not count" in found.table()
+
+
+@pytest.mark.slow
+def test_tune_never_opens_test_documents(files, tmp_path):
+    config, space = files
+    missing = f"data.test=[{tmp_path}/not-there.jsonl]"
+    found = tuning.tune(config, space, [missing], trials=2, prune=False)
+    assert len(found.rows) == 2
+
+
+def test_tune_stops_a_trial_that_falls_behind(files, tmp_path, monkeypatch):
+    config, space = files
+    f1 = iter([0.9, 0.9, 0.9, 0.9, 0.9, 0.1])
+
+    def measure(self, config, report):
+        report(50, next(f1))
+        return counts_of(4)
+
+    monkeypatch.setattr(judging.Judge, "measure", measure)
+    found = tuning.tune(config, space, trials=6)
+    assert [row["state"] for row in found.rows] == ["complete"] * 5 + ["pruned"]
+
+
+@pytest.mark.slow
+def test_tune_by_crossval_needs_no_dev_documents(files):
+    config, space = files
+    with pytest.raises(InputError, match="no dev documents to judge by"):
+        tuning.tune(config, space, ["data.dev=[]"], trials=2)
+    found = tuning.tune(config, space, ["data.dev=[]"], trials=2, by="crossval", folds=2)
+    assert [row["state"] for row in found.rows] == ["complete"] * 2
+
+
+def test_tune_dev_fraction_holds_the_same_documents_out_for_every_seed(files):
+    config, _ = files
+    changed = load_config(config, ["data.dev=[]", "data.dev_fraction=0.3"])
+    judge = judging.Judge.prepare(changed, "dev", None)
+    assert {d.id for d in judge.dev} & {d.id for _, d in judge.split} == set()
+    assert len(judge.dev) + len(judge.split) == 8
+
+
+def test_unseen_gain_of_choosing_by_luck_is_none():
+    rng = np.random.default_rng(0)
+    correct = rng.integers(0, 11, size=(30, 40))
+    trials = [np.array([[[int(c), 10, 10]] for c in row]) for row in correct]
+    best = max(trials, key=lambda t: t[..., 0].sum())
+    assert best[..., 0].sum() > trials[0][..., 2].sum()
+    _, low, high = unseen_gain(trials[0], trials)
+    assert low < 0 < high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_tune_killed_goes_on(files, tmp_path, jobs):
+    config, space = files
+    if jobs > len(os.sched_getaffinity(0)):
+        pytest.skip("each job has a CPU of its own")
+    file = tmp_path / "s.sqlite"
+    command = [sys.executable, "-m", "ie_model", "tune", config, space, "--trials", "5"]
+    command += ["--study", file, "--jobs", jobs, "--no-prune"]
+    process = subprocess.Popen(
+        [str(part) for part in command], cwd=Path(__file__).parents[2],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        for line in process.stderr:
+            if line.startswith("[2/5]"):
+                break
+        time.sleep(0.2)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    with opened(file, prune=False, seed=0) as kept:
+        before = {t.number: t.value for t in kept.finished}
+    assert len(before) >= 2
+    found = tuning.tune(config, space, trials=5, study=file, prune=False)
+    assert len(found.rows) == 5
+    assert found.killed >= 1
+    after = {row["number"]: row["f1"] for row in found.rows}
+    assert before.items() <= after.items()
