@@ -11,6 +11,7 @@ import typer
 import ie_model
 from ie_model import corpus, evaluation, inference, metrics, models
 from ie_model.cli.vocabulary import (
+    Folds,
     From,
     OldJson,
     Options,
@@ -45,12 +46,7 @@ def crossval(
         ),
     ] = None,
     old_run: Annotated[Path | None, typer.Option("--run", hidden=True)] = None,
-    folds: Annotated[
-        int | None,
-        typer.Option(
-            min=2, help="Folds [default: leave one article out up to 10 articles, else 5]."
-        ),
-    ] = None,
+    folds: Folds = None,
     seeds: Annotated[
         str, typer.Option(help="How many seeds, or which: 5, or 3,7,11, or '7,' alone.")
     ] = "1",

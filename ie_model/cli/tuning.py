@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ie_model import corpus, evaluation
+from ie_model.cli.vocabulary import Folds
 from ie_model.errors import InputError
 from ie_model.files import write_json
 
@@ -24,9 +25,12 @@ def tune(
     trials: Annotated[int, typer.Option(min=2, help="Trials, the config itself among them.")] = 20,
     jobs: Annotated[int, typer.Option(min=1, help="Trials at a time, on CPUs of their own.")] = 1,
     by: Annotated[str, typer.Option(help="Judge by: dev (documents) or crossval.")] = "dev",
-    folds: Annotated[int | None, typer.Option(min=2, help="Folds of --by crossval.")] = None,
+    folds: Folds = None,
     seeds: Annotated[
-        int, typer.Option(min=0, help="Other seeds to train the best and the first config with.")
+        int,
+        typer.Option(
+            "--fresh-seeds", min=0, help="Other seeds to train the best and the first config with."
+        ),
     ] = 0,
     prune: Annotated[
         bool, typer.Option("--prune/--no-prune", help="Stop trials early that fall behind.")

@@ -35,6 +35,10 @@ WriteOptions = Annotated[
     list[str] | None,
     typer.Option(help="Option of the format written, as NAME=VALUE (comments=true)."),
 ]
+Folds = Annotated[
+    int | None,
+    typer.Option(min=2, help="Folds [default: leave one article out up to 10 articles, else 5]."),
+]
 Output = Annotated[
     Path | None,
     typer.Option(

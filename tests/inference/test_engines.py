@@ -143,7 +143,7 @@ def test_engines_nothing_is_left_of_a_conversion_that_fails(tmp_path):
         path.write_text("half")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(RunError, match=r"fp32\.onnx: cannot be written: disk full"):
         artifacts.store(tmp_path, "onnx", "fp32", save, {})
     assert list((tmp_path / "onnx").iterdir()) == []
 

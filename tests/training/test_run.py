@@ -243,6 +243,7 @@ def test_training_every_shipped_config_runs_a_step(file, tmp_path, tiny_backbone
             "data.cache_dir": str(tmp_path / "cache"),
             "model.backbone": str(tiny_backbone),
             "model.attention": None,
+            "model.layers": None,  # the tiny backbone has two
             "training.max_steps": 1,
             "training.epochs": 1,
             "training.device": "cpu",

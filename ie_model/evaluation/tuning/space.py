@@ -28,7 +28,7 @@ Values = dict[str, Any]
 _FIXED = {
     "labels": "with other labels it is another task",
     "output_dir": "every trial has its own",
-    "training.seed": "a seed that fits the dev documents is luck; see --seeds",
+    "training.seed": "a seed that fits the dev documents is luck; see --fresh-seeds",
     "training.evaluate_every": "more looks at the dev documents are no better recipe",
     "data.dev": "trials must be judged on the same documents",
     "data.dev_fraction": "trials must be judged on the same documents",

@@ -124,25 +124,29 @@ def exclusive(model_dir: Path, engine: str, wait: float = 300.0) -> Iterator[Non
     """
     file = writable_home(model_dir, engine) / ".lock"
     lock = FileLock(file)
-    try:
-        with writing(file):
-            _acquire(lock, wait)
-    except Timeout:
+    with writing(file):
+        free = _acquire(lock, wait)
+    if not free:
         raise RunError(
             f"{file}: another process has held this lock for {wait:.0f} s; end it, remove the "
             "file if there is none, or use engine='torch'"
-        ) from None
+        )
     try:
         yield
     finally:
         lock.release()
 
 
-def _acquire(lock: FileLock, wait: float) -> None:
+def _acquire(lock: FileLock, wait: float) -> bool:
+    """Whether the lock came in time; whoever waits for more than two seconds is told."""
     try:
         lock.acquire(timeout=min(wait, 2.0))
     except Timeout:
         log.warning(
             "waiting for another process that converts or compiles the model (%s)", lock.lock_file
         )
-        lock.acquire(timeout=max(wait - 2.0, 0.0))
+        try:
+            lock.acquire(timeout=max(wait - 2.0, 0.0))
+        except Timeout:
+            return False
+    return True
