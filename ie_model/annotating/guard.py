@@ -12,18 +12,11 @@ import hmac
 import json
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
+from ie_model.serving.gate import App, Message, Receive, Scope, Send
 from ie_model.serving.limits import Refusal
 
 logger = logging.getLogger(__name__)
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SECRET_HEADER = "x-annotate-secret"
 
