@@ -14,20 +14,8 @@ from ie_model.documents import Document, Entity
 from tests.annotating.conftest import SECRET, TEXTS, FakeModel, client_of, live, sitting, work
 from tests.annotating.test_session import row, suspects_file
 from tests.serving.conftest import wait_until
-from tests.serving.test_page import CHROMIUM
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
@@ -11,19 +10,7 @@ from ie_model.serving import Limits
 from ie_model.serving.served import Served
 from tests.serving.conftest import FakeExtractor, live
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TEXT = "😀 UN saw <b>NATO</b> & MAYBE 12 <img src=x onerror=alert(document)> on Tuesday"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
