@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_arms.py"
 def script():
     spec = importlib.util.spec_from_file_location("measure_arms", SCRIPT)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look there
     spec.loader.exec_module(module)
     return module
 
@@ -57,21 +59,35 @@ def test_measure_arms_gold_may_be_a_folder(script, tiny_config, tmp_path):
     assert script.key(tiny_config(), folder) != before
 
 
+def authored(config):
+    """The config with its corpus for training only."""
+    (source,) = config.data.train
+    sources = [source.model_copy(update={"train_only": True, "weight": 2.0})]
+    return config.model_copy(update={"data": config.data.model_copy(update={"train": sources})})
+
+
 def test_measure_arms_holds_every_authored_document_out_once(script, tiny_config):
     given = tiny_config()
-    (source,) = given.data.train
-    authored = given.model_copy(
-        update={
-            "data": given.data.model_copy(
-                update={"train": [source.model_copy(update={"train_only": True, "weight": 2.0})]}
-            )
-        }
-    )
-    parts = [script.parted(authored, (part, 3)) for part in range(3)]
+    parts = [script.Division(part=(part, 3)).apply(authored(given)) for part in range(3)]
     texts = sorted(d.text for _, held in parts for d in held)
     for kept, held in parts:
         assert {weight for weight, _ in kept} == {2.0}
         assert sorted([*(d.text for _, d in kept), *(d.text for d in held)]) == texts
-    kept, held = script.parted(given, (0, 3))  # may be tested on: stays in training
+    kept, held = script.Division(part=(0, 3)).apply(given)  # may be tested on: stays in training
     assert held == []
     assert sorted(d.text for _, d in kept) == texts
+
+
+def test_measure_arms_with_fewer_documents_holds_out_others(script, tiny_config):
+    given = authored(tiny_config())
+    (source,) = given.data.train
+    source.path.write_text(
+        "".join(f"[[ACTOR|Police]] left {n}.\n" for n in range(9)), encoding="utf-8"
+    )
+    one, two = (script.Division(documents=n, hold_out=True).apply(given) for n in (2, 4))
+    kept, held = ([d.text for _, d in two[0]], [d.text for d in two[1]])
+    assert len(kept) == len(held) == 4
+    assert not set(kept) & set(held)
+    assert [d.text for _, d in one[0]] == kept[:2]  # what follows is added to it
+    assert [d.text for d in one[1]] == kept[2:]
+    assert script.Division(documents=4).apply(given)[1] == []
