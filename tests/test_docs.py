@@ -71,6 +71,15 @@ def test_docs_index_names_every_page():
         assert page.name == "index.md" or f"]({page.name})" in text, page.name
 
 
+def test_docs_install_says_what_every_extra_costs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    table = (ROOT / "docs" / "install.md").read_text(encoding="utf-8").partition("## Extras")[2]
+    rows = [row.split("|")[1:3] for row in table.splitlines() if row.startswith("| `")]
+    named = {name for names, _ in rows for name in re.findall("`(.+?)`", names)}
+    assert named == set(project["optional-dependencies"])
+    assert all(re.fullmatch(r" \d+ MB ", size) for _, size in rows)
+
+
 def test_docs_architecture_names_files_that_exist():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     paths = re.findall(r"`((?:ie_model|tests|docs)/[\w./]+)`", text)

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from ie_model import corpus, evaluation
-from ie_model.cli.vocabulary import Folds
+from ie_model.cli.results import as_json, json_lines, put, records_table, text_page
+from ie_model.cli.vocabulary import Folds, form_of
 from ie_model.errors import InputError
-from ie_model.files import write_json
 
 
 def tune(
@@ -42,7 +42,10 @@ def tune(
         Path | None,
         typer.Option("--output", "-o", help="Config to write [default: NAME-tuned.yaml]."),
     ] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the result here, too.")] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="Write the table here, too: .txt, .html, .json (all), .jsonl, .csv."),
+    ] = None,
 ) -> None:
     """Search better settings for a configuration, and say whether they are surely better.
 
@@ -53,7 +56,10 @@ def tune(
     if by not in ("dev", "crossval"):
         raise InputError(f"--by {by!r}: give dev or crossval")
     inputs = [path for path in (config, space) if path.is_file()]
-    for file in (output, json):
+    form = form_of(table, None, ("table", "html", "json", "jsonl", "csv", "tsv"))
+    if output is not None and output.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{output}: -o is the config to write; use .yaml (--table: the table)")
+    for file in (output, table):
         corpus.check_output(file, inputs)
     found = evaluation.tune(
         config,
@@ -70,11 +76,23 @@ def tune(
         progress=_progress,
     )
     typer.echo(found.table())
-    if json is not None:
-        write_json(json, {**asdict(found), "config_file": str(found.config_file)}, indent=1)
+    if table is not None:
+        put(_written(found, form, f"{config}: search"), table)
     typer.echo(f"{found.config_file}: written; train it with ie-model train {found.config_file}")
 
 
 def _progress(trial: Any, done: int, trials: int) -> None:
     how = f"F1 {100 * trial.value:.1f}" if trial.value is not None else trial.state.name.lower()
     typer.echo(f"[{done}/{trials}] trial {trial.number}: {how}", err=True)
+
+
+def _written(found: evaluation.Outcome, form: str, title: str) -> str:
+    if form == "json":
+        return as_json({**asdict(found), "config_file": str(found.config_file)})
+    if form == "jsonl":
+        return json_lines(found.rows)
+    if form in ("csv", "tsv"):
+        columns = ("number", "f1", "interval", "state", "start", "values")
+        return records_table(found.rows, columns, form)
+    text = found.table(len(found.rows))
+    return text_page(text, title) if form == "html" else text

@@ -14,5 +14,6 @@ from .next_documents import rank_documents as rank_documents, write_tasks as wri
 from .out_of_fold import PROTOCOL_FILE as PROTOCOL_FILE, OofRun as OofRun
 from .report import write_report as write_report
 from .suspects import find_suspects as find_suspects
+from .tuning.outcome import Outcome as Outcome
 from .tuning.tuning import tune as tune
 from .wrong_spans import check_ending as check_ending, write_errors as write_errors

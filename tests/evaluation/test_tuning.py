@@ -1,5 +1,6 @@
 """The search for settings: its space, its file, its end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from ie_model.evaluation.tuning import judge as judging, tuning
 from ie_model.evaluation.tuning.outcome import unseen_gain
 from ie_model.evaluation.tuning.space import read_space
 from ie_model.evaluation.tuning.study import opened
+from tests.cli.test_main import invoke as invoke
 
 pytest.importorskip("optuna")
 
@@ -117,6 +119,31 @@ def test_tune_ends_in_a_config_that_extends_the_first(files, tmp_path, quick):
     assert found.values["training.epochs"] == max(c.training.epochs for c in quick) > 1
     assert found.seeds == 2
     assert [c.training.seed for c in quick] == [0] * 4 + [1, 2] * 2
+
+
+def test_tune_command_writes_the_table_in_the_form_of_its_ending(
+    files, tmp_path, quick, invoke, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    config, space = files
+    arguments = ("tune", config, space, "--trials", 2, "--study", "s.sqlite", "-o", "best.yaml")
+    for name, begins in (
+        ("t.txt", "trial "), ("t.html", "<!doctype html>"), ("t.json", "{"),
+        ("t.jsonl", '{"number": '), ("t.csv", "number,f1,interval,state,start,values\n"),
+    ):  # fmt: skip
+        code, out, err = invoke(*arguments, "--table", name)
+        assert code == 0, err
+        assert "train it with ie-model train best.yaml" in out
+        assert Path(name).read_text(encoding="utf-8").lstrip().startswith(begins)
+    assert len(quick) == 2
+    assert len(json.loads(Path("t.json").read_text())["rows"]) == 2
+    for wrong, said in (
+        (("--table", "t.pdf"), "t.pdf: this ending names no form of the result"),
+        (("-o", "best.json"), "best.json: -o is the config to write"),
+    ):
+        code, _, err = invoke(*arguments, *wrong)
+        assert code == 2
+        assert said in err
 
 
 def test_tune_goes_on_with_what_is_there(files, tmp_path, quick):

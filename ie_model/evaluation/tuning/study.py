@@ -19,7 +19,6 @@ from ie_model.evaluation.tuning.workers import side_by_side
 from ie_model.metrics.bootstrap import Counts
 
 NAME = "ie-model"
-KILLED = "killed"
 
 
 def optuna() -> Any:
@@ -40,12 +39,14 @@ class Study:
     """Trials of one config over one space. Use :func:`opened`.
 
     Attributes of a trial: ``values`` (dotted keys), ``counts`` (nested lists), ``reason`` (why it
-    failed), ``start`` (it is the starting point). Counts of other seeds are the study's.
+    failed), ``start`` (it is the starting point). The study's own hold the ``protocol``, the
+    numbers of the trials that were ``killed``, and counts of other seeds.
     """
 
     def __init__(self, file: Path, prune: bool, seed: int) -> None:
         package = optuna()
         self._file, self._prune = file, prune
+        self._asked: dict[int, Any] = {}
         # How many there are already moves the seed: a search that goes on must not repeat itself.
         found = len(_load(file, package).trials) if file.is_file() else 0
         self.study = package.create_study(
@@ -54,15 +55,17 @@ class Study:
             direction="maximize",
             load_if_exists=True,
             sampler=package.samplers.TPESampler(seed=seed + found, constant_liar=True),
+            pruner=package.pruners.MedianPruner(n_startup_trials=4),
         )
 
     @property
     def trials(self) -> list[Any]:
         """All that are over and count: finished, pruned, failed by themselves; not killed ones."""
+        killed = set(self._killed)
         return [
             t
             for t in self.study.get_trials(deepcopy=False)
-            if t.state.is_finished() and t.user_attrs.get("reason") != KILLED
+            if t.state.is_finished() and t.number not in killed
         ]
 
     @property
@@ -73,8 +76,11 @@ class Study:
     @property
     def killed(self) -> int:
         """Trials that a kill of the search ended."""
-        trials = self.study.get_trials(deepcopy=False)
-        return sum(t.user_attrs.get("reason") == KILLED for t in trials)
+        return len(self._killed)
+
+    @property
+    def _killed(self) -> list[int]:
+        return list(self.study.user_attrs.get("killed", []))
 
     def agree(self, protocol: dict[str, Any]) -> None:
         """Keep what the search is about, or check that it is what it was.
@@ -96,8 +102,8 @@ class Study:
         """Count what a killed search was at as failed."""
         state = optuna().trial.TrialState
         for trial in self.study.get_trials(deepcopy=False, states=(state.RUNNING,)):
-            storage = self.study._storage
-            storage.set_trial_user_attr(trial._trial_id, "reason", KILLED)
+            # First: a kill in between must not make it one that counts.
+            self.study.set_user_attr("killed", [*self._killed, trial.number])
             self.study.tell(trial.number, state=state.FAIL)
 
     def search(
@@ -113,6 +119,7 @@ class Study:
             if len(self.trials) + running >= trials:
                 return None
             trial = self.study.ask()
+            self._asked[trial.number] = trial
             start = trial.user_attrs.get("start", False)
             inside = not start or trial.user_attrs["inside"]
             # A starting point outside of the space is a trial without parameters.
@@ -121,7 +128,7 @@ class Study:
             changed = config if start else with_values_or_none(config, values)
             running += 1
             prune = self._prune and not start
-            return trial.number, attempt, (str(self._file), trial.number, changed, judge, prune)
+            return trial.number, attempt, (trial, changed, judge, prune)
 
         for number, (how, said) in side_by_side(ask, jobs):
             running -= 1
@@ -134,17 +141,14 @@ class Study:
 
     def _over(self, number: int, how: str, said: Any) -> Any:
         state = optuna().trial.TrialState
-        trial_id = self.study._storage.get_trial_id_from_study_id_trial_number(
-            self.study._study_id, number
-        )
-        keep = self.study._storage.set_trial_user_attr
+        trial = self._asked.pop(number)
         if how == "done":
-            keep(trial_id, "counts", said)
+            trial.set_user_attr("counts", said)
             self.study.tell(number, micro_f1(np.array(said)))
         elif how == "pruned":
             self.study.tell(number, state=state.PRUNED)
         else:
-            keep(trial_id, "reason", said)
+            trial.set_user_attr("reason", said)
             self.study.tell(number, state=state.FAIL)
         return self.study.get_trials(deepcopy=False)[number]
 
@@ -164,7 +168,7 @@ class Study:
                 return None
             name, seed = missing.pop(0)
             config = with_values(configs[name], {"training.seed": seed})
-            return (name, seed), attempt, (str(self._file), None, config, judge, False)
+            return (name, seed), attempt, (None, config, judge, False)
 
         for (name, seed), (how, said) in side_by_side(ask, jobs):
             if how != "done":
@@ -181,19 +185,14 @@ class _PrunedError(Exception):
     """A trial that is not worth its end."""
 
 
-def attempt(
-    file: str, number: int | None, config: Config | str, judge: Judge, prune: bool
-) -> tuple[str, Any]:
-    """Make a trial: ``("done", counts)``, ``("pruned", None)`` or ``("failed", why)``."""
+def attempt(trial: Any | None, config: Config | str, judge: Judge, prune: bool) -> tuple[str, Any]:
+    """Make a trial: ``("done", counts)``, ``("pruned", None)`` or ``("failed", why)``.
+
+    An Optuna trial, which is told how far it is, opens the study's file anew where it is
+    unpickled.
+    """
     if isinstance(config, str):
         return "failed", config
-    trial = None
-    if number is not None:
-        package = optuna()
-        study = _load(Path(file), package)
-        study.pruner = package.pruners.MedianPruner(n_startup_trials=4)
-        trial_id = study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
-        trial = package.trial.Trial(study, trial_id)
 
     def report(step: int, f1: float) -> None:
         if trial is not None:
