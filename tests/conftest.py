@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tests.faults import table
@@ -229,20 +231,42 @@ def overfit(folder: Path, backbone: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory, tiny_backbone) -> Path:
-    """A model that has learned the eight sentences, with a WordPiece tokenizer."""
-    return overfit(tmp_path_factory.mktemp("tiny"), tiny_backbone)
+def made_once(tmp_path_factory):
+    """Makes a model once for all processes of a run; each gets a copy."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def made(name: str, make: Callable[[Path], Path]) -> Path:
+        folder = root / name
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "model").is_dir():
+                folder.mkdir(exist_ok=True)
+                make(folder)
+        # Each has its own, since conversions are stored in it.
+        return shutil.copytree(folder, tmp_path_factory.mktemp(name) / name) / "model"
+
+    return made
 
 
 @pytest.fixture(scope="session")
-def byte_model(tmp_path_factory, byte_tokenizer) -> Path:
+def tiny_model(made_once, tiny_backbone) -> Path:
+    """A model that has learned the eight sentences, with a WordPiece tokenizer."""
+    return made_once("tiny", lambda folder: overfit(folder, tiny_backbone))
+
+
+@pytest.fixture(scope="session")
+def byte_model(made_once, byte_tokenizer) -> Path:
     """Another encoder that has learned them, with a byte-level tokenizer."""
     import torch
     from transformers import RobertaConfig, RobertaModel
 
-    folder = tmp_path_factory.mktemp("byte")
-    torch.manual_seed(1)
-    size = {**TINY, "vocab_size": len(byte_tokenizer), "pad_token_id": byte_tokenizer.pad_token_id}
-    RobertaModel(RobertaConfig(**size)).save_pretrained(folder / "backbone")
-    byte_tokenizer.save_pretrained(folder / "backbone")
-    return overfit(folder, folder / "backbone")
+    def make(folder: Path) -> Path:
+        torch.manual_seed(1)
+        pad = byte_tokenizer.pad_token_id
+        size = {**TINY, "vocab_size": len(byte_tokenizer), "pad_token_id": pad}
+        RobertaModel(RobertaConfig(**size)).save_pretrained(folder / "backbone")
+        byte_tokenizer.save_pretrained(folder / "backbone")
+        return overfit(folder, folder / "backbone")
+
+    return made_once("byte", make)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
 from dataclasses import replace
 
 import httpx
 import pytest
-import uvicorn
 
 from ie_model.annotating import Session, create_app, open_storage
 from ie_model.annotating.adviser import Adviser
 from ie_model.annotating.guard import SECRET_HEADER
 from ie_model.documents import Document, Entity
-from tests.serving.conftest import wait_until
+from tests.serving.conftest import LONGEST, running
 
 LABELS = ("ACTOR", "LOCATION", "DATE")
 SECRET = "not-guessed"
@@ -49,17 +47,8 @@ def documents() -> list[Document]:
 def live(session, model=None, by_value=False, **options):
     """The address of a page over a session."""
     app = create_app(session, Adviser(session, model, by_value), SECRET, **options)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="on"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
+    with running(app) as address:
+        yield address
 
 
 @contextlib.contextmanager
@@ -78,7 +67,7 @@ def output(tmp_path):
 
 
 def client_of(address) -> httpx.Client:
-    return httpx.Client(base_url=address, headers={SECRET_HEADER: SECRET}, timeout=30)
+    return httpx.Client(base_url=address, headers={SECRET_HEADER: SECRET}, timeout=LONGEST)
 
 
 def work(*entities, rejected=(), decided=(), done=False):

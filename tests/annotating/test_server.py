@@ -20,6 +20,7 @@ from ie_model.cli.annotate import annotate
 from ie_model.corpus import read_documents
 from ie_model.errors import InputError
 from tests.annotating.conftest import TEXTS
+from tests.serving.conftest import LONGEST
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "annotations.md"
 
@@ -68,14 +69,14 @@ def test_annotate_command_settles_two_files_and_ends_in_order(tmp_path):
     assert process.stderr is not None
     line = next(line for line in process.stderr if line.startswith("annotate at http://127.0.0.1:"))
     address, secret = line.split()[-1].split("/#")
-    with httpx.Client(base_url=address, headers={SECRET_HEADER: secret}) as client:
+    with httpx.Client(base_url=address, headers={SECRET_HEADER: secret}, timeout=LONGEST) as client:
         session = client.get("/api/session").json()
         assert session["review"] == {"kind": "adjudication", "names": ["ann", "ben"]}
         assert session["labels"] == ["ACTOR", "LOCATION"]
         (point,) = client.get("/api/documents/0").json()["points"]
         assert (point["first"], point["second"]) == ([15, 20, "LOCATION"], None)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(LONGEST) == 0
     assert "agreed: 0 documents done" in process.stderr.read()
     assert [e.key for d in read_documents(output) for e in d.entities] == [(0, 2, "ACTOR")]
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from ie_model.corpus import read_documents
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError, RunError
 from tests.annotating.conftest import work
+from tests.serving.conftest import LONGEST
 
 TEXT = "UN forces left Mosul."
 BEGUN = Work((Entity(0, 2, "ACTOR"),), ((15, 20, "LOCATION"),), ("a/b",), False)
@@ -136,7 +138,9 @@ def test_storage_keeps_everything_saved_when_killed_at_any_moment(tmp_path, name
         address, secret = process.stderr.readline().split()[-1].split("/#")
 
         def annotate(number, address=address, secret=secret):
-            with httpx.Client(base_url=address, headers={SECRET_HEADER: secret}) as client:
+            with httpx.Client(
+                base_url=address, headers={SECRET_HEADER: secret}, timeout=LONGEST
+            ) as client:
                 document = client.get(f"/api/documents/{number}").json()
                 count = len(document["work"]["entities"])
                 assert count >= saved.get(number, 0)
@@ -159,6 +163,7 @@ def test_storage_keeps_everything_saved_when_killed_at_any_moment(tmp_path, name
             thread.start()
         while sum(saved.values()) < before + 40 + 7 * trial:
             assert any(thread.is_alive() for thread in threads)
+            time.sleep(0.001)  # a loop without rest takes the time of those it waits for
         process.send_signal(signal.SIGKILL)
         process.wait()
         for thread in threads:

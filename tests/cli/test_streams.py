@@ -28,7 +28,7 @@ def shell(line: str, folder: Path, **options) -> subprocess.CompletedProcess:
         **options.pop("environment", {}),
     }
     return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", line], cwd=folder, env=environment, timeout=120,
+        ["bash", "-o", "pipefail", "-c", line], cwd=folder, env=environment, timeout=600,
         capture_output=True, **options,
     )  # fmt: skip
 

@@ -176,7 +176,7 @@ def test_report_opens_in_chromium_without_a_console_message(run, tmp_path):
             "--enable-logging=stderr", "--window-size=1000,2000",
             f"--screenshot={tmp_path / 'shot.png'}", file.as_uri(),
         ],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert (tmp_path / "shot.png").stat().st_size > 20_000
     assert "CONSOLE" not in result.stderr

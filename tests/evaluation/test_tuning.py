@@ -1,8 +1,10 @@
 """The search for settings: its space, its file, its end."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -222,6 +224,15 @@ def test_unseen_gain_of_choosing_by_luck_is_none():
     assert low < 0 < high
 
 
+def at_work(file):
+    """Whether a trial has begun and is not over, in the file of a search that stands still."""
+    with contextlib.closing(sqlite3.connect(file, timeout=1)) as kept:
+        try:
+            return kept.execute("SELECT 1 FROM trials WHERE state = 'RUNNING'").fetchone()
+        except sqlite3.OperationalError:  # it stands in the middle of writing
+            return None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_tune_killed_goes_on(files, tmp_path, jobs):
@@ -239,9 +250,14 @@ def test_tune_killed_goes_on(files, tmp_path, jobs):
         for line in process.stderr:
             if line.startswith("[2/5]"):
                 break
-        time.sleep(0.2)
+        process.send_signal(signal.SIGSTOP)
+        while not at_work(file):
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+            assert process.poll() is None, "the search was over before it could be killed"
+            process.send_signal(signal.SIGSTOP)
     finally:
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.communicate()
     with opened(file, prune=False, seed=0) as kept:
         before = {t.number: t.value for t in kept.finished}

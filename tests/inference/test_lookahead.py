@@ -46,19 +46,19 @@ def test_lookahead_short_stream_is_one_last_chunk():
 
 @pytest.mark.parametrize("max_wait", [None, 0.02])
 def test_lookahead_does_not_wait_for_a_slow_source(max_wait):
-    begun = time.perf_counter()
+    given = threading.Semaphore(1)
 
     def slow():
         for document in documents([5, 5, 5]):
-            time.sleep(0.15)
+            assert given.acquire(timeout=60), "the one before is waiting for this one"
+            time.sleep(1.5 * lookahead.PATIENCE)
             yield document
 
-    given_at = [
-        (len(c.documents), time.perf_counter() - begun)
-        for c in all_chunks(Lookahead(slow(), 16, max_wait=max_wait))
-    ]
-    assert [count for count, _ in given_at] == [1, 1, 1]
-    assert given_at[0][1] < 0.3
+    counts = []
+    for chunk in all_chunks(Lookahead(slow(), 16, max_wait=max_wait)):
+        counts.append(len(chunk.documents))
+        given.release()
+    assert counts == [1, 1, 1]
 
 
 def test_lookahead_with_max_wait_gives_while_the_source_blocks():
@@ -66,7 +66,7 @@ def test_lookahead_with_max_wait_gives_while_the_source_blocks():
 
     def source():
         yield from documents([5, 5])
-        blocked.wait(30)
+        blocked.wait(300)
         yield Document("late")
 
     ahead = Lookahead(source(), 16, max_wait=0.05)
@@ -78,14 +78,21 @@ def test_lookahead_with_max_wait_gives_while_the_source_blocks():
 
 
 def test_lookahead_does_not_cut_short_while_the_model_works():
-    def slow():
-        for document in documents([5] * 6):
-            time.sleep(0.06)
-            yield document
+    for max_wait in (None, 0.01):
+        begun = threading.Event()
 
-    for max_wait in (None, 0.05):
-        ahead = Lookahead(slow(), 16, max_wait=max_wait)
-        chunks = [c for c in ahead if c is not None]  # no job is ever done
+        def slow(begun=begun, max_wait=max_wait):
+            for k, document in enumerate(documents([5] * 6)):
+                time.sleep(0.06)
+                if k and max_wait is not None:
+                    assert begun.wait(60)
+                yield document
+
+        chunks = []
+        for chunk in Lookahead(slow(), 16, max_wait=max_wait):  # no job is ever done
+            if chunk is not None:
+                chunks.append(chunk)
+                begun.set()
         assert sum(len(c.documents) for c in chunks) == 6
         assert len(chunks) == 2  # the first, and all that came while it was worked on
 
@@ -103,7 +110,7 @@ def test_lookahead_reading_thread_stops_with_its_reader_and_hands_on_errors():
     stream = iter(Lookahead(endless(), 16, max_wait=0.1))
     next(stream)
     stream.close()
-    until = time.perf_counter() + 10
+    until = time.perf_counter() + 60
     while threading.active_count() > before and time.perf_counter() < until:
         time.sleep(0.01)
     assert threading.active_count() == before

@@ -244,7 +244,7 @@ def test_pipeline_panic_of_a_library_reaches_the_caller(make, monkeypatch, stage
         target=lambda: answers.extend(extractor.pipe(items, on_error="yield")), daemon=True
     )
     caller.start()
-    caller.join(timeout=60)
+    caller.join(timeout=300)
     assert not caller.is_alive(), "the caller waits for ever"
     assert len(answers) == count
     for document in answers:

@@ -148,12 +148,12 @@ def test_command_scripts_run(tmp_path, rows, tiny_model):
     output = tmp_path / "out.jsonl"
     arguments = [tiny_model, output, rows]
     done = subprocess.run(
-        [sys.executable, script, *arguments], capture_output=True, text=True, timeout=120
+        [sys.executable, script, *arguments], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     assert len(output.read_text().splitlines()) == 6
     help_ = [sys.executable, str(script.with_name("score_ray.py")), "--help"]
-    done = subprocess.run(help_, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(help_, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import threading
 import time
@@ -16,6 +17,12 @@ import uvicorn
 from ie_model.documents import Document, Entity
 from ie_model.serving import Limits, create_app
 from ie_model.serving.served import Served
+
+LONGEST = 120.0
+"""Seconds after which something is taken to hang; how slow a machine may be is not tested."""
+
+get = functools.partial(httpx.get, timeout=LONGEST)
+post = functools.partial(httpx.post, timeout=LONGEST)
 
 
 class FakeExtractor:
@@ -38,7 +45,7 @@ class FakeExtractor:
 
     def pipe(self, documents, on_error="raise"):
         self.batches.append([d.text for d in documents])
-        self.gate.wait(20)
+        assert self.gate.wait(LONGEST)
         for d in documents:
             if d.text == "BROKEN":
                 yield replace(d, error=f"document {d.id!r}: broken")
@@ -55,27 +62,32 @@ class FakeExtractor:
 
 
 @contextlib.contextmanager
-def live(*models: Served, limits: Limits | None = None, **options):
-    """The address of a server over ``models``, from ready to closed."""
-    app = create_app(models, limits, **options)
+def running(app):
+    """The address of an app, on a free port."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="on"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: httpx.get(f"{address}/readyz").status_code == 200)
-        yield address
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(LONGEST)
         assert not thread.is_alive()
 
 
-def wait_until(condition, seconds=20.0):
+@contextlib.contextmanager
+def live(*models: Served, limits: Limits | None = None, **options):
+    """The address of a server over ``models``, from ready to closed."""
+    with running(create_app(models, limits, **options)) as address:
+        wait_until(lambda: get(f"{address}/readyz").status_code == 200)
+        yield address
+
+
+def wait_until(condition):
     """Poll until ``condition()`` holds."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + LONGEST
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
@@ -89,7 +101,10 @@ def extractor():
 @pytest.fixture
 def client(extractor):
     """Of a server over the stand-in, named ``one``."""
-    with live(Served("one", extractor)) as address, httpx.Client(base_url=address) as client:
+    with (
+        live(Served("one", extractor)) as address,
+        httpx.Client(base_url=address, timeout=LONGEST) as client,
+    ):
         yield client
 
 

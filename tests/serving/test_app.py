@@ -3,16 +3,24 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from ie_model.errors import InputError
-from ie_model.serving import Limits
+from ie_model.serving import Limits, create_app
 from ie_model.serving.served import Served, load_models
-from tests.serving.conftest import FakeExtractor, documents, live, wait_until
+from tests.serving.conftest import (
+    LONGEST,
+    FakeExtractor,
+    documents,
+    get,
+    live,
+    post,
+    running,
+    wait_until,
+)
 
 
 def mentions(answer):
@@ -39,13 +47,13 @@ def test_predict_min_score_replaces_the_models_thresholds():
 
         def found(**options):
             asked = {"text": "MAYBE UN 7", **options}
-            return mentions(httpx.post(f"{address}/v1/predict", json=asked))[0]
+            return mentions(post(f"{address}/v1/predict", json=asked))[0]
 
         assert found() == ["UN", "7"]
         assert found(min_score=0) == ["MAYBE", "UN", "7"]
         assert found(min_score=0.95) == []
         assert found(min_score={"QUANTITY": 1}) == ["UN"]
-        refused = httpx.post(f"{address}/v1/predict", json={"text": "a", "min_score": {"WHO": 1}})
+        refused = post(f"{address}/v1/predict", json={"text": "a", "min_score": {"WHO": 1}})
         assert refused.status_code == 422
         assert "no label 'WHO'" in refused.json()["error"]
 
@@ -69,7 +77,7 @@ def test_predict_failed_document_says_so_in_its_place(client):
 
 def test_predict_two_models_by_name():
     models = [Served("one", FakeExtractor()), Served("two", FakeExtractor({"ACTOR": 1.0}))]
-    with live(*models) as address, httpx.Client(base_url=address) as client:
+    with live(*models) as address, httpx.Client(base_url=address, timeout=LONGEST) as client:
         assert mentions(client.post("/v1/predict", json={"text": "UN"})) == [["UN"]]
         answer = client.post("/v1/predict", json={"text": "UN", "model": "two"})
         assert (answer.json()["model"], mentions(answer)) == ("two", [[]])
@@ -81,15 +89,14 @@ def test_predict_two_models_by_name():
         ]  # fmt: skip
 
 
-def test_predict_many_clients_each_get_their_own_answer(client, extractor):
+def test_predict_many_clients_each_get_their_own_answer(client):
     def ask(number):
         text = f"UN {number}"
         return documents(client.post("/v1/predict", json={"text": text, "id": number}))[0]
 
     with ThreadPoolExecutor(16) as pool:
-        for number, document in enumerate(pool.map(ask, range(200))):
+        for number, document in enumerate(pool.map(ask, range(100))):
             assert (document.id, document.entities[1].text) == (str(number), str(number))
-    assert len(extractor.batches) < 200 + 2
 
 
 def test_refusals_bodies_that_are_no_questions(client):
@@ -105,8 +112,8 @@ def test_refusals_bodies_that_are_no_questions(client):
 
 def test_refusals_large_bodies_declared_or_not():
     with live(Served("one", FakeExtractor()), limits=Limits(body_bytes=1000)) as address:
-        declared = httpx.post(f"{address}/v1/predict", content=b"x" * 1001)
-        streamed = httpx.post(f"{address}/v1/predict", content=iter([b"x" * 600] * 2))
+        declared = post(f"{address}/v1/predict", content=b"x" * 1001)
+        streamed = post(f"{address}/v1/predict", content=iter([b"x" * 600] * 2))
         for answer in (declared, streamed):
             assert answer.status_code == 413
             assert "1,000 bytes" in answer.json()["error"]
@@ -119,7 +126,7 @@ def test_refusals_full_queue_says_when_to_come_again(extractor):
         done = len(extractor.batches)
 
         def ask():
-            return httpx.post(f"{address}/v1/predict", json={"text": "UN"}, timeout=20)
+            return post(f"{address}/v1/predict", json={"text": "UN"})
 
         with ThreadPoolExecutor(4) as pool:
             running = []
@@ -140,11 +147,11 @@ def test_refusals_too_many_requests_under_way(extractor):
         extractor.gate.clear()
         done = len(extractor.batches)
         with ThreadPoolExecutor(1) as pool:
-            first = pool.submit(httpx.post, f"{address}/v1/predict", json={"text": "UN"})
+            first = pool.submit(post, f"{address}/v1/predict", json={"text": "UN"})
             wait_until(lambda: len(extractor.batches) > done)
-            busy = httpx.post(f"{address}/v1/predict", json={"text": "UN"})
+            busy = post(f"{address}/v1/predict", json={"text": "UN"})
             assert (busy.status_code, busy.headers["retry-after"]) == (503, "1")
-            assert httpx.get(f"{address}/healthz").status_code == 200
+            assert get(f"{address}/healthz").status_code == 200
             extractor.gate.set()
             assert first.result().status_code == 200
 
@@ -152,12 +159,12 @@ def test_refusals_too_many_requests_under_way(extractor):
 def test_refusals_timeout_of_answer_and_of_body(extractor):
     with live(Served("one", extractor), limits=Limits(timeout=1)) as address:
         extractor.gate.clear()
-        late = httpx.post(f"{address}/v1/predict", json={"text": "UN"})
+        late = post(f"{address}/v1/predict", json={"text": "UN"})
         assert late.status_code == 503
         assert "within 1 s" in late.json()["error"]
         extractor.gate.set()
         host, _, port = address.removeprefix("http://").partition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as slow:
+        with socket.create_connection((host, int(port)), timeout=LONGEST) as slow:
             slow.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
             assert slow.recv(1000).startswith(b"HTTP/1.1 408")
 
@@ -170,28 +177,32 @@ def test_client_that_leaves_frees_its_place(extractor):
         with ThreadPoolExecutor(2) as pool:
             held = []
             for threads in (1, 2):
-                held.append(pool.submit(httpx.post, f"{address}/v1/predict", json={"text": "UN"}))
+                held.append(pool.submit(post, f"{address}/v1/predict", json={"text": "UN"}))
                 wait_until(lambda n=done + threads: len(extractor.batches) == n)
-            with pytest.raises(httpx.ReadTimeout):
-                httpx.post(f"{address}/v1/predict", json={"text": "GONE"}, timeout=0.3)
+            host, _, port = address.removeprefix("http://").partition(":")
+            with socket.create_connection((host, int(port)), timeout=LONGEST) as leaving:
+                body = b'{"text": "GONE"}'
+                leaving.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
+                                b"Content-Length: %d\r\n\r\n%s" % (len(body), body))  # fmt: skip
+                wait_until(lambda: served.waiting_characters)
             wait_until(lambda: served.waiting_characters == 0)
             extractor.gate.set()
             assert [f.result().status_code for f in held] == [200, 200]
         assert not any("GONE" in batch for batch in extractor.batches)
-        assert "ie_model_abandoned_total 1.0" in httpx.get(f"{address}/metrics").text
+        wait_until(lambda: "ie_model_abandoned_total 1.0" in get(f"{address}/metrics").text)
 
 
 def test_key_opens_what_the_probes_and_pages_do_not_need_it_for():
     with live(Served("one", FakeExtractor()), keys=("secret", "other")) as address:
         for path in ("/healthz", "/readyz", "/", "/docs", "/openapi.json", "/page.js"):
-            assert httpx.get(address + path).status_code == 200
+            assert get(address + path).status_code == 200
         for headers in ({}, {"authorization": "Bearer secre"}, {"x-api-key": "sécret".encode()}):
             for path in ("/v1/models", "/metrics", "/nowhere"):
-                answer = httpx.get(address + path, headers=headers)
+                answer = get(address + path, headers=headers)
                 assert answer.status_code == 401
                 assert answer.headers["www-authenticate"] == "Bearer"
         for headers in ({"authorization": "Bearer secret"}, {"x-api-key": "other"}):
-            assert httpx.get(f"{address}/v1/models", headers=headers).status_code == 200
+            assert get(f"{address}/v1/models", headers=headers).status_code == 200
 
 
 def test_other_sites_may_ask_only_where_allowed(client):
@@ -199,9 +210,9 @@ def test_other_sites_may_ask_only_where_allowed(client):
     answer = client.options("/v1/predict", headers=asked)
     assert "access-control-allow-origin" not in answer.headers
     with live(Served("one", FakeExtractor()), cors_origins=["https://desk.example"]) as address:
-        answer = httpx.options(f"{address}/v1/predict", headers=asked)
+        answer = httpx.options(f"{address}/v1/predict", headers=asked, timeout=LONGEST)
         assert answer.headers["access-control-allow-origin"] == "https://desk.example"
-        other = httpx.get(f"{address}/v1/models", headers={"origin": "https://other.example"})
+        other = get(f"{address}/v1/models", headers={"origin": "https://other.example"})
         assert "access-control-allow-origin" not in other.headers
 
 
@@ -227,13 +238,11 @@ def test_logs_and_metrics_hold_no_text(client, caplog, monkeypatch, extractor):
 
 def test_readyz_is_503_until_the_model_has_answered_once(extractor):
     extractor.gate.clear()
-    opened = threading.Timer(0.3, extractor.gate.set)
-    seen = []
-    opened.start()
-    with live(Served("one", extractor)) as address:
-        seen.append(httpx.get(f"{address}/readyz").status_code)
-    assert seen == [200]
-    assert opened.finished.is_set()  # live() waits for readiness, which the model held back
+    with running(create_app([Served("one", extractor)])) as address:
+        assert get(f"{address}/healthz").status_code == 200
+        assert get(f"{address}/readyz").status_code == 503
+        extractor.gate.set()
+        wait_until(lambda: get(f"{address}/readyz").status_code == 200)
     assert extractor.closed
 
 

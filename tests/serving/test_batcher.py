@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
 from ie_model.documents import Document
 from ie_model.serving.batcher import PER_DOCUMENT, Batcher
 from ie_model.serving.limits import Refusal
+from tests.serving.conftest import LONGEST
 
 
 class Model:
@@ -20,7 +22,7 @@ class Model:
 
     def __call__(self, documents):
         self.batches.append([d.id for d in documents])
-        assert self.gate.wait(10)
+        assert self.gate.wait(LONGEST)
         return documents
 
 
@@ -38,11 +40,10 @@ def same(document):
 
 
 async def settle(condition):
-    for _ in range(2000):
-        if condition():
-            return
+    end = time.monotonic() + LONGEST
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
         await asyncio.sleep(0.002)
-    raise AssertionError("waited in vain")
 
 
 def test_batcher_gives_each_request_its_own_answers_in_order():
@@ -58,8 +59,8 @@ def test_batcher_gives_each_request_its_own_answers_in_order():
 
 def test_batcher_lone_request_goes_to_the_model_without_the_wait():
     async def run():
-        batcher = made(Model(), threads=2, wait_ms=60_000)
-        await asyncio.wait_for(batcher.submit(docs("a"), same), 5)
+        batcher = made(Model(), threads=2, wait_ms=600_000)
+        await asyncio.wait_for(batcher.submit(docs("a"), same), LONGEST)
         await batcher.close()
 
     asyncio.run(run())
@@ -85,7 +86,7 @@ def test_batcher_requests_that_wait_for_a_busy_model_share_a_batch():
 def test_batcher_second_thread_collects_for_at_most_the_wait():
     async def run():
         model = Model()
-        batcher = made(model, threads=2, wait_ms=30)
+        batcher = made(model, threads=2, wait_ms=500)
         model.gate.clear()
         tasks = [asyncio.ensure_future(batcher.submit(docs("a"), same))]
         await settle(lambda: model.batches)

@@ -31,7 +31,7 @@ def page(browser, address):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(address)
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     yield page
     assert faults == []
     outside = [u for u in asked if not u.startswith((address, "data:", f"blob:{address}"))]

@@ -16,7 +16,7 @@ from ie_model import Extractor, train
 from ie_model.errors import InputError
 from ie_model.serving import serve
 from tests.conftest import SENTENCES
-from tests.serving.conftest import documents, wait_until
+from tests.serving.conftest import LONGEST, documents, get, post, wait_until
 
 TEXTS = [s.replace("[[", "").replace("]]", "") for s in SENTENCES]
 
@@ -40,7 +40,7 @@ def process(model):
         drain = threading.Thread(target=started.stderr.read, daemon=True)
         drain.start()
         address = line.split()[-1]
-        wait_until(lambda: httpx.get(f"{address}/readyz").status_code == 200, 60)
+        wait_until(lambda: get(f"{address}/readyz").status_code == 200)
         yield started, address
     finally:
         started.kill()
@@ -51,7 +51,7 @@ def test_serve_answers_as_the_extractor_and_finishes_what_is_in_hand(process, mo
     started, address = process
     expected = Extractor.from_pretrained(model, "torch", threads=1).predict(TEXTS)
     assert any(d.entities for d in expected)
-    answer = documents(httpx.post(f"{address}/v1/predict", json={"documents": TEXTS}))
+    answer = documents(post(f"{address}/v1/predict", json={"documents": TEXTS}))
     assert [[e.key for e in d.entities] for d in answer] == [
         [e.key for e in d.entities] for d in expected
     ]
@@ -60,28 +60,26 @@ def test_serve_answers_as_the_extractor_and_finishes_what_is_in_hand(process, mo
 
     def ask():
         asked = {"documents": [f"{k} {long}" for k in range(4)]}
-        results.append(httpx.post(f"{address}/v1/predict", json=asked, timeout=60))
+        results.append(post(f"{address}/v1/predict", json=asked))
 
+    before = _begun(address)
     asking = threading.Thread(target=ask)
     asking.start()
-    wait_until(lambda: _busy(address))
+    wait_until(lambda: _begun(address) > before)
     started.send_signal(signal.SIGTERM)
-    asking.join(60)
+    asking.join(LONGEST)
     assert len(documents(results[0])) == 4
-    assert started.wait(30) == 0
+    assert started.wait(LONGEST) == 0
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{address}/healthz")
+        get(f"{address}/healthz")
 
 
-def _busy(address):
-    """Whether a batch has begun that is not the warm-up's."""
-    for line in httpx.get(f"{address}/metrics").text.splitlines():
+def _begun(address):
+    """How many batches have begun."""
+    for line in get(f"{address}/metrics").text.splitlines():
         if line.startswith("ie_model_batch_documents_count"):
-            return float(line.split()[-1]) > _WARM_UP + 1
-    return False
-
-
-_WARM_UP = 2
+            return float(line.split()[-1])
+    return 0.0
 
 
 def test_serve_taken_port_is_one_clear_error(tmp_path):

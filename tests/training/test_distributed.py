@@ -19,7 +19,7 @@ def launch(config_file, output, *overrides, processes=1, **environment):
         ]  # fmt: skip
     command += ["ie_model", "train", str(config_file), f"output_dir={output}", *overrides]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False,
+        command, capture_output=True, text=True, timeout=600, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -55,7 +55,7 @@ def test_distributed_accelerate_launch_trains(config_file, tmp_path):
             "--main_process_port", "29518",
             "-m", "ie_model", "train", str(config_file), f"output_dir={output}",
         ],
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

@@ -4,7 +4,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -159,10 +158,8 @@ def test_workspace_waiting_for_an_encoding_process_is_told_and_ends(
     try:
         assert holder.stdout is not None
         holder.stdout.readline()
-        began = time.monotonic()
         with caplog.at_level("INFO"), pytest.raises(InputError, match="by another process for"):
             prepare(tiny_config())
-        assert time.monotonic() - began < 60
     finally:
         holder.kill()
         holder.wait()
