@@ -20,14 +20,16 @@ _NAME = re.compile(r"[A-Z]\w+")
 class FakeExtractor:
     """Marks capitalised words; some words make it fail, wait, or take its process down."""
 
-    def __init__(self, marker: Path | None, delay: float, label: str) -> None:
-        self.marker, self.delay, self.label = marker, delay, label
+    def __init__(
+        self, marker: Path | None, delay: float, label: str, hurry: Path | None = None
+    ) -> None:
+        self.marker, self.delay, self.label, self.hurry = marker, delay, label, hurry
         self.calls: list[str] = []
 
     def pipe(self, items: Iterable[str], *, on_error: Any = "raise") -> Iterator[Document]:
         for text in items:
             self.calls.append(text)
-            if self.delay:
+            if self.delay and not (self.hurry and self.hurry.exists()):
                 time.sleep(self.delay)
             if "raises" in text:
                 raise ValueError("the model does not like this text")
@@ -50,12 +52,15 @@ class FakeExtractor:
 
 @dataclass(frozen=True)
 class FakeFactory:
+    """``delay`` is what each text takes, in seconds, until the file ``hurry`` is there."""
+
     marker: Path | None = None
     delay: float = 0.0
     label: str = "ACTOR"
+    hurry: Path | None = None
 
     def __call__(self, threads: int | None, device: str) -> FakeExtractor:
-        return FakeExtractor(self.marker, self.delay, self.label)
+        return FakeExtractor(self.marker, self.delay, self.label, self.hurry)
 
 
 @dataclass(frozen=True)
