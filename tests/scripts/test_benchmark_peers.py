@@ -1,0 +1,61 @@
+"""What the comparison with other packages does to data and answers, and how it tells results."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from ie_model import Document, Entity
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "benchmark_peers.py"
+TEXT = "Police left Iraq.\nThe army of Iran\nstayed."
+GOLD = Document(TEXT, (Entity(0, 6, "ACTOR"), Entity(12, 16, "LOCATION"), Entity(30, 34, "ACTOR")))
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("benchmark_peers", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_answers_to_paragraphs_come_back_to_their_documents(script):
+    gold = [GOLD, Document("", ()), Document("Iran.", (Entity(0, 4, "LOCATION"),))]
+    cut = [p for d in gold for p in script.paragraphs(d, "line")]
+    assert [p.text for p in cut] == ["Police left Iraq.", "The army of Iran", "stayed.", "Iran."]
+    answers = [[e.key for e in p.entities] for p in cut]
+    found = script.moved_back(gold, "line", answers)
+    assert [[e.key for e in d.entities] for d in found] == [
+        [e.key for e in d.entities] for d in gold
+    ]
+
+
+def test_answers_that_are_too_many_are_refused(script):
+    with pytest.raises(ValueError, match="more answers than paragraphs"):
+        script.moved_back([GOLD], "line", [[], [], [], []])
+
+
+def test_drawn_paragraphs_come_once_before_any_comes_again(script, tiny_config):
+    config = tiny_config()
+    once = script.drawn(config, 3, 0)
+    assert once == script.drawn(config, 3, 0) != script.drawn(config, 3, 1)
+    many = script.drawn(config, 1000, 0)
+    assert len({d.id for d in many}) == len(many) == 1000
+    counts = [sum(d.text == text for d in many) for text in {d.text for d in many}]
+    assert min(counts) > 1
+
+
+def test_table_names_what_failed(script):
+    train = {"cpu_seconds": 61.4, "seconds": 130.0}
+    text = script.table(
+        [
+            {"title": "a", "rate": 3e-4, "f1": 0.5, "train": train},
+            {"title": "b", "rate": 5e-5, "error": {"stage": "train", "said": "no | module"}},
+        ]
+    )
+    assert "| a | 0.0003 | 50.0 | 61 | 130 |  |" in text
+    assert "| b | 5e-05 |  |  |  | failed (train): no \\| module |" in text
+    assert len({line.replace("\\|", "").count("|") for line in text.splitlines()}) == 1
