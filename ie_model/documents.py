@@ -247,7 +247,10 @@ def _read_entity(row: object, where: str) -> Entity:
     text = row.get("text") or ""
     if not isinstance(text, str):
         raise InputError(f"{where}: 'text' must be a string, found {text!r}")
-    meta = dict(row.get("meta") or {})
+    given = row.get("meta") or {}
+    if not isinstance(given, Mapping):
+        raise InputError(f"{where}: 'meta' must be an object, found {given!r:.60}")
+    meta = dict(given)
     meta.update({k: v for k, v in row.items() if k not in _ENTITY_FIELDS})
     assert isinstance(start, int)
     assert isinstance(end, int)

@@ -1,10 +1,4 @@
-"""Raw rows of Parquet files, a few at a time.
-
-A Parquet file may hold a thousand times what it takes on the disk, a long string named once
-in a dictionary and meant in every row. So rows are unpacked by their size, not by the
-thousand, and a file that unpacks to absurd amounts is refused before it is. Its footer may
-say what it likes: what counts is what the header of each page says.
-"""
+"""Raw rows of Parquet files, a few at a time."""
 
 from __future__ import annotations
 
@@ -12,19 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ie_model.corpus.parquet_sizes import rows_at_once
 from ie_model.errors import InputError
 from ie_model.scoring.options import EVERY, ReadOptions
-from ie_model.scoring.parquet_pages import read_pages
 from ie_model.scoring.raw import Meter, Origin, RawRow, need_columns, too_long
 from ie_model.scoring.sources import Source
-
-BATCH_ROWS = 64
-"""Rows unpacked at once; fewer where one alone may be large."""
-BATCH_BYTES = 64 << 20
-_ABSURD_BYTES, _ABSURD_RATIO = 256 << 20, 1000
-_LARGEST_PAGE = 512 << 20
-_ELEMENT_BYTES = 16
-"""What an element of a list takes at least, be it null: a billion of them fit in a few bytes."""
 
 
 def parquet_rows(source: Source, options: ReadOptions, meter: Meter) -> Iterator[RawRow]:
@@ -45,7 +31,7 @@ def parquet_rows(source: Source, options: ReadOptions, meter: Meter) -> Iterator
         every = EVERY in options.keep
         columns = tuple(name for name in schema.names if every or name in wanted)
         origin = Origin(source.name, "parquet", columns)
-        rows = _rows_at_once(source, file, columns)
+        rows = rows_at_once(Path(source.path), file, columns)
         number, total = 0, max(file.metadata.num_rows, 1)
         limit = 4 * options.max_chars  # bytes of UTF-8
         try:
@@ -63,43 +49,6 @@ def parquet_rows(source: Source, options: ReadOptions, meter: Meter) -> Iterator
                 meter.current = source.size * number // total
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise InputError(f"{source.path}: damaged after row {number}: {error}") from error
-
-
-def _rows_at_once(source: Source, file: Any, columns: Sequence[str]) -> int:
-    """How many rows to unpack at a time.
-
-    Raises:
-        InputError: a column unpacks to hundreds of megabytes and a thousand times its size, or
-            a page to more than 512 MiB; or there are no pages where they should be.
-    """
-    largest = 0
-    with Path(source.path).open("rb") as stream:
-        for group in range(file.metadata.num_row_groups):
-            facts = file.metadata.row_group(group)
-            for k in range(facts.num_columns):
-                column = facts.column(k)
-                if column.path_in_schema.partition(".")[0] not in columns:
-                    continue
-                try:
-                    pages = read_pages(stream, column)
-                except ValueError as error:
-                    raise InputError(
-                        f"{source.path}: damaged: column {column.path_in_schema!r}: {error}"
-                    ) from None
-                size, packed = pages.unpacked, column.total_compressed_size
-                if file.schema.column(k).max_repetition_level:
-                    size = max(size, _ELEMENT_BYTES * pages.values)
-                absurd = size > _ABSURD_BYTES and size > _ABSURD_RATIO * max(packed, 1)
-                if absurd or pages.largest > _LARGEST_PAGE:
-                    raise InputError(
-                        f"{source.path}: the column {column.path_in_schema!r} unpacks {packed} "
-                        f"bytes to {size >> 20} MiB, {pages.largest >> 20} MiB of them at once; "
-                        "if that is right, write the file anew in smaller row groups and pages"
-                    )
-                # One value of the size of a page may stand in each row, by its number in a
-                # dictionary or as the beginning of the next.
-                largest = max(largest, pages.largest)
-    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(largest, 1)))
 
 
 def _check_types(source: Source, schema: Any, options: ReadOptions) -> None:

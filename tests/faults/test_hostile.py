@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import random
-import resource
-import signal
 from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from ie_model.corpus import formats, reading, writing
 from ie_model.documents import Document, Entity
@@ -27,64 +23,12 @@ from ie_model.scoring.raw import Meter
 from ie_model.scoring.readers import read_source
 from ie_model.scoring.rows import read_row
 from ie_model.scoring.sources import find_sources
-from tests.faults import table
+from tests.faults.hostile import FUZZ, JUNK, check, damaged, resident
 
-EXAMPLES = int(os.environ.get("IE_MODEL_FUZZ", "60"))
-"""Cases of each kind; ``make fuzz`` tries thousands."""
-SECONDS = 20.0
-"""Of CPU time, which no case may exceed; loading what a format needs is counted in."""
 MEMORY = 1 << 30
 """Bytes by which the process may grow over all cases of a kind."""
-FUZZ = settings(
-    max_examples=EXAMPLES,
-    suppress_health_check=list(HealthCheck),
-    deadline=None,
-    database=None,
-)
 TEXT = "Iraqi federal police cleared Hawija on Tuesday."
 GOLD = Document(TEXT, (Entity(0, 20, "ACTOR", text=TEXT[:20]),), id="a", meta={"date": "2017"})
-JUNK = st.one_of(
-    st.binary(max_size=200),
-    st.sampled_from([
-        b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b'"', b"[" * 3000, b"{" * 3000,
-        b"NaN", b"1e999", b"-1", b"9" * 5000, b"null", b"[]", b"{}", b'"\\ud800"', b"\r", b"\t",
-        b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"PAR1",
-    ]),
-)  # fmt: skip
-
-
-@st.composite
-def damaged(draw, sound: bytes):
-    """A sound file with pieces of it replaced, cut out, doubled or filled with junk."""
-    data = sound
-    for _ in range(draw(st.integers(1, 3))):
-        start = draw(st.integers(0, len(data)))
-        end = min(len(data), start + draw(st.integers(0, 12)))
-        piece = draw(st.one_of(JUNK, st.just(b""), st.just(data[start:end] * 2)))
-        data = data[:start] + piece + data[end:]
-    return data
-
-
-def check(kind: str, read) -> None:
-    """Do it, within the limits: an answer or an InputError."""
-    table.attempt(kind)
-    signal.signal(signal.SIGPROF, _too_long)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
-    try:
-        with contextlib.suppress(InputError):
-            read()
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-    table.survive(kind)
-
-
-def _too_long(number, frame):
-    raise TimeoutError(f"more than {SECONDS} s of CPU time")
-
-
-def resident() -> int:
-    """Bytes of memory that this process has taken at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 @pytest.fixture(autouse=True)

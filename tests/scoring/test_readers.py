@@ -15,10 +15,10 @@ import threading
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from ie_model.corpus.parquet_pages import read_pages
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.scoring.options import ReadOptions
-from ie_model.scoring.parquet_pages import read_pages
 from ie_model.scoring.raw import Meter
 from ie_model.scoring.readers import read_iterable, read_source
 from ie_model.scoring.rows import Rejected, Row, read_row
@@ -411,7 +411,7 @@ def peak_of(code: str) -> int:
     script = f"""
 import resource
 from ie_model.scoring.options import ReadOptions
-from ie_model.scoring.parquet_pages import read_pages
+from ie_model.corpus.parquet_pages import read_pages
 from ie_model.scoring.raw import Meter
 from ie_model.scoring.readers import read_source
 from ie_model.scoring.sources import find_sources

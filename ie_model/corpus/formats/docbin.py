@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.account import Account
+from ie_model.corpus.formats.files import read_bytes
 from ie_model.corpus.formats.spacing import split_tokens
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
@@ -25,6 +27,7 @@ ASIDE = "docbin_aside"
 _OF_TOKENS = ("TAG", "POS", "MORPH", "LEMMA", "DEP")
 _GROUP = "sc"  # spaCy's own key of span categorisation
 _OURS = "ie_model"
+_ABSURD_BYTES, _ABSURD_RATIO = 256 << 20, 100
 
 
 def read(
@@ -41,23 +44,19 @@ def read(
         InputError: spaCy is not installed, the file is missing or no ``DocBin``, or no document
             has the group ``spans_key``.
     """
-    spacy = _spacy()
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        docs = spacy.tokens.DocBin().from_disk(path)
-        vocab = spacy.vocab.Vocab()
-        stream = enumerate(docs.get_docs(vocab), 1)
-    except Exception as error:
-        # zlib, msgpack and spaCy each raise their own kinds for the same thing.
-        raise InputError(f"{path}: not a spaCy DocBin ({error})") from None
     told = Account() if account is None else account
     key = spans_key or _GROUP
     groups: set[str] = set()
-    for number, doc in stream:
-        groups.update(doc.spans)
+    for number, doc in enumerate(_docs(path), 1):
         where = f"{path}, item {number}"
-        yield where, _document(doc, key, where, f"{path.stem}:{number}", told)
+        try:
+            groups.update(doc.spans)
+            document = _document(doc, key, where, f"{path.stem}:{number}", told)
+        except InputError:
+            raise
+        except Exception as error:  # spaCy looks at labels, links and categories only here
+            raise InputError(f"{where}: damaged ({error})") from None
+        yield where, document
     if spans_key is not None and spans_key not in groups:
         found = ", ".join(map(repr, sorted(groups))) or "none"
         raise InputError(f"{path}: no document has the span group {spans_key!r}; groups: {found}")
@@ -65,9 +64,41 @@ def read(
         told.tell()
 
 
+def _docs(path: Path) -> Iterator[Any]:
+    """spaCy's docs, one after the other.
+
+    Raises:
+        InputError: spaCy is not installed, or this is no ``DocBin``, or one that unpacks to
+            hundreds of megabytes and a hundred times its size.
+    """
+    spacy = _spacy()
+    packed = read_bytes(path)
+    try:
+        _check_size(path, packed)
+        yield from spacy.tokens.DocBin().from_bytes(packed).get_docs(spacy.vocab.Vocab())
+    except InputError:
+        raise
+    except Exception as error:
+        # zlib, msgpack, numpy and spaCy each raise their own kinds for the same thing.
+        raise InputError(f"{path}: not a spaCy DocBin ({error})") from None
+
+
+def _check_size(path: Path, packed: bytes) -> None:
+    unpacker = zlib.decompressobj()
+    waiting, size = packed, 0
+    while waiting and size <= max(_ABSURD_BYTES, _ABSURD_RATIO * len(packed)):
+        size += len(unpacker.decompress(waiting, 1 << 20))
+        waiting = unpacker.unconsumed_tail
+    if waiting:
+        raise InputError(
+            f"{path}: unpacks {len(packed)} bytes to more than {size >> 20} MiB; if that is right, "
+            "write the documents into several files"
+        )
+
+
 def _document(doc: Any, key: str, where: str, fallback_id: str, account: Account) -> Document:
-    ours = doc.user_data.get(_OURS) or {}
-    scores = ours.get("scores") or {}
+    ours = _notes(doc.user_data.get(_OURS), where)
+    scores = ours["scores"]
     spans = [*doc.ents, *doc.spans.get(key, ())]
     unique: dict[tuple[int, int, str], dict[str, Any]] = {}
     for s in spans:
@@ -77,7 +108,7 @@ def _document(doc: Any, key: str, where: str, fallback_id: str, account: Account
         Entity(start, end, label, scores.get(f"{start}-{end}-{label}"), doc.text[start:end], meta)
         for (start, end, label), meta in unique.items()
     )
-    meta = json.loads(json.dumps(ours.get("meta") or {}))  # spaCy gives tuples for lists
+    meta = dict(ours["meta"])
     if doc.cats:
         meta["cats"] = dict(doc.cats)
     aside = []
@@ -103,6 +134,30 @@ def _document(doc: Any, key: str, where: str, fallback_id: str, account: Account
             meta.pop("unannotated", None)
     id_ = str(ours.get("id", "")) or fallback_id
     return Document(doc.text, entities, id_, meta)
+
+
+def _notes(found: Any, where: str) -> dict[str, Any]:
+    """What our writer noted of a document: its id, scores and ``meta``, as JSON has them.
+
+    Raises:
+        InputError: it is nothing that our writer can have written.
+    """
+    try:  # spaCy gives tuples for lists
+        notes = json.loads(json.dumps(found or {}, allow_nan=False))
+        notes = {"id": "", "scores": {}, "meta": {}} | notes
+        for name in ("scores", "meta"):
+            notes[name] = dict(notes[name] or {})
+        for stretch in notes["meta"].get("unannotated", ()):
+            start, end = stretch
+            if type(start) is not int or type(end) is not int:
+                raise ValueError(f"{stretch} is no stretch of text")
+        if not all(
+            score is None or type(score) in (int, float) for score in notes["scores"].values()
+        ):
+            raise ValueError("a score is no number")
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{where}: the notes {_OURS!r} in its user data: {error}") from None
+    return notes
 
 
 def _missing(doc: Any) -> list[list[int]]:

@@ -29,6 +29,16 @@ def read_text(path: Path) -> str:
         return _decode(file.read(), path, offset=0, line=1)
 
 
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes.
+
+    Raises:
+        InputError: the file is missing or unreadable.
+    """
+    with _readable(path) as file:
+        return file.read()
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Stream ``(line number from 1, line without its end)``; a leading BOM is dropped.
 

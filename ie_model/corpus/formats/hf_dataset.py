@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from ie_model.corpus.account import Account
 from ie_model.corpus.formats.conll import TAG, tags_to_spans
-from ie_model.corpus.formats.jsonl import read_rows
+from ie_model.corpus.formats.jsonl import no_constant, read_rows, refuse_surrogates
 from ie_model.corpus.formats.spacing import join_tokens
+from ie_model.corpus.parquet_sizes import rows_at_once
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.files import new_folder, scratch_folder
@@ -25,6 +26,7 @@ from ie_model.files import new_folder, scratch_folder
 if TYPE_CHECKING:
     from datasets import Dataset, Features
 
+_OURS = ("id", "text", "entities", "meta")
 _BATCH = 1000  # rows in one Arrow record batch
 _NOT_LABELLED = (-1, -100)  # of test sets without tags; of what the loss leaves out
 
@@ -56,7 +58,7 @@ def read(
         where, rows, columns, names = _open_folder(path, split, tags_column)
     elif path.suffix.lower() == ".parquet":
         where = str(path)
-        rows, columns, names = _open_parquet(path, tags_column)
+        rows, columns, names = _open_parquet(path, (tokens_column, tags_column))
     else:
         where = str(path)
         rows, columns, names = _open_lines(path, tokens_column)
@@ -90,18 +92,39 @@ def _open_folder(
     return where, loaded, list(loaded.column_names), _class_names(loaded.features, tags_column)
 
 
-def _open_parquet(path: Path, tags_column: str) -> tuple[Iterator[Any], list[str], Any]:
+def _open_parquet(
+    path: Path, columns: tuple[str, str]
+) -> tuple[Iterator[Any], list[str], list[str] | None]:
     import datasets
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
+        names = list(file.schema_arrow.names)
         features = datasets.Features.from_arrow_schema(file.schema_arrow)
-    except (OSError, pa.ArrowException, ValueError) as error:
+    except Exception as error:
+        # Arrow has its own kinds; datasets fails in its own ways at notes it did not write.
         raise InputError(f"{path}: not a Parquet file that can be read ({error})") from None
-    rows = (row for batch in file.iter_batches(_BATCH) for row in batch.to_pylist())
-    return rows, list(file.schema_arrow.names), _class_names(features, tags_column)
+    read = [name for name in dict.fromkeys(names) if name in {*_OURS, *columns}]
+    twice = next((name for name in read if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: two columns are called {twice!r}")
+    return _parquet_rows(path, file, read), names, _class_names(features, columns[1])
+
+
+def _parquet_rows(path: Path, file: Any, columns: list[str]) -> Iterator[Any]:
+    import pyarrow as pa
+
+    number = 0
+    try:
+        rows = rows_at_once(path, file, columns)
+        # One row group's columns are in memory at a time; threads would decode ahead.
+        for batch in file.iter_batches(rows, columns=columns, use_threads=False):
+            for row in batch.to_pylist():
+                number += 1
+                yield row
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+        raise InputError(f"{path}: damaged after row {number}: {error}") from None
 
 
 def _open_lines(path: Path, tokens_column: str) -> tuple[Iterator[Any], list[str], None]:
@@ -232,7 +255,7 @@ def _documents(
     account: Account,
 ) -> Iterator[tuple[str, Document]]:
     tokens_column, tags_column = chosen
-    read = {"id", "text", "entities", "meta"} if "entities" in columns else {"id", *chosen}
+    read = set(_OURS) if "entities" in columns else {"id", *chosen}
     others = [column for column in columns if column not in read]
     account.set_aside(f"column that is not read ({', '.join(others)})", source, len(others))
     if "text" in columns and "entities" in columns:
@@ -320,21 +343,45 @@ def _tag(tag: int | str | None, names: Sequence[str] | None, where: str) -> str:
     return tag
 
 
-def _from_row(row: dict[str, Any], where: str, fallback_id: str) -> Document:
-    given = row["entities"] or []
+def _from_row(row: Any, where: str, fallback_id: str) -> Document:
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: expected an object with text and entities")
+    given = row.get("entities") or []
     if isinstance(given, dict):  # older versions of the library give columns for a list of rows
-        given = [
-            dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True)
-        ]
-    cleaned = []
-    for entity in given:
-        kept = {k: v for k, v in dict(entity).items() if v is not None}
-        if isinstance(kept.get("meta"), str):
-            kept["meta"] = json.loads(kept["meta"])
-        cleaned.append(kept)
+        given = _transposed(given, where)
+    if isinstance(given, list | tuple):
+        given = [_entity(entity, where) for entity in given]
     meta = row.get("meta")
-    meta = json.loads(meta) if isinstance(meta, str) and meta else meta or {}
-    id_ = str(row.get("id") or fallback_id)
+    meta = _json(meta, where) if isinstance(meta, str) and meta else meta or {}
+    id_ = row.get("id") or fallback_id
     return Document.from_dict(
-        {"id": id_, "text": row["text"], "entities": cleaned, "meta": meta}, where
+        {"id": id_, "text": row.get("text"), "entities": given, "meta": meta}, where
     )
+
+
+def _transposed(columns: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    if not all(isinstance(values, list | tuple) for values in columns.values()):
+        raise InputError(f"{where}: 'entities' must be a list")
+    if len({len(values) for values in columns.values()}) > 1:
+        raise InputError(f"{where}: the columns of 'entities' are not of one length")
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def _entity(entity: Any, where: str) -> Any:
+    if not isinstance(entity, dict):
+        return entity
+    kept = {key: value for key, value in entity.items() if value is not None}
+    if isinstance(kept.get("meta"), str):
+        kept["meta"] = _json(kept["meta"], where)
+    return kept
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        value = json.loads(text, parse_constant=no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: 'meta' is not JSON: {error}, found {text!r:.60}") from None
+    refuse_surrogates(value, where)
+    return value
