@@ -7,6 +7,7 @@ from typing import Any
 
 from ie_model.corpus.account import Account
 from ie_model.corpus.formats.labelstudio_regions import LABEL_KEYS
+from ie_model.errors import InputError
 
 EVERYBODY = "all"
 """The annotator who stands for all of them: every finished annotation is a document."""
@@ -49,18 +50,18 @@ def chosen_annotations(
         where: the place of the task.
         account: takes what is left out.
     """
-    predicted = [p for p in task.get("predictions") or [] if isinstance(p, dict)]
+    predicted = _objects(task.get("predictions"), "predictions", where)
     if predictions:
         if predicted:
             kind = "further prediction of a task"
             account.set_aside(kind, where, len(predicted) - 1)
-            return [(list(predicted[0].get("result") or []), {})]
+            return [(_result(predicted[0], where), {})]
         account.set_aside("task without a prediction", where)
         return []
     given = task.get("annotations") or task.get("completions")
     if given is None and "annotations" not in task and task.get("data") is not data:
         return _of_short(task, data, annotator, seen, where, account)
-    annotations = [a for a in given or [] if isinstance(a, dict)]
+    annotations = _objects(given, "annotations", where)
     finished = [a for a in annotations if not a.get("was_cancelled")]
     if annotator not in (None, EVERYBODY):
         finished = [a for a in finished if annotator in _names(a.get("completed_by"))]
@@ -68,7 +69,7 @@ def chosen_annotations(
         account.set_aside(_FURTHER, where, len(finished) - 1)
         finished = [next((a for a in finished if a.get("ground_truth")), finished[0])]
     if finished:
-        return [(list(a.get("result") or []), dict(a)) for a in finished]
+        return [(_result(a, where), dict(a)) for a in finished]
     if annotator not in (None, EVERYBODY):
         account.set_aside(f"task not annotated by {annotator!r}", where)
     elif annotations:
@@ -78,6 +79,20 @@ def chosen_annotations(
     else:
         account.set_aside("task that nobody annotated", where)
     return []
+
+
+def _objects(given: Any, name: str, where: str) -> list[dict[str, Any]]:
+    """The objects of a list; a server puts ids in their place where it was not asked for more."""
+    if not isinstance(given or [], list):
+        raise InputError(f"{where}: {name!r} must be a list, found {given!r:.60}")
+    return [entry for entry in given or [] if isinstance(entry, dict)]
+
+
+def _result(annotation: Mapping[str, Any], where: str) -> list[Any]:
+    found = annotation.get("result") or []
+    if not isinstance(found, list):
+        raise InputError(f"{where}: 'result' must be a list, found {found!r:.60}")
+    return list(found)
 
 
 def person_of(beside: Mapping[str, Any], number: int) -> str:

@@ -61,6 +61,8 @@ def read(
             raise InputError(f"{where}: expected an object with a 'text', found {str(row)[:60]}")
         refuse_foreign(row, "prodigy", where)
         answer = row.get("answer", "accept")
+        if not isinstance(answer, str):
+            raise InputError(f"{where}: 'answer' must be a string, found {answer!r:.60}")
         author = row.get("_annotator_id", row.get("_session_id"))
         if answer not in wanted:
             told.set_aside(f"example answered {answer!r} (option answers)", where)
@@ -155,6 +157,8 @@ def _tokens(row: Mapping[str, Any], where: str, length: int) -> list[dict[str, A
                 f"{where}: the token {token.get('text')!r} has no place in the text: start "
                 f"{start!r}, end {end!r}"
             )
+        if not isinstance(token.get("text"), str | None):
+            raise InputError(f"{where}: the text of a token is {token['text']!r:.60}, no string")
     return tokens
 
 
