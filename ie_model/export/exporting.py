@@ -22,6 +22,7 @@ from ie_model.inference.engines.conversion import convert
 from ie_model.inference.engines.interface import Engine
 from ie_model.inference.extractor import Extractor
 from ie_model.models.card import EXPORTS_BEGIN, EXPORTS_END
+from ie_model.models.directory import read_settings
 from ie_model.models.hardware import multiplies_bf16
 from ie_model.training.inputs import read_sources
 
@@ -62,12 +63,13 @@ def export(
         model_dir: a model directory.
         engine: ``openvino`` or ``onnx``.
         precision: ``fp32``, ``bf16`` (OpenVINO) or ``int8``.
-        calibration: documents int8 is calibrated on; by default the training documents that
-            the model's ``config.yaml`` names.
+        calibration: documents int8 is calibrated on, with or without entities; by default the
+            training documents that the model's ``config.yaml`` names.
         gate: annotated documents to judge by, none of them used for calibration. By default
             the config's dev documents; without those, 30 % of the training documents are
             held back from calibration (the model has seen them in training, so its F1 there
-            is no measure of quality, only the difference is).
+            is no measure of quality, only the difference is). Where the config's documents are
+            not at hand, 30 % of those given as ``calibration`` are held back.
         limits: what may be lost against fp32.
         target: the entity agreement that int8 aims at by leaving sensitive layers in fp32;
             more agreement is less speed (OpenVINO only).
@@ -85,19 +87,21 @@ def export(
         raise InputError(f"export: engine {engine!r} is unknown: use {' or '.join(ENGINES)}")
     if precision not in PRECISIONS or (engine, precision) == ("onnx", "bf16"):
         raise InputError(f"export: {engine} cannot be exported in {precision}")
+    if precision == "fp32":
+        return ExportResult(convert(folder, engine), engine, precision, None)
+    # Before the minutes of conversion: documents may be missing.
+    labels = read_settings(folder).labels
+    if gate is None or precision == "int8":  # nothing else is calibrated
+        calibration, gate = _documents(folder, labels, calibration, gate)
     reference = Extractor.from_pretrained(folder, "torch", precision="fp32", device="cpu")
     path = convert(folder, engine)
-    if precision == "fp32":
-        return ExportResult(path, engine, precision, None)
-
-    calibration, gate = _documents(folder, reference.labels, calibration, gate)
     # The search for layers to leave out looks at other documents than the verdict.
     search, final = (gate[::2], gate[1::2]) if len(gate) >= 20 else (gate, gate)
     expected = reference.predict(final)
     with tempfile.TemporaryDirectory() as scratch:
         quantized = None
         if precision == "int8":
-            windows = (_windows(reference, calibration), _windows(reference, search))
+            windows = (_windows(reference, calibration or ()), _windows(reference, search))
             quantized = quantize(
                 folder, engine, *windows, reference.label_set,
                 target=target, reduce_range=reduce_range,
@@ -143,7 +147,19 @@ def _documents(
 ) -> tuple[Sequence[Document], Sequence[Document]]:
     """The documents to calibrate on and to judge by; see :func:`export`."""
     if calibration is None or gate is None:
-        train, dev = _from_config(folder, labels)
+        try:
+            train, dev = _from_config(folder, labels)
+        except InputError as error:
+            if calibration is None:
+                raise InputError(
+                    f"{error}; an export is made and judged with the documents that "
+                    f"{folder / 'config.yaml'} names, or with others: give some hundred texts "
+                    "like those the model will see with --calibration FILE (calibration=), and "
+                    "annotated ones with --documents FILE (gate=) if you have them"
+                ) from error
+            log.warning("%s; a part of the calibration documents judges the export", error)
+            train, dev = list(calibration), []
+            calibration = None
         if calibration is None and gate is None and not dev:
             train, dev = split_documents(train, GATE_FRACTION, seed=0)
         calibration = train if calibration is None else calibration
@@ -159,14 +175,16 @@ def _documents(
 
 
 def _from_config(folder: Path, labels: Sequence[str]) -> tuple[list[Document], list[Document]]:
+    """The training and dev documents that the model's config names.
+
+    Raises:
+        InputError: there is no config, it names none, or they are not where it says.
+    """
     file = folder / "config.yaml"
-    if not file.is_file():
-        raise InputError(
-            f"{folder}: no config.yaml that names the training documents; "
-            "give documents with --calibration and --documents"
-        )
     config = load_config(file)
     data = config.data
+    if not data.train:
+        raise InputError(f"{file}: names no training documents")
     train = [d for _, d in read_sources(data.train, labels)]
     if not data.dev and data.dev_fraction:
         return split_documents(train, data.dev_fraction, config.training.seed)

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import yaml
 
 from ie_model import Document, Extractor, InputError, RunError, read_documents
 from ie_model.encoding.windows import Window
@@ -106,6 +107,45 @@ def test_export_default_documents_come_from_the_config(model):
 def test_export_refuses_what_does_not_exist(tiny_model, engine, precision, message):
     with pytest.raises(InputError, match=message):
         export(tiny_model, engine, precision)
+
+
+@pytest.fixture
+def moved(model):
+    """A model whose training documents are not where its config says, as after a download."""
+    config = model / "config.yaml"
+    values = yaml.safe_load(config.read_text())
+    values["data"]["train"][0]["path"] = str(model / "moved.txt")
+    config.write_text(yaml.safe_dump(values))
+    return model
+
+
+@pytest.mark.parametrize("config", ["moved", "none", "without sources"])
+def test_export_away_from_its_data_says_what_to_give(moved, config):
+    file = moved / "config.yaml"
+    if config == "none":
+        file.unlink()
+    elif config == "without sources":
+        values = yaml.safe_load(file.read_text())
+        values["data"]["train"] = []
+        file.write_text(yaml.safe_dump(values))
+    with pytest.raises(InputError, match=r"--calibration FILE .*--documents FILE"):
+        export(moved, "openvino", "int8")
+    assert artifacts.locate(moved, "openvino", "int8") is None
+
+
+@pytest.mark.slow
+@needs_nncf
+def test_export_away_from_its_data_is_calibrated_and_judged_by_texts_alone(moved, corpus, caplog):
+    texts = [Document(d.text, id=d.id) for d in corpus[0]]
+    result = export(moved, "openvino", "int8", calibration=texts, limits=LENIENT)
+    facts = json.loads((moved / "openvino" / "int8.json").read_text())
+    assert result.verdict.f1 is None  # plain texts: judged by agreement
+    assert facts["calibration_windows"] + facts["gate"]["documents"] == len(texts)
+    assert "a part of the calibration documents judges the export" in caplog.text
+
+
+def test_export_bf16_needs_no_calibration(moved, corpus):
+    assert export(moved, "openvino", "bf16", gate=corpus[1]).verdict.agreement >= 0.985
 
 
 def test_export_gate_documents_are_taken_out_of_the_calibration(model, corpus):
