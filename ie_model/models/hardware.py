@@ -8,6 +8,7 @@ granted, ``os.cpu_count()`` does not.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 import platform
@@ -15,6 +16,8 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 WAITS_ACTIVELY = (
     "torch was imported before ie_model, so its threads wait actively and take CPUs from each "
@@ -29,6 +32,13 @@ def waits_actively() -> bool:
     """
     told = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
     return not any(name in os.environ for name in told)
+
+
+@cache
+def advise_passive_waiting() -> None:
+    """One line a process, where torch is about to compute with threads that spin."""
+    if waits_actively():
+        log.warning(WAITS_ACTIVELY)
 
 
 def available_cpus(root: Path = Path("/")) -> int:
@@ -142,6 +152,11 @@ def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
             if key.strip() in ("model name", "Hardware"):
                 return value.strip()
     return platform.processor() or platform.machine()
+
+
+def is_x86() -> bool:
+    """Whether the CPU is of the family that OpenVINO computes bf16 on; elsewhere it uses fp32."""
+    return platform.machine() in ("x86_64", "AMD64")
 
 
 def multiplies_bf16(flags: frozenset[str] | None = None) -> bool:

@@ -15,7 +15,7 @@ from ie_model.corpus.splits import fingerprint
 from ie_model.documents import Document
 from ie_model.models.devices import resolve_device
 from ie_model.models.directory import ModelSettings, weights_fingerprint
-from ie_model.models.hardware import WAITS_ACTIVELY, waits_actively
+from ie_model.models.hardware import advise_passive_waiting
 from ie_model.training.checkpoints import last_checkpoint, run_key, versions
 from ie_model.training.dev_evaluation import DevEvaluation, live_extractor
 from ie_model.training.fitting import Fitted, fit
@@ -82,8 +82,8 @@ def train(
         RunError: the loss became NaN, or the model could not be saved.
     """
     settings = config.training
-    if is_first_process() and waits_actively():
-        log.warning(WAITS_ACTIVELY)
+    if is_first_process():
+        advise_passive_waiting()
     refuse(config, dev, given=documents is not None)
     device = resolve_device(settings.device, "training.device")
     precision = resolve_precision(settings, device)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -250,6 +251,52 @@ def test_engines_auto_says_once_that_the_slow_one_answers(monkeypatch, caplog):
     ],
 )
 def test_engines_precision_follows_the_features_of_the_cpu(monkeypatch, tmp_path, flags, precision):
+    arm = "asimd" in flags
     monkeypatch.setattr("ie_model.models.hardware.cpu_flags", lambda: frozenset(flags.split()))
-    assert OpenVINOEngine(tmp_path, path=tmp_path / "fp32.xml").precision == precision
+    monkeypatch.setattr("platform.machine", lambda: "aarch64" if arm else "x86_64")
     assert native_precision(torch.device("cpu")) == precision
+    engine = OpenVINOEngine(tmp_path, path=tmp_path / "fp32.xml")
+    # OpenVINO has no bf16 on Arm: it would compute fp32 and call it bf16.
+    assert engine.precision == ("fp32" if arm else precision)
+    if arm:
+        with pytest.raises(InputError, match="x86-64 only"):
+            OpenVINOEngine(tmp_path, "bf16", path=tmp_path / "fp32.xml")
+
+
+@pytest.mark.parametrize(
+    ("features", "machine", "hint"),
+    [
+        ("avx2 fma", "x86_64", "f32"),
+        ("avx512f avx512_vnni", "x86_64", "f32"),
+        ("avx512f avx512_vnni avx512_bf16", "x86_64", "bf16"),
+        ("asimd bf16 i8mm", "aarch64", "f32"),
+    ],
+)
+def test_engines_what_int8_leaves_is_computed_in_what_the_cpu_has(
+    monkeypatch, tmp_path, features, machine, hint
+):
+    asked = {}
+    core = SimpleNamespace(compile_model=lambda path, device, options: asked.update(options))
+    openvino = SimpleNamespace(Core=lambda: core)
+    monkeypatch.setattr("ie_model.inference.engines.openvino.import_openvino", lambda: openvino)
+    monkeypatch.setattr("ie_model.inference.engines.openvino._first_pid", os.getpid())
+    monkeypatch.setattr("ie_model.models.hardware.cpu_flags", lambda: frozenset(features.split()))
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    engine = OpenVINOEngine(tmp_path, "int8", path=tmp_path / "int8.xml", threads=1)
+    engine._compile("LATENCY")
+    assert asked["INFERENCE_PRECISION_HINT"] == hint
+
+
+@pytest.mark.parametrize(("threads", "told"), [(1, 0), (2, 1)])
+def test_engines_torch_says_once_that_its_threads_spin(
+    monkeypatch, tiny_model, caplog, threads, told
+):
+    from ie_model.models import hardware
+
+    monkeypatch.setattr(hardware, "waits_actively", lambda: True)
+    hardware.advise_passive_waiting.cache_clear()
+    for _ in range(2):
+        load_engine(tiny_model, "torch", "fp32", threads=threads, device="cpu").close()
+    hardware.advise_passive_waiting.cache_clear()
+    assert caplog.text.count(hardware.WAITS_ACTIVELY) == told

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ie_model import train
-from ie_model.models.hardware import WAITS_ACTIVELY
+from ie_model.models.hardware import WAITS_ACTIVELY, advise_passive_waiting
 from ie_model.training import progress as module
 from ie_model.training.estimate import estimate_seconds, in_words
 from ie_model.training.preparation import prepare
@@ -85,6 +85,7 @@ def test_progress_threads_wait_passively_unless_told_otherwise(arguments, enviro
 
 
 def test_progress_callers_who_import_torch_first_are_told(tiny_config, monkeypatch, caplog):
-    monkeypatch.setattr("ie_model.training.run.waits_actively", lambda: True)
+    monkeypatch.setattr("ie_model.models.hardware.waits_actively", lambda: True)
+    advise_passive_waiting.cache_clear()
     train(tiny_config(max_steps=1))
     assert WAITS_ACTIVELY in caplog.text

@@ -31,7 +31,7 @@ from ie_model.inference.engines.interface import ENGINES, PRECISIONS
 from ie_model.inference.engines.runtimes import installed
 from ie_model.inference.extractor import Extractor
 from ie_model.models.directory import read_settings
-from ie_model.models.hardware import available_cpus, multiplies_bf16
+from ie_model.models.hardware import available_cpus, is_x86, multiplies_bf16
 from ie_model.models.names import find_model
 from ie_model.models.plan import Plan, machine
 
@@ -193,6 +193,8 @@ def _why_not(folder: Path, engine: str, precision: str, cuda: bool) -> str | Non
         return f"{engine} runs on the CPU only"
     if (engine, precision) in (("onnx", "bf16"), ("torch", "int8")):
         return f"{engine} has no {precision}"
+    if (engine, precision) == ("openvino", "bf16") and not is_x86():
+        return "openvino computes bf16 on x86-64 only"
     if precision == "int8" and artifacts.locate(folder, engine, "int8") is None:
         return f"no int8 there: run 'ie-model export {folder} --engine {engine} --precision int8'"
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import threading
 import warnings
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from ie_model.inference.engines import artifacts, forking
 from ie_model.inference.engines.conversion import convert
 from ie_model.inference.engines.interface import Engine, Ids, Logits, closed
 from ie_model.inference.engines.runtimes import import_openvino
-from ie_model.models.hardware import available_cpus, multiplies_bf16, multiplies_int8
+from ie_model.models.hardware import available_cpus, is_x86, multiplies_bf16, multiplies_int8
 
 _first_pid: int | None = None
 
@@ -31,7 +30,8 @@ class OpenVINOEngine:
 
     Args:
         model_dir: a model directory.
-        precision: ``auto`` (bf16 where the CPU multiplies it), ``fp32``, ``bf16`` or ``int8``.
+        precision: ``auto`` (bf16 where the CPU multiplies it), ``fp32``, ``bf16`` (x86-64 only)
+            or ``int8``.
         threads: CPU threads; by default those the process may use.
         streams: batches worked on side by side; by default OpenVINO's own choice.
         path: a converted model to use in place of the model directory's own.
@@ -39,7 +39,7 @@ class OpenVINOEngine:
             OpenVINO had started; without one such a process gets a :class:`RunError`.
 
     Raises:
-        InputError: no int8 export, or one that this CPU would add up wrongly.
+        InputError: no int8 export, one that this CPU would add up wrongly, or no bf16 here.
         RunError: the model cannot be converted.
     """
 
@@ -59,7 +59,9 @@ class OpenVINOEngine:
         fallback: Callable[[], Engine] | None = None,
     ) -> None:
         if precision == "auto":
-            precision = "bf16" if multiplies_bf16() else "fp32"
+            precision = "bf16" if _computes_bf16() else "fp32"
+        if precision == "bf16" and not is_x86():
+            raise InputError("OpenVINO computes bf16 on x86-64 only: use precision='fp32'")
         self.precision = precision
         self.threads = threads or available_cpus()
         self._model_dir = model_dir
@@ -146,7 +148,7 @@ class OpenVINOEngine:
     def _compile_now(self, hint: str) -> Any:
         global _first_pid
         openvino = import_openvino()
-        low = "bf16" if self.precision == "bf16" or multiplies_bf16() else "f32"
+        low = "bf16" if self.precision == "bf16" or _computes_bf16() else "f32"
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": hint,
             "INFERENCE_NUM_THREADS": self.threads,
@@ -222,9 +224,13 @@ def _converted(model_dir: Path, precision: str) -> Path:
     return path
 
 
+def _computes_bf16() -> bool:
+    return is_x86() and multiplies_bf16()
+
+
 def _check_range(path: Path) -> None:
     full = artifacts.read_facts(path).get("reduced_range") is False
-    if full and platform.machine() in ("x86_64", "AMD64") and not multiplies_int8():
+    if full and is_x86() and not multiplies_int8():
         raise InputError(
             f"{path} has 8-bit weights, which this CPU (without VNNI) would add up wrongly: "
             "export it again with --reduce-range, or use precision='fp32'"

@@ -12,7 +12,7 @@ from ie_model.inference.engines import forking
 from ie_model.inference.engines.cuda import GpuRunner
 from ie_model.inference.engines.interface import Done, Ids, Logits, Pending, closed
 from ie_model.models.devices import THREADS, native_precision, resolve_device
-from ie_model.models.hardware import available_cpus
+from ie_model.models.hardware import advise_passive_waiting, available_cpus
 from ie_model.models.weights import load_classifier
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -49,6 +49,8 @@ class TorchEngine:
             granted = threads or min(THREADS, available_cpus())
             if granted != torch.get_num_threads():
                 torch.set_num_threads(granted)
+            if granted > 1:
+                advise_passive_waiting()
         self._model = load_classifier(model_dir, DTYPES[self.precision]).to(self.device)
         self.streams = 1
         self.in_flight = 1
