@@ -13,6 +13,7 @@ from ie_model.corpus.account import Account
 from ie_model.corpus.changes import Changes
 from ie_model.corpus.formats.offsets import same_surface
 from ie_model.corpus.reading import read_located
+from ie_model.corpus.references import settle_references
 from ie_model.corpus.writing import check_output, format_for_writing, write_documents
 from ie_model.display.excerpts import counted
 from ie_model.documents import Document, Entity, misplaced
@@ -108,7 +109,7 @@ def _account(
         result.documents += 1
         result.labels.update(e.label for e in changed.entities)
         result.lost.update(losses(changed, result.format, options))
-        yield changed
+        yield settle_references(changed, result.format)[0]
     if refused:
         more = result.misplaced - len(refused)
         raise InputError(

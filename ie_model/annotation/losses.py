@@ -8,6 +8,7 @@ from typing import Any
 
 from ie_model.corpus.formats import FORMATS
 from ie_model.corpus.formats.spacing import join_tokens, split_tokens
+from ie_model.corpus.references import settle_references
 from ie_model.documents import Document, Entity, misplaced
 
 # How a tool numbers and draws spans: no content.
@@ -52,7 +53,9 @@ def losses(document: Document, name: str, options: Mapping[str, Any] | None = No
         lost["documents without a word"] = 1
     elif not exact and not _spacing_comes_back(document, name):
         lost["exact spacing"] = 1
-    if not entry.meta:
+    if entry.meta:
+        lost.update(settle_references(document, name)[1])
+    else:
         lost.update(_of_document(document, name))
     for entity in document.entities:
         lost["scores"] += entity.score is not None and not entry.scores

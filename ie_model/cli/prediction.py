@@ -205,8 +205,10 @@ def _counted(
 ) -> Iterator[Document]:
     """The documents, what the format has no place for counted."""
     for document in documents:
+        document, gone = corpus.settle_references(document)
+        lost.update({f"{kind} of the entities read": number for kind, number in gone.items()})
         lost.update(losses(document, form, options))
-        yield document
+        yield corpus.settle_references(document, form)[0]
 
 
 def read_texts(
@@ -233,17 +235,8 @@ def _read(
     for file in files:
         if str(file) != "-":
             yield from corpus.read_documents(file, format, **options)
-        elif format not in (None, "text"):
-            yield from _standard_input(format, options)
         else:
-            data = sys.stdin.buffer.read()
-            try:
-                yield Document(data.decode("utf-8"), id="stdin")
-            except UnicodeDecodeError as error:
-                raise InputError(
-                    f"standard input: not UTF-8 at byte {error.start}; convert it first, for "
-                    "example with iconv -t utf-8"
-                ) from None
+            yield from _standard_input(format or "text", options)
 
 
 def _standard_input(format: str, options: dict[str, Any]) -> Iterator[Document]:

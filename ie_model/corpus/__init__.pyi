@@ -6,6 +6,7 @@ from .reading import (
     read_documents as read_documents,
     read_located as read_located,
 )
+from .references import settle_references as settle_references
 from .splits import split_documents as split_documents
 from .writing import (
     check_output as check_output,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ie_model.corpus.mending import fix_document
 from ie_model.corpus.overlaps import Rule, confidence_of, flatten
+from ie_model.corpus.references import settle_references
 from ie_model.documents import Document
 from ie_model.errors import InputError
 
@@ -20,7 +21,8 @@ class Changes:
     outside it (new names, none: keep all). Entities that carry a confidence (score or
     ``meta["confidence"]``) below ``min_confidence`` are dropped, those without one stay.
     Overlaps left after that are resolved by ``flatten``, if given. With ``fix``, every
-    document is first mended as by :func:`ie_model.corpus.mending.fix_document`.
+    document is first mended as by :func:`ie_model.corpus.mending.fix_document`. What a tool
+    said of entities that are dropped (relations, notes) goes with them.
     """
 
     labels: Mapping[str, str | None] = field(default_factory=dict)
@@ -49,6 +51,8 @@ class Changes:
         if self.flatten is not None:
             changed, dropped = flatten(changed, self.flatten)
             tally["dropped by overlap"] += len(dropped)
+        changed, gone = settle_references(changed)
+        tally.update({f"dropped with their entities: {kind}": n for kind, n in gone.items()})
         if counts is not None:
             counts.update({**tally, "kept": len(changed.entities)})
         return changed

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ie_model.corpus.account import Account
 from ie_model.corpus.formats import FORMATS, format_module
 from ie_model.corpus.formats.options import accepted_options
 from ie_model.corpus.reading import source_files
+from ie_model.corpus.references import settle_references
 from ie_model.documents import Document
 from ie_model.errors import InputError
 
@@ -17,6 +19,9 @@ def write_documents(
     documents: Iterable[Document], path: str | Path, format: str | None = None, **options: Any
 ) -> None:
     """Write documents to ``path`` (a folder for brat), streaming, whole or not at all.
+
+    What a tool said of entities that are no longer there (relations, notes) is not written, and
+    counted in a warning.
 
     Args:
         documents: read once.
@@ -31,7 +36,19 @@ def write_documents(
     name = format or format_for_writing(target)
     writer = format_module(name).write
     given = {key: value for key, value in options.items() if value is not None}
-    writer(documents, target, **accepted_options(writer, name, given))
+    told = Account()
+    settled = _settled(documents, name, told)
+    writer(settled, target, **accepted_options(writer, name, given))
+    told.tell()
+
+
+def _settled(documents: Iterable[Document], name: str, account: Account) -> Iterator[Document]:
+    for document in documents:
+        settled, gone = settle_references(document, name)
+        for kind, number in gone.items():
+            kind = f"{kind}, whose entities are gone or have no names in {name}"
+            account.set_aside(kind, f"document {document.id!r}", number)
+        yield settled
 
 
 def format_for_writing(path: Path) -> str:

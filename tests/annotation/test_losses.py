@@ -7,7 +7,9 @@ import pytest
 from ie_model.annotation.checks import check_documents
 from ie_model.annotation.conversion import convert
 from ie_model.annotation.losses import losses
-from ie_model.corpus import Changes
+from ie_model.corpus import Changes, read_documents, write_documents
+from ie_model.corpus.formats import FORMATS
+from ie_model.corpus.formats.brat import annotation_lines
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 
@@ -46,15 +48,96 @@ def test_losses_judge_spacing_by_the_tokens_written():
     assert "exact spacing" in losses(cut, "conll")
 
 
-@pytest.mark.parametrize(("dropped", "kept"), [("LOC", 0), ("OTHER", 1)])
-def test_losses_relations_go_with_their_entities(tmp_path, dropped, kept):
+TEXT = "Anna left Oslo."
+
+
+def _doccano() -> str:
     spans = [
         {"id": 20, "label": "PER", "start_offset": 0, "end_offset": 4},
         {"id": 21, "label": "LOC", "start_offset": 10, "end_offset": 14},
     ]
     relation = {"id": 1, "from_id": 20, "to_id": 21, "type": "left"}
-    row = {"id": 1, "text": "Anna left Oslo.", "entities": spans, "relations": [relation]}
-    (tmp_path / "a.jsonl").write_text(json.dumps(row))
-    changes = Changes({dropped: None})
-    convert(tmp_path / "a.jsonl", tmp_path / "b.jsonl", None, "doccano", changes)
-    assert len(json.loads((tmp_path / "b.jsonl").read_text())["relations"]) == kept
+    return json.dumps({"id": 1, "text": TEXT, "entities": spans, "relations": [relation]})
+
+
+def _prodigy() -> str:
+    places = [(0, 4), (5, 9), (10, 14)]
+    tokens = [{"text": TEXT[a:b], "start": a, "end": b, "id": i} for i, (a, b) in enumerate(places)]
+    spans = [
+        {"start": a, "end": b, "label": label, "token_start": i, "token_end": i}
+        for i, (a, b), label in ((0, places[0], "PER"), (2, places[2], "LOC"))
+    ]
+    relation = {
+        "head": 0,
+        "child": 2,
+        "label": "left",
+        "head_span": spans[0],
+        "child_span": spans[1],
+    }
+    return json.dumps({"text": TEXT, "tokens": tokens, "spans": spans, "relations": [relation]})
+
+
+def _labelstudio() -> str:
+    regions = [
+        {"id": i, "from_name": "ner", "to_name": "text", "type": "labels",
+         "value": {"start": a, "end": b, "text": TEXT[a:b], "labels": [label]}}
+        for i, a, b, label in (("r0", 0, 4, "PER"), ("r1", 10, 14, "LOC"))
+    ]  # fmt: skip
+    regions.append({"type": "relation", "from_id": "r0", "to_id": "r1", "labels": ["left"]})
+    return json.dumps([{"id": 1, "data": {"text": TEXT}, "annotations": [{"result": regions}]}])
+
+
+@pytest.fixture(params=["brat", "doccano", "labelstudio", "prodigy"])
+def related(request, tmp_path):
+    """A corpus of one document with a relation of two entities, and what its relation is called."""
+    kind = "relations"
+    path = tmp_path / "a.jsonl"
+    if request.param == "brat":
+        path = tmp_path / "a.ann"
+        path.with_suffix(".txt").write_text(TEXT)
+        path.write_text("T1\tPER 0 4\tAnna\nT2\tLOC 10 14\tOslo\nR1\tleft Arg1:T1 Arg2:T2\n")
+    else:
+        made = {"doccano": _doccano, "labelstudio": _labelstudio, "prodigy": _prodigy}
+        path.write_text(made[request.param]())
+    if request.param in ("brat", "labelstudio"):
+        kind = f"{request.param} annotations that are no entities"
+    return request.param, path, kind
+
+
+@pytest.mark.parametrize("target", ["jsonl", "brat", "doccano", "labelstudio", "prodigy", "conll"])
+def test_losses_relations_go_with_their_entities_and_are_counted(related, target, tmp_path):
+    source, path, kind = related
+    for dropped, there in (("LOC", 0), ("OTHER", 1)):
+        output = tmp_path / f"{dropped}{''.join(FORMATS[target].suffixes[:1])}"
+        result = convert(path, output, source, target, Changes({dropped: None}))
+        with_entities = result.changes[f"dropped with their entities: {kind}"]
+        assert with_entities == 1 - there
+        # Names of entities, by which relations know them, stay at home and where meta does.
+        held = target in (source, "jsonl", "prodigy") or (source, target) in (
+            ("prodigy", "doccano"), ("prodigy", "labelstudio"),
+        )  # fmt: skip
+        assert result.lost[kind] == there * (not held)
+        back = next(read_documents(output, target))
+        found = [value for key, value in back.meta.items() if key.endswith("_aside")]
+        kept = [back.meta.get(key, {}) for key in ("doccano", "prodigy")]
+        found += [fields["relations"] for fields in kept if "relations" in fields]
+        assert sum(map(len, found)) == there * held
+        assert ("R1" in str(found) or "left" in str(found)) == bool(there * held)
+
+
+def test_losses_writing_says_what_went_with_entities(tmp_path, caplog):
+    (tmp_path / "a.jsonl").write_text(_doccano())
+    (document,) = read_documents(tmp_path / "a.jsonl", "doccano")
+    write_documents([document.with_entities(document.entities[:1])], tmp_path / "b.jsonl")
+    assert "relations, whose entities are gone or have no names in jsonl: 1" in caplog.text
+    caplog.clear()
+    write_documents([document], tmp_path / "c.jsonl")
+    assert not caplog.text
+
+
+def test_losses_a_new_brat_name_is_none_that_a_relation_meant(tmp_path):
+    """Relation R1 of a dropped T1 held the new entity that took its name."""
+    lines = ["R1\tleft Arg1:T1 Arg2:T2"]
+    entities = (Entity(0, 4, "PER"), Entity(10, 14, "LOC", meta={"brat_id": "T2"}))
+    document = Document(TEXT, entities, "d", {"brat_aside": lines})
+    assert not any(line.startswith("R1") for line in annotation_lines(document))

@@ -60,7 +60,7 @@ def test_cli_predict_stdin_and_files(invoke, tiny_model, tmp_path):
     assert rows[1]["id"] == "stdin"
     code, _, err = invoke("predict", tiny_model, "-", stdin=b"caf\xe9")
     assert code == 2
-    assert "standard input: not UTF-8 at byte 3" in err
+    assert "standard input:1: byte 3 (0xe9) is not UTF-8" in err
 
 
 def test_cli_predict_html_is_escaped(invoke, tiny_model, tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from ie_model.corpus.formats import FORMATS
 from ie_model.corpus.formats.files import read_lines, read_text
 from ie_model.corpus.formats.spacing import join_tokens, split_tokens
 from ie_model.corpus.reading import load_gold, read_documents
@@ -76,12 +77,39 @@ def test_formats_invalid_utf8_names_byte_and_line(tmp_path):
         list(read_documents(path))
 
 
+@pytest.mark.parametrize("format", [n for n in FORMATS if n not in ("docbin", "datasets")])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_formats_byte_order_mark_says_the_encoding(tmp_path, encoding, format):
+    text = "Bağdat 😂 fell.\u2028Then Qaim, too." + " Then they left." * 900
+    document = Document(text, (Entity(0, 6, "LOC", text="Bağdat"),), "d")
+    path = tmp_path / f"x{''.join(FORMATS[format].suffixes[:1])}"
+    if format in ("text", "lines"):
+        write(path, text)
+    else:
+        write_documents([document], path, format)
+    plain = list(read_documents(path, format))
+    for file in path.rglob("*.*") if path.is_dir() else [path]:
+        write(file, ("\ufeff" + file.read_text("utf-8")).encode(encoding))
+    assert list(read_documents(path, format)) == plain
+    assert list(read_documents(path)) == plain or format == "lines"
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_formats_utf16_is_called_so(tmp_path, encoding):
-    path = write(tmp_path / "a.txt", "\ufeffBağdat".encode(encoding))
-    for read in (read_text, lambda p: list(read_lines(p)), lambda p: list(read_documents(p))):
-        with pytest.raises(InputError, match=r"not UTF-8; .*iconv -f utf-16 -t utf-8"):
-            read(path)
+def test_formats_utf16_without_a_mark_is_called_so(tmp_path, encoding):
+    wanted = f"a.txt:1: looks like UTF-16 without.*iconv -f {encoding.replace('16-', '16')} "
+    for text in ("left", "Bağdat fell.", "В Багдаде они были недолго.\n" * 400):
+        path = write(tmp_path / "a.txt", text.encode(encoding))
+        for read in (read_text, lambda p: list(read_lines(p)), lambda p: list(read_documents(p))):
+            with pytest.raises(InputError, match=wanted):
+                read(path)
+    stray = write(tmp_path / "b.txt", "One zero\0 in a text is a character like others.")
+    assert "\0" in read_text(stray)
+
+
+def test_formats_broken_utf16_names_the_line(tmp_path):
+    path = write(tmp_path / "a.txt", "\ufeffa\nb".encode("utf-16-le") + b"\x00\xd8")
+    with pytest.raises(InputError, match=r"a.txt:2: not UTF-16-LE, which its byte order mark says"):
+        read_text(path)
 
 
 def test_formats_two_documents_of_one_name_are_named(tmp_path):

@@ -230,7 +230,7 @@ def test_kept_prodigy_relations_of_removed_spans_are_counted(tmp_path, caplog):
     (document,) = read_documents(lines(tmp_path / "a.jsonl", prodigy_relation()), "prodigy")
     back = written(document.with_entities(document.entities[:1]), tmp_path / "b.jsonl")
     assert back["relations"] == []
-    assert "relation whose tokens or spans are gone" in caplog.text
+    assert "relations, whose entities are gone" in caplog.text
 
 
 def test_kept_prodigy_binary_answers_say_nothing_of_the_rest(tmp_path):

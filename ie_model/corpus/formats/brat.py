@@ -41,7 +41,7 @@ _LINE_ENDS = re.compile(r"[ \t]*[\r\n]+\s*")  # what may part the fragments of o
 _STANDOFF = (".a1", ".a2")
 _KINDS = {"R": "relation", "E": "event", "A": "attribute", "M": "modification",
           "N": "normalisation", "#": "note", "*": "equivalence"}  # fmt: skip
-_REFERENCE = re.compile(r"(?<![\w-])[TER]\d+\b")
+_REFERENCE = re.compile(r"(?<![\w-])[TREAMN]\d+\b")
 
 ASIDE = "brat_aside"
 """The key in a document's ``meta`` that holds the lines kept aside."""
@@ -193,7 +193,7 @@ def annotation_lines(document: Document) -> Iterator[str]:
     Raises:
         InputError: a label holds white space, which the format cannot express.
     """
-    aside = [str(line) for line in document.meta.get(ASIDE, ())]
+    aside, _ = still_meant(document.meta.get(ASIDE, ()), document)
     taken = {line.split("\t")[0] for line in aside}
     taken |= {str(e.meta["brat_id"]) for e in document.entities if "brat_id" in e.meta}
     spans, notes = _free_ids("T", taken), _free_ids("#", taken)
@@ -213,7 +213,7 @@ def annotation_lines(document: Document) -> Iterator[str]:
         yield f"{key}\t{entity.label} {places}\t{_one_line(mention)}"
         if entity.score is not None:
             yield f"{next(notes)}\tScore {key}\t{round(entity.score, 6)}"
-    yield from _still_meant(aside, used)
+    yield from aside
 
 
 def _fragments(text: str, start: int, end: int) -> str:
@@ -230,18 +230,20 @@ def _fragments(text: str, start: int, end: int) -> str:
     return ";".join([*parts, f"{position} {end}"])
 
 
-def _still_meant(aside: list[str], spans: set[str]) -> list[str]:
-    """The lines kept aside, but for those that refer to an entity that is no longer there."""
-    kept = aside
+def still_meant(aside: Iterable[object], document: Document) -> tuple[list[str], int]:
+    """The lines kept aside but for those of entities that are not there, and how many those are."""
+    lines = [str(line) for line in aside]
+    spans = {str(e.meta["brat_id"]) for e in document.entities if "brat_id" in e.meta}
+    kept = lines
     while True:
         known = spans | {line.split("\t")[0] for line in kept}
         rest = [
             line
             for line in kept
-            if line[0] == "T" or known.issuperset(_REFERENCE.findall(_second_column(line)))
+            if line[:1] == "T" or known.issuperset(_REFERENCE.findall(_second_column(line)))
         ]
         if len(rest) == len(kept):
-            return rest
+            return rest, len(lines) - len(rest)
         kept = rest
 
 

@@ -7,7 +7,7 @@ objects (``start_offset``, ``end_offset``). Relations and other fields are kept 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,13 +138,6 @@ def _row(document: Document) -> dict[str, Any]:
     other = dict(meta.pop("doccano", None) or {})
     row: dict[str, Any] = {"id": document.id, "text": document.text}
     if other.get("relations"):
-        there = {e.meta.get("doccano_id") for e in document.entities}
-        # One end may have been dropped or renamed away since.
-        other["relations"] = [
-            relation
-            for relation in other["relations"]
-            if there.issuperset((relation.get("from_id"), relation.get("to_id")))
-        ]
         row["entities"] = [
             {
                 "id": e.meta.get("doccano_id", f"new-{i}"),
@@ -160,3 +153,15 @@ def _row(document: Document) -> dict[str, Any]:
     if meta:
         row["meta"] = meta
     return row
+
+
+def still_meant(other: Mapping[str, Any], document: Document) -> tuple[dict[str, Any], int]:
+    """The further fields without relations of entities that are gone, and how many those are."""
+    given = other.get("relations") or []
+    there = {e.meta["doccano_id"] for e in document.entities if "doccano_id" in e.meta}
+    kept = [
+        r
+        for r in given
+        if not isinstance(r, dict) or there.issuperset((r.get("from_id"), r.get("to_id")))
+    ]
+    return {**other, "relations": kept}, len(given) - len(kept)

@@ -1,6 +1,7 @@
 """Text files read strictly, and a file name for each document: the ground under every format.
 
-Bytes that are not UTF-8 are an error with their place, never replaced: a replacement
+Files are UTF-8, or what a byte order mark of UTF-16 or UTF-32 says. Bytes that are not are an
+error with their place, never replaced: a replacement
 character would shift every offset behind it. Lines end at ``\\n`` alone, because
 ``str.splitlines`` also cuts at U+2028 and friends, which stand inside real texts.
 """
@@ -9,14 +10,22 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from ie_model.documents import Document
 from ie_model.errors import InputError
 
-_BOM_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# The longer marks first: UTF-32's begins with UTF-16's.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+_ZEROS = 4  # so many, and one in ten pairs of bytes: blanks alone are more in most scripts
 
 
 def read_text(path: Path) -> str:
@@ -128,6 +137,7 @@ def document_files(
 
 @contextlib.contextmanager
 def _readable(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes as UTF-8, whatever its byte order mark says."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -135,7 +145,61 @@ def _readable(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     with file:
+        beginning = file.peek(4)
+        mark = next((mark for mark in _MARKS if beginning.startswith(mark)), b"")
+        if mark:
+            file.read(len(mark))
+            with io.BufferedReader(_Utf8(file, path, _MARKS[mark])) as stream:
+                yield stream
+            return
+        if b"\0" in beginning:
+            _refuse_unmarked(beginning, path)
         yield file
+
+
+class _Utf8(io.RawIOBase):
+    """A file in another encoding, as UTF-8."""
+
+    def __init__(self, file: IO[bytes], path: Path, encoding: str) -> None:
+        self._file, self._path, self._encoding = file, path, encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._waiting = b""
+        self._line = 1
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._waiting:
+            raw = self._file.read(len(buffer))
+            try:
+                text = self._decoder.decode(raw, final=not raw)
+            except UnicodeDecodeError as error:
+                before = error.object[: error.start].decode(self._encoding, "replace")
+                raise InputError(
+                    f"{self._path}:{self._line + before.count(chr(10))}: not "
+                    f"{self._encoding.upper()}, which its byte order mark says ({error.reason}); "
+                    "save the file as UTF-8"
+                ) from None
+            self._line += text.count("\n")
+            self._waiting = text.encode("utf-8")
+            if not raw:
+                break
+        number = min(len(buffer), len(self._waiting))
+        buffer[:number], self._waiting = self._waiting[:number], self._waiting[number:]
+        return number
+
+
+def _refuse_unmarked(beginning: bytes, path: Path) -> None:
+    """Refuse UTF-16 without a byte order mark, which UTF-8 would read as letters and zeros."""
+    even, odd = beginning[::2].count(0), beginning[1::2].count(0)
+    most = max(even, odd)
+    if min(even, odd) == 0 and most >= _ZEROS and 20 * most > len(beginning):
+        likely = "utf-16le" if odd else "utf-16be"
+        raise InputError(
+            f"{path}:1: looks like UTF-16 without a byte order mark, which says how to read it; "
+            f"save the file as UTF-8 (for example: iconv -f {likely} -t utf-8)"
+        )
 
 
 def _decode(raw: bytes, path: Path, offset: int, line: int) -> str:
@@ -143,8 +207,7 @@ def _decode(raw: bytes, path: Path, offset: int, line: int) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line += raw.count(b"\n", 0, error.start)
-        likely = "utf-16" if offset == 0 and raw.startswith(_BOM_UTF16) else "windows-1252"
         raise InputError(
             f"{path}:{line}: byte {offset + error.start} (0x{raw[error.start]:02x}) is not UTF-8; "
-            f"save the file as UTF-8 (for example: iconv -f {likely} -t utf-8)"
+            "save the file as UTF-8 (for example: iconv -f windows-1252 -t utf-8)"
         ) from None

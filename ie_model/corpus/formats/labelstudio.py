@@ -177,7 +177,7 @@ def _kept(field: str, fields: Mapping[str, Any], person: Mapping[str, Any]) -> d
 
 def _task(document: Document, predictions: bool) -> dict[str, Any]:
     meta = dict(document.meta)
-    aside = _still_meant(meta.pop(ASIDE, None) or [], document)
+    aside = meta.pop(ASIDE, None) or []
     kept = meta.pop(KEPT, None) or {}
     field = kept.get("text_field", "text")
     control, shown = _usual_names(document, field)
@@ -226,16 +226,21 @@ def _usual_names(document: Document, field: str) -> tuple[str, str]:
     return "label", field
 
 
-def _still_meant(aside: list[dict[str, Any]], document: Document) -> list[dict[str, Any]]:
-    """What was kept aside, but for what refers to a region that is no longer there."""
+def still_meant(aside: Sequence[Any], document: Document) -> tuple[list[Any], int]:
+    """What was kept aside but for what refers to regions that are gone, and how much that is."""
     there = {e.meta.get("labelstudio_id") for e in document.entities}
-    there |= {r["id"] for r in aside if "id" in r and not _says_of_region(r)}
-    return [
+    regions = [r for r in aside if isinstance(r, dict)]
+    there |= {r["id"] for r in regions if "id" in r and not _says_of_region(r)}
+    kept = [
         r
         for r in aside
-        if (r.get("id") in there if _says_of_region(r) else True)
-        and ("from_id" not in r or there.issuperset((r["from_id"], r.get("to_id"))))
+        if not isinstance(r, dict)
+        or (
+            (r.get("id") in there if _says_of_region(r) else True)
+            and ("from_id" not in r or there.issuperset((r["from_id"], r.get("to_id"))))
+        )
     ]
+    return kept, len(aside) - len(kept)
 
 
 def _says_of_region(result: dict[str, Any]) -> bool:

@@ -101,9 +101,7 @@ def write(documents: Iterable[Document], path: Path) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    lost = Account()
-    write_rows((_row(document, lost) for document in documents), path)
-    lost.tell()
+    write_rows((_row(document) for document in documents), path)
 
 
 def _document(row: dict[str, Any], where: str, fallback_id: str) -> Document:
@@ -209,7 +207,7 @@ def _between(size: int, entities: Iterable[Entity]) -> list[list[int]]:
     return [*stretches, [position, size]] if position < size else stretches
 
 
-def _row(document: Document, lost: Account) -> dict[str, Any]:
+def _row(document: Document) -> dict[str, Any]:
     meta = dict(document.meta)
     other = dict(meta.pop("prodigy", None) or {})
     if _is_binary(other):  # the reader finds these stretches again
@@ -226,14 +224,10 @@ def _row(document: Document, lost: Account) -> dict[str, Any]:
         if e.score is not None:
             span["score"] = round(e.score, 6)
         spans.append({**e.meta, **span})
-    if given := other.pop("relations", None):
-        relations = moved_relations(given, kept, tokens, document)
-        lost.set_aside(
-            "relation whose tokens or spans are gone, not written",
-            f"document {document.id!r}",
-            len(given) - len(relations),
-        )
-        other["relations"] = relations
+    if "relations" in other:
+        given = other.pop("relations") or ()
+        moved = moved_relations(given, kept, tokens, document)
+        other["relations"] = [relation for relation in moved if relation is not None]
     row: dict[str, Any] = {"text": document.text}
     if document.id:
         row["id"] = document.id

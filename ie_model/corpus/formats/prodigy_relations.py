@@ -33,11 +33,11 @@ def tokens_of(document: Document, kept: Sequence[Token] = ()) -> list[dict[str, 
 
 def moved_relations(
     relations: Iterable[Any], before: Sequence[Token], after: Sequence[Token], document: Document
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any] | None]:
     """The relations, their token numbers counted in ``after`` in place of ``before``.
 
-    One whose tokens or spans are no longer there is left out; the label of a span follows the
-    entity that stands at its place.
+    ``None`` stands for one whose tokens or spans are no longer there; the label of a span
+    follows the entity that stands at its place.
     """
     ends = {token["end"]: i for i, token in enumerate(after)}
     starts = {token["start"]: i for i, token in enumerate(after)}
@@ -64,13 +64,21 @@ def moved_relations(
             moved["label"] = labels[start, end]
         return moved
 
-    found = []
+    found: list[dict[str, Any] | None] = []
     for relation in relations:
         moved = dict(relation)
         moved["head"], moved["child"] = token(relation.get("head")), token(relation.get("child"))
         for side in _ENDS[2:]:
             if isinstance(relation.get(side), dict):
                 moved[side] = span(relation[side])
-        if not any(side in moved and moved[side] is None for side in _ENDS):
-            found.append(moved)
+        gone = any(side in moved and moved[side] is None for side in _ENDS)
+        found.append(None if gone else moved)
     return found
+
+
+def still_meant(other: Mapping[str, Any], document: Document) -> tuple[dict[str, Any], int]:
+    """The further fields without relations of spans that are not there, and how many those are."""
+    given, tokens = other.get("relations") or [], other.get("tokens") or []
+    moved = moved_relations(given, tokens, tokens_of(document, tokens), document)
+    kept = [r for r, there in zip(given, moved, strict=True) if there is not None]
+    return {**other, "relations": kept}, len(given) - len(kept)
