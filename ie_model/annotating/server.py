@@ -29,9 +29,9 @@ GRACE = 5.0
 def annotate(
     documents: Iterable[Document], output: Path, *, labels: Sequence[str] = (),
     model: Path | None = None, engine: str = "auto", threads: int | None = None,
-    order: str | None = None, suspects: Path | None = None, review: Review | None = None,
-    guidelines: Path | None = None, text_dir: Path | None = None, format: str | None = None,
-    port: int = 8100, listening: Callable[[str], None] = lambda _: None,
+    lines: str | None = None, order: str | None = None, suspects: Path | None = None,
+    review: Review | None = None, guidelines: Path | None = None, text_dir: Path | None = None,
+    format: str | None = None, port: int = 8100, listening: Callable[[str], None] = lambda _: None,
 ) -> None:  # fmt: skip
     """Serve the page at 127.0.0.1 until SIGTERM or SIGINT.
 
@@ -42,6 +42,7 @@ def annotate(
         model: a model directory whose answers are suggested.
         engine: as of :meth:`ie_model.Extractor.from_pretrained`.
         threads: likewise.
+        lines: likewise.
         order: ``next`` (what teaches most first) or ``file``; by default ``next`` with a model.
         suspects: what ``ie-model suspects -o`` wrote, to be reviewed.
         review: where two annotators differ; see :func:`ie_model.annotating.adjudication`.
@@ -62,7 +63,9 @@ def annotate(
         with listen("127.0.0.1", port) as listener:
             extractor = units = None
             if model is not None:
-                extractor = Extractor.from_pretrained(model, engine, threads=threads, min_score=0.0)
+                extractor = Extractor.from_pretrained(
+                    model, engine, threads=threads, min_score=0.0, lines=lines
+                )
                 units = _units(model)
             if suspects is not None:
                 review = read_suspects(suspects, _newest(given, storage.documents))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ie_model import annotating, corpus
-from ie_model.cli.vocabulary import From, Options, TextDir, read_options
+from ie_model.cli.vocabulary import From, Lines, Options, TextDir, read_options
 from ie_model.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def annotate(
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads [default: those it may use].")
     ] = None,
+    lines: Lines = None,
     from_: From = None,
     to: Annotated[
         str | None, typer.Option(help="Format of the output, jsonl or brat; by what it is.")
@@ -97,7 +98,7 @@ def annotate(
         guidelines = annotating.find_guidelines((beside, Path()))
     serve_page(
         found, output, labels=_labels(labels), model=model, engine=engine, threads=threads,
-        order=order, suspects=suspects, review=review, guidelines=guidelines,
+        lines=lines, order=order, suspects=suspects, review=review, guidelines=guidelines,
         text_dir=text_dir if same else None, format=to, port=port,
         listening=lambda address: _tell(address, output, open_),
     )  # fmt: skip

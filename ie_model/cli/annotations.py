@@ -14,6 +14,7 @@ from ie_model.cli.vocabulary import (
     Options,
     Output,
     TextDir,
+    To,
     WriteOptions,
     form_of,
     read_options,
@@ -57,9 +58,7 @@ def check(
         typer.Option(help="Write the mended documents here; what is left is then reported."),
     ] = None,
     flatten: Flatten = None,
-    to: Annotated[
-        str | None, typer.Option(help="Format of --fix; by its ending if not given.")
-    ] = None,
+    to: To = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     every: Every = False,
     from_: From = None,
@@ -158,9 +157,7 @@ def convert(
     source: Annotated[Path, typer.Argument(help="A file, a folder, or a quoted glob.")],
     target: Annotated[Path, typer.Argument(help="A file, or a new folder for brat and others.")],
     from_: From = None,
-    to: Annotated[
-        str | None, typer.Option(help="Format written; by the ending of the target if not given.")
-    ] = None,
+    to: To = None,
     map_: Annotated[
         list[str] | None, typer.Option("--map", help="Rename a label, OLD=NEW; repeatable.")
     ] = None,
@@ -210,9 +207,7 @@ def split(
     fraction: Annotated[float, typer.Option(help="Share of the documents held out.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
     from_: From = None,
-    to: Annotated[
-        str | None, typer.Option(help="Format written; by the ending of the targets if not given.")
-    ] = None,
+    to: To = None,
     text_dir: TextDir = None,
     option: Options = None,
 ) -> None:

@@ -13,10 +13,12 @@ from ie_model import corpus, evaluation, inference, metrics, models
 from ie_model.cli.vocabulary import (
     Folds,
     From,
+    Lines,
     OldJson,
     Options,
     Result,
     TextDir,
+    To,
     form_of,
     read_options,
     renamed,
@@ -106,6 +108,7 @@ def compare(
         ),
     ] = None,
     most: Annotated[int, typer.Option(min=0, help="Changes shown of each kind.")] = 20,
+    lines: Lines = None,
     output: Result = None,
     old_json: OldJson = None,
 ) -> None:
@@ -118,6 +121,8 @@ def compare(
     from_ = renamed("--format", old_format, "--from", from_)
     drop = None if max_drop is None else max_drop / 100
     if gold is None:
+        if lines is not None:
+            raise InputError("--lines says how a model reads; runs hold predictions already")
         corpus.check_output(output, [])
         for path in (a, b):
             if not (path / evaluation.PROTOCOL_FILE).is_file():
@@ -131,7 +136,9 @@ def compare(
         corpus.check_output(output, [gold], from_, text_dir)
         corpus.check_output(output, [path for path in (a, b) if path.is_file()])
         documents = corpus.load_gold(gold, from_, **options)
-        sides = [_predictions(path, documents) for path in (a, b)]
+        sides = [_predictions(path, documents, lines) for path in (a, b)]
+        if lines is not None and not any((p / models.SETTINGS_FILE).is_file() for p in (a, b)):
+            raise InputError("--lines says how a model reads; both sides are predictions already")
         labels = sorted({e.label for side in (documents, *sides) for d in side for e in d.entities})
         found = evaluation.compare(
             documents, [sides[0]], [sides[1]], labels, max_drop=drop, names=(str(a), str(b))
@@ -277,12 +284,11 @@ def next_(
         Path | None, typer.Option(help="Documents annotated already, not to be repeated.")
     ] = None,
     from_: From = None,
-    to: Annotated[
-        str | None, typer.Option(help="Format written; by the ending of the output if not given.")
-    ] = None,
+    to: To = None,
     text_dir: TextDir = None,
     option: Options = None,
     engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
+    lines: Lines = None,
 ) -> None:
     """Choose the unlabelled documents that would teach the model most, pre-annotated.
 
@@ -295,7 +301,7 @@ def next_(
     corpus.check_output(output, [annotated] if annotated else [])
     known = list(corpus.read_documents(annotated)) if annotated else []
     # The doubtful spans are what is looked for, so no threshold leaves them out.
-    extractor = inference.Extractor.from_pretrained(model, engine, min_score=0)
+    extractor = inference.Extractor.from_pretrained(model, engine, min_score=0, lines=lines)
     predicted = extractor.pipe(corpus.read_documents(documents, from_, **options), on_error="yield")
     chosen = evaluation.rank_documents(predicted, count, known)
     for rank, c in enumerate(chosen, 1):
@@ -347,7 +353,7 @@ def _progress(done: int, total: int, part: str) -> None:
         typer.echo(f"[{done + 1}/{total}] {part}", err=True)
 
 
-def _predictions(path: Path, gold: list[Document]) -> list[Document]:
+def _predictions(path: Path, gold: list[Document], lines: str | None) -> list[Document]:
     """Predictions for the gold documents: a model's, or those of a file, matched by id."""
 
     if (path / evaluation.PROTOCOL_FILE).is_file():
@@ -357,7 +363,7 @@ def _predictions(path: Path, gold: list[Document]) -> list[Document]:
             "compared without --gold"
         )
     if (path / models.SETTINGS_FILE).is_file():
-        return inference.Extractor.from_pretrained(path).predict(gold)
+        return inference.Extractor.from_pretrained(path, lines=lines).predict(gold)
     by_id = {d.id: d for d in corpus.read_documents(path)}
     absent = [d.id for d in gold if d.id not in by_id]
     if absent:

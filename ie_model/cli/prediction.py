@@ -140,8 +140,8 @@ def predict(
     to: Annotated[
         str | None,
         typer.Option(
-            help="table, html, json, or a format of documents (jsonl, csv, brat, ...); by the "
-            "ending if not given."
+            help="table, html, or a format of documents (json, jsonl, csv, brat, ...); by "
+            "the ending if not given."
         ),
     ] = None,
     write_option: WriteOptions = None,

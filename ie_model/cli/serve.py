@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ie_model import serving
+from ie_model.cli.vocabulary import Lines
 from ie_model.errors import InputError
 
 KEY_VARIABLE = "IE_MODEL_API_KEY"
@@ -49,6 +50,7 @@ def serve(
         int | None, typer.Option(min=1, help="CPU threads [default: those it may use].")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    lines: Lines = None,
 ) -> None:
     """Serve models over HTTP, with a page to try them at / and the interface at /docs.
 
@@ -61,7 +63,8 @@ def serve(
     serving.serve(
         models, host=host, port=port, limits=limits, keys=_keys(api_key_file),
         cors_origins=cors_origin or (), engine=engine, precision=precision, threads=threads,
-        device=device, listening=lambda address: typer.echo(f"serving at {address}", err=True),
+        device=device, lines=lines,
+        listening=lambda address: typer.echo(f"serving at {address}", err=True),
     )  # fmt: skip
 
 

@@ -26,6 +26,16 @@ From = Annotated[
         f"{list(FORMATS)[-1]}; by content if not given.",
     ),
 ]
+_READ_ONLY = ("text", "lines")
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        help="Format of the documents written: "
+        f"{', '.join(name for name in FORMATS if name not in _READ_ONLY)}; by the ending of the "
+        "output if not given (.json is still labelstudio, and json from the next release on).",
+    ),
+]
 TextDir = Annotated[Path | None, typer.Option(help="Where the .txt files of brat annotations are.")]
 Options = Annotated[
     list[str] | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from ie_model.corpus.reading import source_files
 from ie_model.corpus.references import settle_references
 from ie_model.documents import Document
 from ie_model.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 def write_documents(
@@ -54,11 +57,21 @@ def _settled(documents: Iterable[Document], name: str, account: Account) -> Iter
 def format_for_writing(path: Path) -> str:
     """The format that the ending of an output path stands for.
 
+    ``.json`` is one JSON array of documents from the next release on. In this one it is still
+    Label Studio's tasks, with a warning that says so.
+
     Raises:
         InputError: an ending that stands for none.
     """
     if not path.suffix or path.is_dir():
         return "brat"
+    if path.suffix.lower() == ".json":
+        log.warning(
+            "%s: written as Label Studio tasks (--to labelstudio says so); with the next release "
+            "this ending means one JSON array of documents (--to json)",
+            path,
+        )
+        return "labelstudio"
     for name, entry in FORMATS.items():
         if path.suffix.lower() in entry.suffixes[:1] and not entry.folder:
             return name

@@ -132,7 +132,7 @@ def normalises() -> bool:
 
 def load_models(
     models: Sequence[str], engine: str = "auto", precision: str = "auto",
-    threads: int | None = None, device: str = "auto",
+    threads: int | None = None, device: str = "auto", lines: str | None = None,
 ) -> list[Served]:  # fmt: skip
     """Load model directories, each given as ``PATH`` or ``NAME=PATH``.
 
@@ -156,7 +156,13 @@ def load_models(
         Served(
             name,
             Extractor.from_pretrained(
-                path, engine, precision=precision, threads=threads, device=device, min_score=0.0
+                path,
+                engine,
+                precision=precision,
+                threads=threads,
+                device=device,
+                min_score=0.0,
+                lines=lines,
             ),
         )
         for name, path in named.items()

@@ -27,7 +27,8 @@ def serve(
     models: Sequence[str], *, host: str = "127.0.0.1", port: int = 8000,
     limits: Limits | None = None, keys: Sequence[str] = (), cors_origins: Sequence[str] = (),
     engine: str = "auto", precision: str = "auto", threads: int | None = None,
-    device: str = "auto", listening: Callable[[str], None] = lambda _: None,
+    device: str = "auto", lines: str | None = None,
+    listening: Callable[[str], None] = lambda _: None,
 ) -> None:  # fmt: skip
     """Serve models over HTTP until SIGTERM or SIGINT; requests in hand are finished first.
 
@@ -42,6 +43,7 @@ def serve(
         precision: likewise.
         threads: likewise.
         device: likewise.
+        lines: likewise; ``None`` reads as each model was trained.
         listening: told the address once it is taken.
 
     Raises:
@@ -52,7 +54,7 @@ def serve(
     if any(not key.strip() for key in keys):
         raise InputError("an API key is empty: leave it out, or give one")
     with listen(host, port) as listener:
-        loaded = load_models(models, engine, precision, threads, device)
+        loaded = load_models(models, engine, precision, threads, device, lines)
         app = create_app(loaded, limits, keys=keys, cors_origins=cors_origins)
         address = address_of(listener)
         if not _local(host) and not keys:

@@ -201,3 +201,26 @@ def test_vocabulary_standard_input_has_a_format(invoke, tiny_model):
     code, _, err = invoke("predict", tiny_model, "-", "--from", "jsonl", stdin=b"no json")
     assert code == 2
     assert "standard input:1: not JSON" in err
+
+
+def test_vocabulary_json_is_one_array_and_was_label_studio(invoke, gold, tmp_path, caplog):
+    output = tmp_path / "x.json"
+    code, _, _ = invoke("annotations", "convert", gold, output, "--to", "json")
+    assert (code, "next release" in caplog.text) == (0, False)
+    (document,) = json.loads(output.read_text())
+    assert document["entities"] == [
+        {"start": 0, "end": 20, "label": "ACTOR", "text": "Iraqi federal police"}
+    ]
+    code, _, _ = invoke("annotations", "convert", output, tmp_path / "back.jsonl")
+    assert (code, f"{output}: read as json\n" in caplog.text) == (0, True)
+    assert json.loads((tmp_path / "back.jsonl").read_text()) == document
+    invoke("annotations", "convert", gold, tmp_path / "y.json")
+    assert "written as Label Studio tasks (--to labelstudio says so); with the" in caplog.text
+    (task,) = json.loads((tmp_path / "y.json").read_text())
+    assert task["annotations"]
+
+
+@pytest.mark.parametrize("command", ["next", "compare", "serve", "annotate", "predict", "evaluate"])
+def test_vocabulary_lines_is_an_option_wherever_a_model_reads(invoke, command):
+    _, out, _ = invoke(command, "--help")
+    assert "What is read on its own: line, paragraph, document, or auto" in " ".join(out.split())

@@ -39,6 +39,7 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "jsonl": Format("jsonl", (".jsonl", ".ndjson"), entity_meta=None),
+    "json": Format("json_documents", (".json",), entity_meta=None),
     "brat": Format("brat", (".ann", ".a1", ".a2"), folder=True, meta=False),
     "conll": Format(
         "conll",
@@ -73,7 +74,7 @@ FORMATS: dict[str, Format] = {
 """Every format by the name that the config and the command line use."""
 
 
-_ELSEWHERE = {"parquet": "datasets", "json": "labelstudio", "txt": "text", "ann": "brat"}
+_ELSEWHERE = {"parquet": "datasets", "txt": "text", "ann": "brat"}
 
 
 def format_module(name: str) -> ModuleType:

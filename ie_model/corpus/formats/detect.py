@@ -52,7 +52,8 @@ def detect_format(path: Path) -> str:
     if beginning[0] in "[{" and not _MARKUP.match(beginning):
         rows = _first_rows(path, beginning[0], suffix in _JSON)
         if rows:
-            return _detect_json(path, rows)
+            name = _detect_json(path, rows)
+            return "json" if name == "jsonl" and beginning[0] == "[" else name
     lines = [line for _, line in itertools.islice(read_lines(path), _LOOK) if line.strip()]
     if lines[0].startswith("#FORMAT=WebAnno TSV 3"):
         return "webanno"
