@@ -318,14 +318,18 @@ def main() -> None:
     parser.add_argument("--soak", type=int, metavar="REQUESTS", help="the long mixed run instead")
     parser.add_argument("--serve-baseline", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--engine", default="auto")
+    parser.add_argument("--precision", default="auto")
     parser.add_argument("--wait-ms", default="3")
     options = parser.parse_args()
     if options.serve_baseline:
         serve_baseline(options.model)
         return
     ours = ("-m", "ie_model", "--quiet", "serve", options.model, "--port", "0",
-            "--engine", options.engine, "--wait-ms", options.wait_ms)  # fmt: skip
-    extractor = Extractor.from_pretrained(options.model, options.engine)
+            "--engine", options.engine, "--precision", options.precision,
+            "--wait-ms", options.wait_ms)  # fmt: skip
+    extractor = Extractor.from_pretrained(
+        options.model, options.engine, precision=options.precision
+    )
     if options.soak:
         server = start(*ours)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from importlib.resources import files
 from typing import Any, TypeVar
@@ -29,7 +30,8 @@ def create_app(
 ) -> FastAPI:  # fmt: skip
     """The ASGI application that serves ``models``; the first answers where none is named.
 
-    Models are warmed up when the application starts, and closed when it ends.
+    Models are warmed up when the application starts, and closed when it ends. What goes wrong in
+    warming up stands in ``state.failure``, and ``state.stop`` is called then.
 
     Args:
         models: see :func:`ie_model.serving.served.load_models`.
@@ -42,8 +44,12 @@ def create_app(
     by_name = {model.name: model for model in models}
 
     async def warm_up() -> None:
-        for model in models:
-            await model.warm_up()
+        try:
+            for model in models:
+                await model.warm_up()
+        except Exception as error:
+            app.state.failure = error
+            app.state.stop()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -56,9 +62,12 @@ def create_app(
         for model in models:
             await model.close()
 
+    # No redirects: they would name the host that the client says it asked.
     app = FastAPI(
-        title="ie_model", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
-    )
+        title="ie_model", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None,
+        redirect_slashes=False,
+    )  # fmt: skip
+    app.state.failure, app.state.stop = None, lambda: None
     app.add_middleware(Gate, limits=limits, metrics=metrics, keys=tuple(keys))
     if cors_origins:
         app.add_middleware(
@@ -77,6 +86,7 @@ def create_app(
     @app.post("/v1/predict", **PREDICT)
     async def predict(request: Request) -> Response:
         """Extract the entities of one document or of many."""
+        check_type(request.headers.get("content-type", ""))
         question = read_question(await read_body(request, limits), limits)
         model = models[0] if question.model is None else by_name.get(question.model)
         if model is None:
@@ -150,6 +160,21 @@ def create_app(
     return app
 
 
+def check_type(content_type: str) -> None:
+    """Let nothing pass but JSON in UTF-8.
+
+    A browser lets the pages of other sites send every other type without asking the server first.
+
+    Raises:
+        Refusal: 415.
+    """
+    kind, _, parameters = content_type.lower().partition(";")
+    charset = re.search(r"charset\s*=\s*\"?([^\s\";]*)", parameters)
+    if kind.strip() != "application/json" or (charset and charset[1] not in ("utf-8", "utf8")):
+        sentence = "Send JSON in UTF-8, with the header Content-Type: application/json."
+        raise Refusal(415, "invalid", sentence)
+
+
 async def read_body(request: Request, limits: Limits) -> bytes:
     """A request's body, never more of it in memory than allowed.
 
@@ -187,14 +212,14 @@ async def read_body(request: Request, limits: Limits) -> bytes:
 async def unless_gone(request: Request, work: Awaitable[Result], timeout: float) -> Result:
     """The result of ``work``, which is cancelled when the client leaves or time is up.
 
-    To be used after the body has been read: the next message can only be the end.
+    To be used after the body has been read.
 
     Raises:
         ClientGone: the client has left.
         Refusal: 503, the time is up.
     """
     working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(request.receive())
+    gone = asyncio.ensure_future(_end(request))
     try:
         await asyncio.wait((working, gone), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -206,6 +231,11 @@ async def unless_gone(request: Request, work: Awaitable[Result], timeout: float)
         gone.cancel()
         if not working.done():
             working.cancel()
+
+
+async def _end(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _json(value: Any, status: int = 200, headers: Any = None) -> Response:

@@ -66,6 +66,7 @@ class Gate:
         self._app, self._limits, self._metrics = app, limits, metrics
         self._keys = [hashlib.sha256(key.encode()).digest() for key in keys]
         self._under_way = 0
+        metrics.under_way.set_function(lambda: self._under_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -94,7 +95,9 @@ class Gate:
         try:
             if route not in OPEN_ROUTES:
                 self._check(scope)
-            await self._app(scope, receive, send_on)
+            # The network side sends the head of an answer to HEAD, and no more.
+            method = "GET" if scope["method"] == "HEAD" else scope["method"]
+            await self._app({**scope, "method": method}, receive, send_on)
         except Refusal as refusal:
             await refuse(refusal)
         except ClientGone:

@@ -49,6 +49,9 @@ class Metrics:
             "ie_model_batch_documents", "Documents in a batch.", ["model"], buckets=_DOCUMENTS,
             registry=self._registry,
         )  # fmt: skip
+        self.under_way = Gauge(
+            "ie_model_requests_under_way", "Requests begun and not ended.", registry=self._registry
+        )
         self._waiting = Gauge(
             "ie_model_waiting_characters", "Characters in the queue.", ["model"],
             registry=self._registry,

@@ -74,6 +74,7 @@ PREDICT: dict[str, Any] = {
         401: {"model": Refused, "description": "The key is missing or wrong."},
         408: {"model": Refused, "description": "The body did not arrive in time."},
         413: {"model": Refused, "description": "More than one request may hold."},
+        415: {"model": Refused, "description": "Not JSON in UTF-8 by its headers, or compressed."},
         422: {"model": Refused, "description": "Not a question."},
         500: {"model": Refused, "description": "The server failed, or every document did."},
         503: {"model": Refused, "description": "Full or not ready; Retry-After says when."},

@@ -6,7 +6,9 @@ The classes are also the schema that the server publishes.
 from __future__ import annotations
 
 import datetime
+import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -17,6 +19,9 @@ from ie_model.serving.limits import Limits, Refusal
 
 Id = str | int
 Score = Annotated[float, Field(ge=0, le=1)]
+
+_LABELS = 1000  # named in one min_score
+_SHOWN = 60  # characters of a key that an answer quotes
 
 
 class DocumentIn(BaseModel):
@@ -70,12 +75,79 @@ class Question(BaseModel):
         ]
 
 
+def _look_over(body: bytes, limits: Limits) -> None:
+    """Refuse what a validator would take in silence, or list the faults of for a minute.
+
+    Of two values of one key it takes the last; of a million wrong documents it names each.
+    """
+    try:
+        asked = json.loads(
+            body, object_pairs_hook=_object, parse_float=_finite, parse_constant=_finite
+        )
+    except RecursionError:
+        raise Refusal(422, "invalid", "The body is nested too deeply.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise Refusal(422, "invalid", f"The body is not JSON in UTF-8 ({error}).") from None
+    except ValueError:
+        raise Refusal(422, "invalid", "The body holds a number of too many digits.") from None
+    if not isinstance(asked, dict):
+        return
+    _check_keys(asked, Question, "")
+    scores = asked.get("min_score")
+    if isinstance(scores, dict) and len(scores) > _LABELS:
+        raise Refusal(422, "invalid", "min_score names more labels than any model has.")
+    documents = asked.get("documents")
+    if not isinstance(documents, list):
+        return
+    if len(documents) > limits.documents:
+        raise Refusal(
+            413, "too_large",
+            f"{len(documents):,} documents are more than the {limits.documents:,} that one request "
+            "may hold; send them in several requests.",
+        )  # fmt: skip
+    for number, document in enumerate(documents):
+        if isinstance(document, dict):
+            _check_keys(document, DocumentIn, f"documents[{number}].")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise Refusal(422, "invalid", f"The key {_short(twice)} stands twice in one object.")
+    return made
+
+
+def _finite(number: str) -> float:
+    """A number; readers take NaN, and 1e999 for infinity, and cannot write them as JSON again."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise Refusal(
+            422, "invalid", "The body holds a number that JSON cannot hold: NaN or an infinite one."
+        )
+    return value
+
+
+def _check_keys(given: dict[str, Any], fields: type[BaseModel], place: str) -> None:
+    for key in given:
+        if key not in fields.model_fields:
+            known = ", ".join(fields.model_fields)
+            raise Refusal(422, "invalid", f"{place}{_short(key)} is not known; use {known}.")
+
+
+def _short(text: str) -> str:
+    """Words of a request for a sentence to who sent it: in one line, and not all of a long one."""
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return shown if shown.isprintable() else ascii(shown)
+
+
 def read_question(body: bytes, limits: Limits) -> Question:
     """The question in a request's body (JSON, UTF-8).
 
     Raises:
         Refusal: 422 for what is not a question, 413 for one that is too large.
     """
+    _look_over(body, limits)
     try:
         question = Question.model_validate_json(body)
     except ValidationError as error:
@@ -83,23 +155,11 @@ def read_question(body: bytes, limits: Limits) -> Question:
     if (question.text is None) == (question.documents is None):
         raise Refusal(422, "invalid", "Give either text (one document) or documents (a list).")
     if question.documents is None:
-        count, characters = 1, len(question.text or "")
+        characters = len(question.text or "")
     elif question.id is not None or question.meta is not None:
         raise Refusal(422, "invalid", "Beside documents, id and meta stand in each document.")
     else:
-        count = len(question.documents)
         characters = sum(len(d if isinstance(d, str) else d.text) for d in question.documents)
-    documents = [question] if question.documents is None else question.documents
-    for number, item in enumerate(documents):
-        if not isinstance(item, str) and item.meta and not _finite(item.meta):
-            place = "meta" if item is question else f"documents[{number}].meta"
-            raise Refusal(422, "invalid", f"{place} holds a number that JSON cannot hold.")
-    if count > limits.documents:
-        raise Refusal(
-            413, "too_large",
-            f"{count:,} documents are more than the {limits.documents:,} that one request may "
-            "hold; send them in several requests.",
-        )  # fmt: skip
     if characters > limits.characters:
         raise Refusal(
             413, "too_large",
@@ -111,7 +171,6 @@ def read_question(body: bytes, limits: Limits) -> Question:
 
 _KNOWN = {
     "missing": "is missing",
-    "extra_forbidden": "is not known",
     "string_type": "must be a string",
     "list_type": "must be a list",
     "dict_type": "must be an object",
@@ -145,20 +204,9 @@ def _sentence(error: ValidationError) -> str:
         return f"{place} must be a string or a whole number."
     if kind.startswith("date"):
         return f"{place} must be a day in ISO 8601, such as 2018-12-05."
-    if kind == "extra_forbidden":
-        fields = DocumentIn if place.startswith("documents[") else Question
-        return f"{place} is not known; use {', '.join(fields.model_fields)}."
-    return f"{place or 'The body'} {_KNOWN.get(kind, 'is not valid: ' + fault['msg'].lower())}."
+    said = _KNOWN.get(kind, "is not valid: " + fault["msg"].lower())
+    return f"{_short(place) or 'The body'} {said}."
 
 
 # What pydantic calls the branches of a choice, in between the names of fields.
 _BRANCHES = {"DocumentIn", "str", "int", "constrained-float"}
-
-
-def _finite(value: JsonValue) -> bool:
-    """Whether a value can be written as JSON again; readers take NaN, and 1e999 for infinity."""
-    if isinstance(value, dict):
-        return all(map(_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)

@@ -115,7 +115,10 @@ class Served:
         return finish
 
     def _answer(self, documents: list[Document]) -> list[Document]:
-        return list(self.extractor.pipe(documents, on_error="yield"))
+        try:
+            return self.extractor.predict(documents)  # as one piece: a stream would start small
+        except Exception:  # which of them is at fault, the stream finds out
+            return list(self.extractor.pipe(documents, on_error="yield"))
 
     async def close(self) -> None:
         """Finish what is in hand, then free the model."""

@@ -8,12 +8,15 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from ie_model.errors import InputError
 from ie_model.serving.app import create_app
+from ie_model.serving.connection import Connection
 from ie_model.serving.limits import Limits
 from ie_model.serving.served import load_models
 
@@ -61,6 +64,8 @@ def serve(
             logger.warning("%s is open to other machines and asks for no key", address)
         listening(address)
         run(app, listener, limits.timeout)
+        if app.state.failure is not None:
+            raise app.state.failure
 
 
 def run(app: Starlette, listener: socket.socket, timeout: float) -> None:
@@ -68,20 +73,28 @@ def run(app: Starlette, listener: socket.socket, timeout: float) -> None:
 
     Requests in hand are then finished, for ``timeout`` seconds at most.
     """
-    config = uvicorn.Config(
-        app, log_level="error", access_log=False, server_header=False, lifespan="on",
-        timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=round(timeout) + 1,
-    )  # fmt: skip
+    server = uvicorn.Server(configure(app, timeout))
+    app.state.stop = partial(setattr, server, "should_exit", True)
     # uvicorn repeats the signal when all is done; the end was wanted and is no failure.
     before = [
         (number, signal.signal(number, lambda *_: None))
         for number in (signal.SIGTERM, signal.SIGINT)
     ]
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+
+
+def configure(app: Starlette, timeout: float) -> uvicorn.Config:
+    """uvicorn's settings; a request and its answer may each stand still for ``timeout`` seconds."""
+    # A second more: who waits for a body by itself says so before the connection is closed.
+    connection: Any = partial(Connection, message_seconds=timeout + 1)
+    return uvicorn.Config(
+        app, http=connection, ws="none", log_level="error", access_log=False, server_header=False,
+        lifespan="on", timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=round(timeout) + 1,
+    )  # fmt: skip
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -15,8 +15,12 @@ import pytest
 import uvicorn
 
 from ie_model.documents import Document, Entity
+from ie_model.errors import InputError
 from ie_model.serving import Limits, create_app
 from ie_model.serving.served import Served
+from ie_model.serving.server import address_of, configure, listen
+
+JSON = {"content-type": "application/json"}
 
 LONGEST = 120.0
 """Seconds after which something is taken to hang; how slow a machine may be is not tested."""
@@ -28,7 +32,8 @@ post = functools.partial(httpx.post, timeout=LONGEST)
 class FakeExtractor:
     """Finds words in capitals as ACTOR and digits as QUANTITY; keeps the batches it was given.
 
-    ``gate`` holds the answers back while it is not set; a text of BROKEN fails.
+    ``gate`` holds the answers back while it is not set; a text of BROKEN fails,
+    and with ``fails`` every one.
     """
 
     labels = ("ACTOR", "QUANTITY", "DATE")
@@ -42,12 +47,22 @@ class FakeExtractor:
         self.gate = threading.Event()
         self.gate.set()
         self.closed = False
+        self.fails = False
 
-    def pipe(self, documents, on_error="raise"):
+    def predict(self, documents):
+        if self.fails or any(d.text == "BROKEN" for d in documents):
+            raise InputError("broken")
         self.batches.append([d.text for d in documents])
         assert self.gate.wait(LONGEST)
+        return list(self._answers(documents))
+
+    def pipe(self, documents, on_error="raise"):
+        assert on_error == "yield"
+        return self._answers(documents)
+
+    def _answers(self, documents):
         for d in documents:
-            if d.text == "BROKEN":
+            if self.fails or d.text == "BROKEN":
                 yield replace(d, error=f"document {d.id!r}: broken")
                 continue
             found = re.finditer(r"[A-Z]{2,}|[0-9]+|Tuesday", d.text)
@@ -62,15 +77,14 @@ class FakeExtractor:
 
 
 @contextlib.contextmanager
-def running(app):
-    """The address of an app, on a free port."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="on"))
-    thread = threading.Thread(target=server.run, daemon=True)
+def running(app, timeout=30.0):
+    """The address of an app, on a free port, with the connections of a real server."""
+    listener = listen("127.0.0.1", 0)
+    server = uvicorn.Server(configure(app, timeout))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    wait_until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield address_of(listener)
     finally:
         server.should_exit = True
         thread.join(LONGEST)
@@ -80,7 +94,8 @@ def running(app):
 @contextlib.contextmanager
 def live(*models: Served, limits: Limits | None = None, **options):
     """The address of a server over ``models``, from ready to closed."""
-    with running(create_app(models, limits, **options)) as address:
+    app = create_app(models, limits, **options)
+    with running(app, (limits or Limits()).timeout) as address:
         wait_until(lambda: get(f"{address}/readyz").status_code == 200)
         yield address
 

@@ -12,6 +12,7 @@ from ie_model.errors import InputError
 from ie_model.serving import Limits, create_app
 from ie_model.serving.served import Served, load_models
 from tests.serving.conftest import (
+    JSON,
     LONGEST,
     FakeExtractor,
     documents,
@@ -101,10 +102,10 @@ def test_predict_many_clients_each_get_their_own_answer(client):
 
 def test_refusals_bodies_that_are_no_questions(client):
     for body, status in ((b"{", 422), (b"[]", 422), (b'{"text": 1}', 422)):
-        answer = client.post("/v1/predict", content=body)
+        answer = client.post("/v1/predict", content=body, headers=JSON)
         assert answer.status_code == status
         assert list(answer.json()) == ["error"]
-    packed = client.post("/v1/predict", content=b"x", headers={"content-encoding": "gzip"})
+    packed = client.post("/v1/predict", content=b"x", headers=JSON | {"content-encoding": "gzip"})
     assert packed.status_code == 415
     assert client.get("/v1/predict").status_code == 405
     assert client.get("/nowhere").status_code == 404
@@ -112,8 +113,8 @@ def test_refusals_bodies_that_are_no_questions(client):
 
 def test_refusals_large_bodies_declared_or_not():
     with live(Served("one", FakeExtractor()), limits=Limits(body_bytes=1000)) as address:
-        declared = post(f"{address}/v1/predict", content=b"x" * 1001)
-        streamed = post(f"{address}/v1/predict", content=iter([b"x" * 600] * 2))
+        declared = post(f"{address}/v1/predict", content=b"x" * 1001, headers=JSON)
+        streamed = post(f"{address}/v1/predict", content=iter([b"x" * 600] * 2), headers=JSON)
         for answer in (declared, streamed):
             assert answer.status_code == 413
             assert "1,000 bytes" in answer.json()["error"]
@@ -165,7 +166,10 @@ def test_refusals_timeout_of_answer_and_of_body(extractor):
         extractor.gate.set()
         host, _, port = address.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), timeout=LONGEST) as slow:
-            slow.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            slow.sendall(
+                b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 9\r\n\r\n{"
+            )
             assert slow.recv(1000).startswith(b"HTTP/1.1 408")
 
 
@@ -217,13 +221,14 @@ def test_other_sites_may_ask_only_where_allowed(client):
 
 
 def test_logs_and_metrics_hold_no_text(client, caplog, monkeypatch, extractor):
-    def explodes(documents, on_error):
+    def explodes(documents, **options):
         raise RuntimeError(f"cannot read {documents[0].text}")
 
     with caplog.at_level(logging.DEBUG):
         assert client.post("/v1/predict", json={"text": "SECRETWORD", "id": "SECRETID"}).is_success
-        client.post("/v1/predict", content=b'{"text": "SECRETWORD",}')
+        client.post("/v1/predict", content=b'{"text": "SECRETWORD",}', headers=JSON)
         client.get("/SECRETPATH?q=SECRETWORD")
+        monkeypatch.setattr(extractor, "predict", explodes)
         monkeypatch.setattr(extractor, "pipe", explodes)
         failed = client.post("/v1/predict", json={"text": "SECRETWORD"})
     assert failed.status_code == 500

@@ -14,9 +14,11 @@ import pytest
 
 from ie_model import Extractor, train
 from ie_model.errors import InputError
-from ie_model.serving import serve
+from ie_model.serving import create_app, serve
+from ie_model.serving.served import Served
+from ie_model.serving.server import listen, run
 from tests.conftest import SENTENCES
-from tests.serving.conftest import LONGEST, documents, get, post, wait_until
+from tests.serving.conftest import LONGEST, FakeExtractor, documents, get, post, wait_until
 
 TEXTS = [s.replace("[[", "").replace("]]", "") for s in SENTENCES]
 
@@ -80,6 +82,17 @@ def _begun(address):
         if line.startswith("ie_model_batch_documents_count"):
             return float(line.split()[-1])
     return 0.0
+
+
+def test_serve_model_that_cannot_answer_ends_the_server():
+    extractor = FakeExtractor()
+    extractor.fails = True
+    app = create_app([Served("one", extractor)])
+    with listen("127.0.0.1", 0) as listener:
+        run(app, listener, 5)
+    assert isinstance(app.state.failure, InputError)
+    assert "'one' does not answer" in str(app.state.failure)
+    assert extractor.closed
 
 
 def test_serve_taken_port_is_one_clear_error(tmp_path):
