@@ -29,9 +29,17 @@ _EXAMPLE = range(40, 200)  # characters
 
 
 def write_card(
-    folder: Path, config: Config, settings: ModelSettings, metrics: Mapping[str, Any]
+    folder: Path,
+    config: Config,
+    settings: ModelSettings,
+    metrics: Mapping[str, Any],
+    *,
+    hub_id: str | None = None,
 ) -> None:
-    """Write ``README.md`` into a model directory, whole or not at all."""
+    """Write ``README.md`` into a model directory, whole or not at all.
+
+    With a ``hub_id`` its example loads the model from there, else by its name.
+    """
     # Markdown, read by people and by the model hub. Of document text there is one example, in
     # which nothing ends a code block (see example_text).
     environment = Environment(
@@ -45,6 +53,7 @@ def write_card(
     example = settings.origin.get("example") or example_text(config) or "Your text."
     text = environment.get_template("model_card.md.j2").render(
         config=config, settings=settings, metrics=metrics, name=config.output_dir.name,
+        hub_id=hub_id,
         front_matter=_front_matter(config, settings, metrics),
         backbone=PurePath(backbone).name if PurePath(backbone).is_absolute() else backbone,
         versions=", ".join(f"{k} {v}" for k, v in settings.origin["versions"].items()),
@@ -57,8 +66,12 @@ def write_card(
     write_text(file, text.rstrip("\n") + "\n" + exports)
 
 
-def refresh_card(folder: Path) -> bool:
+def refresh_card(folder: Path, *, hub_id: str | None = None) -> bool:
     """Write the card of a model directory anew, after something in it has changed.
+
+    Args:
+        folder: the model directory.
+        hub_id: where it is going to be; see :func:`write_card`.
 
     Returns:
         Whether it was; a directory without a readable ``config.yaml`` or ``metrics.json``
@@ -71,7 +84,7 @@ def refresh_card(folder: Path) -> bool:
         metrics["training"]["steps"], settings.origin["ledger"], settings.origin["versions"]
     except (InputError, OSError, ValueError, KeyError, TypeError):
         return False
-    write_card(folder, config, settings, metrics)
+    write_card(folder, config, settings, metrics, hub_id=hub_id)
     return True
 
 

@@ -28,7 +28,12 @@ _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]*")
 
 
 def copy_for_sharing(
-    model_dir: str | Path, target: Path, *, name: str, license: str | None = None
+    model_dir: str | Path,
+    target: Path,
+    *,
+    name: str,
+    license: str | None = None,
+    hub_id: str | None = None,
 ) -> None:
     """Copy a model directory without what belongs to this machine alone.
 
@@ -41,6 +46,7 @@ def copy_for_sharing(
         target: a folder that is not there yet.
         name: what the card calls the model.
         license: for the card; by default that of the config.
+        hub_id: where the card's example fetches the model from, if it goes to the hub.
 
     Raises:
         InputError: not a model directory, or one without ``config.yaml`` and ``metrics.json``.
@@ -91,7 +97,7 @@ def copy_for_sharing(
     exports = source / "README.md"
     if exports.is_file():  # its figures of exports are carried over
         _copy(exports, target / "README.md")
-    refresh_card(target)
+    refresh_card(target, hub_id=hub_id)
 
 
 def package(
@@ -175,7 +181,8 @@ def push(
         raise InputError(f"{hub_id!r}: a hub model is named organisation/model")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
-        copy_for_sharing(model_dir, folder, name=hub_id.partition("/")[2], license=license)
+        name = hub_id.partition("/")[2]
+        copy_for_sharing(model_dir, folder, name=name, license=license, hub_id=hub_id)
         try:
             api = HfApi()
             api.create_repo(hub_id, private=private, exist_ok=True)

@@ -197,6 +197,9 @@ def test_hub_push_and_back_again(model, tmp_path):
     assert fetched == cached
     assert "organisation/model" in bad
     assert b"license: mit" in hub.files["README.md"]
+    # The card said from_pretrained("news"), which finds nothing.
+    assert b'from_pretrained("org/news", allow_download=True)' in hub.files["README.md"]
+    assert b'"token-classification", "org/news"' in hub.files["README.md"]
     for name, content in hub.files.items():
         if name != "tokenizer.json":
             assert str(tmp_path).encode() not in content, name
