@@ -65,13 +65,52 @@ def shown_value(meta: Mapping[str, Any]) -> str:
     return f"name {meta['name']}" if meta.get("name") else ""
 
 
+def brief_value(meta: Mapping[str, Any]) -> str:
+    """The value in few words, to stand beside a mention: ``2017-05-03``, ``about 500 people``,
+    ``at least 20 km``, a name; empty where an entity has none."""
+    value = meta.get("value")
+    if not isinstance(value, Mapping):
+        return str(meta.get("name") or "")
+    words = ["about"] if value.get("approximate") else []
+    low, high = value.get("low"), value.get("high")
+    start, end = value.get("start"), value.get("end")
+    if low is not None and high is not None:
+        words.append(_number(low) if low == high else f"{_number(low)}–{_number(high)}")
+    elif low is not None or high is not None:
+        words += ["at least" if high is None else "at most", _number(high if low is None else low)]
+    if value.get("percent"):
+        words.append("%")
+    words += [str(value["unit"])] if value.get("unit") else []
+    words += [f"per {value['rate']}"] if value.get("rate") else []
+    if start or end:
+        words.append(str(start) if start == end else f"{start or '…'} to {end or '…'}")
+    if duration := value.get("duration"):
+        words.append(f"({duration})" if start or end else str(duration))
+    return " ".join(words)
+
+
+def tag_text(entity: Entity) -> str:
+    """What stands behind a mention: ``DATE 0.87 · 2017-05-03``; a score of 1.00 says nothing."""
+    score = "" if entity.score is None else f" {entity.score:.2f}"
+    value = brief_value(entity.meta)
+    value = f" · {value}" if value not in ("", entity.text) else ""
+    return f"{entity.label}{score if score != ' 1.00' else ''}{value}"
+
+
+def _number(value: Any) -> str:
+    """With thousands apart: ``28,000``."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,.6f}".rstrip("0").rstrip(".")
+
+
 def _plain(value: Any) -> str:
     """Numbers as people write them: ``28000``, not ``28000.0``."""
     return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 def marked_text(document: Document, look: Callable[[str], str], tag: str) -> str:
-    """The text as HTML, each mention in a ``mark`` with its label and score behind it.
+    """The text as HTML, each mention in a ``mark`` with :func:`tag_text` behind it.
 
     Args:
         document: its text and entities.
@@ -84,8 +123,7 @@ def marked_text(document: Document, look: Callable[[str], str], tag: str) -> str
         out.append(escape(piece.text))
         for e in reversed(piece.entities):
             if e in piece.ending:
-                score = "" if e.score is None else f" {e.score:.2f}"
-                out.append(f"<span {tag}>{escape(e.label)}{score}</span>")
+                out.append(f"<span {tag}>{escape(tag_text(e))}</span>")
             out.append("</mark>")
     return "".join(out)
 

@@ -23,6 +23,7 @@ from ie_model.cli import (
     scoring,
     serve,
     sharing,
+    tasks,
     training,
     tuning,
 )
@@ -89,7 +90,7 @@ for _command in (
     sharing.push,
 ):
     app.command()(_command)
-app.command("next")(evaluation.next_)
+app.command("next")(tasks.next_)
 
 
 def main() -> None:

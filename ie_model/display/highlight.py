@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ie_model.corpus.overlaps import overlapping
 from ie_model.display.excerpts import counted
 from ie_model.documents import Document, Entity, misplaced
-from ie_model.highlights import marked_text, segments, shown_value
+from ie_model.highlights import marked_text, segments, tag_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -98,8 +98,7 @@ def render_terminal(document: Document, labels: Sequence[str] = (), colour: bool
         underline = " underline" if len(segment.entities) > 1 else ""
         out.append(printable(segment.text), style + underline if colour else "")
         for e in reversed(segment.ending):
-            score = "" if e.score is None else f" {e.score:.2f}"
-            tag = printable(f"{e.label}{score}")
+            tag = printable(tag_text(e))
             out.append(f" {tag}" if colour else f"|{tag}]", "dim italic" if colour else "")
         before = segment.entities
     if missing := len(document.entities) - len(drawn):
@@ -133,7 +132,6 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters["value"] = shown_value
     templates.filters["percent"] = lambda value: f"{100 * value:.1f}"
     templates.filters["plain"] = lambda value: f"{value:,.1f}".removesuffix(".0")
     return templates

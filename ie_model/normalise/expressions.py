@@ -16,7 +16,8 @@ from ie_model.normalise.calendar import Interval
 from ie_model.normalise.clocks import CLOCK, HHMM, read_clock, read_clock_range
 from ie_model.normalise.durations import read_length
 from ie_model.normalise.feasts import nth_weekday
-from ie_model.normalise.readings import MDAY, MONTH, READINGS, WEEKDAY, YEAR, read_iso
+from ie_model.normalise.readings import MDAY, MONTH, READINGS, YEAR, read_iso
+from ie_model.normalise.relative import WEEKDAY
 
 _LINK = re.compile(
     r"\s*-\s*(?:to[\s-]+)?|\s+(?:to|through|until|till|into|and)\s+"

@@ -1,8 +1,9 @@
-"""Single date expressions, each read whole: days, months, years, weekdays, ``two weeks ago``.
+"""Single date expressions, each read whole: days, months, years, seasons, feasts.
 
 Every reading takes a folded text and the document's date (or ``None``) and returns an
 interval, or ``None`` where it is not its kind. What is made of other expressions (ranges,
-``early``, ``morning of``) is in :mod:`ie_model.normalise.dates`.
+``early``, ``morning of``) is in :mod:`ie_model.normalise.dates`; ``two weeks ago`` and others that
+the document's date alone gives are in :mod:`ie_model.normalise.relative`.
 """
 
 from __future__ import annotations
@@ -13,20 +14,26 @@ from datetime import date, datetime, timedelta
 
 from ie_model.normalise import calendar as cal
 from ie_model.normalise.calendar import Interval
-from ie_model.normalise.durations import UNIT, read_length, unit_of
 from ie_model.normalise.feasts import named_day
 from ie_model.normalise.lunar import either_eid, read_other_calendar
+from ie_model.normalise.relative import (
+    WEEKDAY,
+    WHICH,
+    direction,
+    read_ago,
+    read_anchored,
+    read_deictic,
+    read_weekday,
+)
 from ie_model.normalise.zones import offset
 
 MONTH = (
     r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
-WEEKDAY = r"(mon|tue(?:s)?|wed(?:nes)?|thu(?:r|rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?"
 MDAY = r"(?:the\s+)?([0-9]{1,2})(?:st|nd|rd|th)?"
 YEAR = r"(1[0-9]{3}|20[0-9]{2})"
 _OF_YEAR = rf"(?:,?\s+(?:of\s+|in\s+)?(?:the\s+)?{YEAR}|,?\s+(?:of\s+)?(this|last|next)\s+year)?"
-_WHICH = r"(?:(this coming|this past|last|past|this|next|coming)\s+)?"
 _WORD_DECADES = {
     "noughties": 2000, "aughts": 2000, "thirties": 1930, "forties": 1940, "fifties": 1950,
     "sixties": 1960, "seventies": 1970, "eighties": 1980, "nineties": 1990,
@@ -135,25 +142,17 @@ def _in_year(
         return None
     if year_word:
         return instance(today.year + {"last": -1, "this": 0, "next": 1}[year_word])
-    return cal.recurring(instance, _side(which), today, ahead)
-
-
-def _side(which: str | None) -> str | None:
-    if which is None:
-        return None
-    return {"past": "last", "this past": "last", "coming": "next", "this coming": "next"}.get(
-        which, which
-    )
+    return cal.recurring(instance, direction(which), today, ahead)
 
 
 def _month_or_season(text: str, today: date | None) -> Interval | None:
-    match = re.fullmatch(rf"(?:month of\s+)?{_WHICH}{MONTH}{_OF_YEAR}", text)
+    match = re.fullmatch(rf"(?:month of\s+)?{WHICH}{MONTH}{_OF_YEAR}", text)
     if match:
         which, name, year, word = match.groups()
         month = cal.MONTHS.index(name[:3]) + 1
         count = 1
     else:
-        match = re.fullmatch(rf"{_WHICH}{_NORTH}{_SOUTH}{_SEASON}{_OF_YEAR}", text)
+        match = re.fullmatch(rf"{WHICH}{_NORTH}{_SOUTH}{_SEASON}{_OF_YEAR}", text)
         if not match:
             return None
         which, south, name, year, word = match.groups()
@@ -246,7 +245,7 @@ def _day_of_this_month(text: str, today: date | None) -> Interval | None:
 
 
 def _named_day(text: str, today: date | None) -> Interval | None:
-    match = re.fullmatch(rf"{_WHICH}([a-z' .-]+?){_OF_YEAR}", text)
+    match = re.fullmatch(rf"{WHICH}([a-z' .-]+?){_OF_YEAR}", text)
     if not match:
         return None
     which, name, year, word = match.groups()
@@ -261,109 +260,6 @@ def _other_calendar(text: str, today: date | None) -> Interval | None:
     return read_other_calendar(text)
 
 
-def _weekday(text: str, today: date | None) -> Interval | None:
-    match = re.fullmatch(rf"{_WHICH}{WEEKDAY}", text)
-    of_week = re.fullmatch(rf"{WEEKDAY}\s+(?:of\s+)?(last|this|next)\s+week", text)
-    if today is None or not (match or of_week):
-        return None
-    which, name = (match[1], match[2]) if match else (None, of_week[1] if of_week else "")
-    at = cal.WEEKDAYS.index(name[:3])
-    if of_week or which == "this":
-        weeks = {"last": -1, "next": 1}.get(of_week[2], 0) if of_week else 0
-        return cal.days(today + (at - today.weekday() + 7 * weeks) * cal.DAY)
-    back = (today.weekday() - at) % 7
-    side = _side(which)
-    if side == "last":
-        return cal.days(today - (back or 7) * cal.DAY)
-    if side == "next":
-        return cal.days(today + (7 - back) * cal.DAY)
-    return cal.days(today - back * cal.DAY)
-
-
-def _deictic(text: str, today: date | None) -> Interval | None:
-    if today is None:
-        return None
-    offsets = {"today": 0, "yesterday": -1, "tomorrow": 1, "day before yesterday": -2}
-    offsets["day after tomorrow"] = 2
-    if text in offsets:
-        return cal.days(today + offsets[text] * cal.DAY)
-    before_last = re.fullmatch(r"(week|month|quarter|year) before last", text)
-    if before_last:
-        now = cal.containing(before_last[1], today)
-        assert now is not None
-        assert now.start is not None
-        return cal.containing(before_last[1], cal.shift(now.start, before_last[1], -2).date())
-    weekend = re.fullmatch(rf"{_WHICH}weekend", text)
-    if weekend:
-        saturday = today + (5 - today.weekday()) * cal.DAY
-        side = _side(weekend[1])
-        if side == "next" and weekend[1] == "next":
-            saturday += 7 * cal.DAY
-        elif (side is None and saturday > today) or side == "last":
-            saturday -= 7 * cal.DAY
-        return cal.days(saturday, 2)
-    match = re.fullmatch(rf"(last|this|current|next)\s+{UNIT}", text)
-    if not match:
-        return None
-    unit = unit_of(match[2])
-    now = cal.containing(unit, today)
-    if now is None or now.start is None or match[1] in ("this", "current"):
-        return now
-    if unit == "day":
-        return None  # "next day" follows something told before, not the document's date
-    return cal.containing(unit, cal.shift(now.start, unit, 1 if match[1] == "next" else -1).date())
-
-
-def _anchored(text: str, today: date | None) -> Interval | None:
-    """``past 24 hours``, ``last three months``, ``past week``, ``next two weeks``."""
-    match = re.fullmatch(r"(past|last|next|coming)\s+(.+)", text)
-    if not match or today is None:
-        return None
-    bare = re.fullmatch(rf"{UNIT}(\s+and\s+a\s+half)?", match[2])
-    article = "a " if bare and (match[1] == "past" or bare[2]) else ""
-    length = read_length(article + match[2])
-    whole = length.whole() if length else None
-    if length is None or whole is None:
-        return None
-    count, unit = whole
-    now = cal.days(today)
-    assert now.start is not None
-    assert now.end is not None
-    if unit in _PER_DAY:  # whole days: the hour of writing is not known
-        count, unit = -(-count // _PER_DAY[unit]), "day"
-    if match[1] in ("past", "last"):
-        start, end = cal.shift(now.start, unit, -count), now.end
-    else:
-        start, end = now.start, cal.shift(now.end, unit, count)
-    return Interval(start, end, duration=length.iso(), approximate=length.approximate)
-
-
-_PER_DAY = {"second": 86400, "minute": 1440, "hour": 24}
-
-
-def _ago(text: str, today: date | None) -> Interval | None:
-    match = re.fullmatch(r"(?:(over|more than|at least)\s+|(less than|under)\s+)?(.+)\s+ago", text)
-    if not match:
-        return None
-    bare = re.fullmatch(UNIT, match[3])  # "a week ago", its article left out of the span
-    length = read_length(f"one {match[3]}" if bare else match[3])
-    if not length or length.count.denominator != 1 or today is None:
-        return None
-    now = cal.days(today)
-    assert now.start is not None
-    assert now.end is not None
-    count, unit = int(length.count), length.unit
-    if unit in _PER_DAY:
-        return None  # from the hour of writing, which is not known
-    then = cal.shift(now.start, unit, -count)
-    if match[1]:
-        return Interval(None, then + cal.DAY)
-    if match[2]:
-        return Interval(then, now.end)
-    found = cal.containing(unit, then.date())
-    return found.roughly() if found and length.approximate else found
-
-
 READINGS: tuple[Callable[[str, date | None], Interval | None], ...] = (
     _numeric,
     _calendar_day,
@@ -373,9 +269,9 @@ READINGS: tuple[Callable[[str, date | None], Interval | None], ...] = (
     _fiscal,
     _day_of_this_month,
     _other_calendar,
-    _weekday,
-    _deictic,
-    _anchored,
-    _ago,
+    read_weekday,
+    read_deictic,
+    read_anchored,
+    read_ago,
     _named_day,
 )
