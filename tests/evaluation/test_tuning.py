@@ -52,7 +52,7 @@ def quick(monkeypatch):
     """Trials that train nothing: the longer the better; the list holds their configs."""
     made = []
 
-    def measure(self, config, report):
+    def measure(self, config, report, scratch):
         made.append(config)
         report(50, config.training.epochs / 10)
         return counts_of(int(config.training.epochs))
@@ -186,7 +186,7 @@ def test_tune_stops_a_trial_that_falls_behind(files, tmp_path, monkeypatch):
     config, space = files
     f1 = iter([0.9, 0.9, 0.9, 0.9, 0.9, 0.1])
 
-    def measure(self, config, report):
+    def measure(self, config, report, scratch):
         report(50, next(f1))
         return counts_of(4)
 
@@ -259,8 +259,11 @@ def test_tune_killed_goes_on(files, tmp_path, jobs):
     finally:
         process.kill()
         process.communicate()
+    left = tmp_path / ".s.sqlite.trials"
+    assert left.is_dir()
     with opened(file, prune=False, seed=0) as kept:
         before = {t.number: t.value for t in kept.finished}
+        assert not left.exists()  # models were left in the system's temporary folder, for ever
     assert len(before) >= 2
     found = tuning.tune(config, space, trials=5, study=file, prune=False)
     assert len(found.rows) == 5

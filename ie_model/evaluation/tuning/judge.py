@@ -86,15 +86,17 @@ class Judge:
         check_annotated(held_out, "data.dev")
         return cls(by, None, tuple(held_out), split, {**facts, "dev": fingerprint(held_out)})
 
-    def measure(self, config: Config, report: Report) -> Counts:
+    def measure(self, config: Config, report: Report, scratch: Path) -> Counts:
         """Train as the config says and count: int64 ``[units, labels, 3]``, see
-        :func:`ie_model.metrics.bootstrap.unit_counts`.
+        :func:`ie_model.metrics.bootstrap.unit_counts`. Models lie in a folder of ``scratch``
+        meanwhile.
 
         Raises:
             InputError: settings that do not fit one another.
             RunError: the loss became NaN, or the disk is full.
         """
-        with tempfile.TemporaryDirectory(prefix="ie-model-tune-") as folder:
+        scratch.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
             if self.by == "crossval":
                 return self._cross_validate(config, Path(folder) / "run", report)
             return self._on_dev(config, Path(folder) / "model", report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class Study:
         package = optuna()
         self._file, self._prune = file, prune
         self._asked: dict[int, Any] = {}
+        self._scratch = scratch_folder(file)
         # How many there are already moves the seed: a search that goes on must not repeat itself.
         found = len(_load(file, package).trials) if file.is_file() else 0
         self.study = package.create_study(
@@ -128,7 +130,7 @@ class Study:
             changed = config if start else with_values_or_none(config, values)
             running += 1
             prune = self._prune and not start
-            return trial.number, attempt, (trial, changed, judge, prune)
+            return trial.number, attempt, (trial, changed, judge, self._scratch, prune)
 
         for number, (how, said) in side_by_side(ask, jobs):
             running -= 1
@@ -168,7 +170,7 @@ class Study:
                 return None
             name, seed = missing.pop(0)
             config = with_values(configs[name], {"training.seed": seed})
-            return (name, seed), attempt, (None, config, judge, False)
+            return (name, seed), attempt, (None, config, judge, self._scratch, False)
 
         for (name, seed), (how, said) in side_by_side(ask, jobs):
             if how != "done":
@@ -185,7 +187,9 @@ class _PrunedError(Exception):
     """A trial that is not worth its end."""
 
 
-def attempt(trial: Any | None, config: Config | str, judge: Judge, prune: bool) -> tuple[str, Any]:
+def attempt(
+    trial: Any | None, config: Config | str, judge: Judge, scratch: Path, prune: bool
+) -> tuple[str, Any]:
     """Make a trial: ``("done", counts)``, ``("pruned", None)`` or ``("failed", why)``.
 
     An Optuna trial, which is told how far it is, opens the study's file anew where it is
@@ -201,7 +205,7 @@ def attempt(trial: Any | None, config: Config | str, judge: Judge, prune: bool) 
                 raise _PrunedError
 
     try:
-        return "done", judge.measure(config, report).tolist()
+        return "done", judge.measure(config, report, scratch).tolist()
     except _PrunedError:
         return "pruned", None
     except (InputError, RunError) as error:
@@ -218,7 +222,7 @@ def with_values_or_none(config: Config, values: Values) -> Config | str:
 
 @contextlib.contextmanager
 def opened(file: Path, *, prune: bool, seed: int) -> Iterator[Study]:
-    """A study in a file, this process's alone.
+    """A study in a file, this process's alone. What a killed search left beside it is removed.
 
     Raises:
         InputError: another search is at it, or the file is none.
@@ -230,9 +234,16 @@ def opened(file: Path, *, prune: bool, seed: int) -> Iterator[Study]:
     except Timeout:
         raise InputError(f"{file}: another search is at work on it; wait for its end") from None
     try:
+        shutil.rmtree(scratch_folder(file), ignore_errors=True)
         yield Study(file, prune, seed)
     finally:
+        shutil.rmtree(scratch_folder(file), ignore_errors=True)
         lock.release()
+
+
+def scratch_folder(file: Path) -> Path:
+    """Where the models of trials lie while they are judged."""
+    return file.with_name(f".{file.name}.trials")
 
 
 def _storage(file: Path, package: Any) -> Any:
