@@ -28,6 +28,7 @@ from ie_model.cli.vocabulary import (
     renamed,
 )
 from ie_model.corpus.formats import FORMATS
+from ie_model.display.excerpts import counted
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.files import write_text
@@ -90,15 +91,15 @@ def evaluate(
     scores = judged.metrics
     if errors is not None:
         count = evaluation.write_errors(errors, judged.gold, judged.predicted)
-        typer.echo(f"{count:,} errors written to {errors}", err=True)
+        typer.echo(f"{counted(count, 'error')} written to {errors}", err=True)
     if output is None and form != "table":
         put(_scores(scores, form), None)
         return
     typer.echo(metrics.format_table(scores))
     drawn = scores["intervals"]
     typer.echo(
-        f"95 %: interval of F1, {drawn['resamples']:,} resamples of {drawn['units']:,} "
-        f"{drawn['unit']}s"
+        f"95 %: interval of F1, {drawn['resamples']:,} resamples of "
+        f"{counted(drawn['units'], drawn['unit'])}"
     )
     ledger = scores["ledger"]
     typer.echo(

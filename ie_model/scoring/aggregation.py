@@ -214,7 +214,9 @@ def _parquet(source: Source, date_column: str) -> Iterator[Document]:
             if flat and not {"id", "label", "mention"} <= present:
                 raise InputError(f"{source.path}: no scored output: it has no column 'entities'")
             wanted = (
-                {"id", "label", "mention", "start", "end"} if flat else {"id", "text", "entities"}
+                {"id", "label", "mention", "start", "end", "entity_name"}
+                if flat
+                else {"id", "text", "entities"}
             )
             columns = sorted((wanted | {date_column}) & present)
             batches = file.iter_batches(256, columns=columns, use_threads=False)
@@ -238,6 +240,7 @@ def _gathered(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int,
     first = 0
     for number, row in rows:
         entity = {**{k: row.get(k) for k in ("start", "end", "label")}, "text": row["mention"]}
+        entity["name"] = row.get("entity_name")
         if last is not None and last.get("id") == row.get("id"):
             last["entities"].append(entity)
             continue
@@ -256,7 +259,7 @@ def _document(
     try:
         found = tuple(
             Entity(int(e["start"]), int(e["end"]), str(e["label"]), None, str(e.get("text") or ""),
-                   e.get("meta") or {})
+                   e.get("meta") or ({"name": e["name"]} if e.get("name") else {}))
             for e in entities
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as wrong:

@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from ie_model.documents import Entity
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Scored = tuple[Row, tuple[Entity, ...]]
-_FLAT = {"text": "mention"}  # in a row of its own an entity's text is not the document's
+# In a row of its own an entity's text and name are not the document's.
+_FLAT = {"text": "mention", "name": "entity_name"}
 GZIP_LEVEL = 6
 ZSTD_LEVEL = 3
 
@@ -93,11 +94,11 @@ def output_schema(options: WriteOptions, kept: dict[str, Any]) -> pa.Schema:
 
     One row per document: ``id``, ``text``, the kept columns, and ``entities``, a list of
     structs. ``per_entity``: ``id``, the kept columns, and the entity's fields, its mention
-    as ``mention``.
+    as ``mention`` and its name as ``entity_name``.
     """
     import pyarrow as pa
 
-    taken = {"id", "start", "end", "label", "mention", "score", "value"}
+    taken = {"id", *(_FLAT.get(f.name, f.name) for f in entity_type())}
     for name in (taken if options.per_entity else {"id", "text", "entities"}) & set(kept):
         raise InputError(f"keep: {name!r} is the name of an output column; rename yours")
     columns: list[tuple[str, Any]] = [("id", pa.string())]
@@ -110,13 +111,14 @@ def output_schema(options: WriteOptions, kept: dict[str, Any]) -> pa.Schema:
 
 
 def entity_type() -> pa.StructType:
-    """The Arrow type of an entity: offsets in code points, its mention as ``text``, and as
-    ``value`` the struct of its normalised value, if it has one (see :func:`value_type`)."""
+    """The Arrow type of an entity: offsets in code points, its mention as ``text``, as
+    ``value`` the struct of its normalised value, if it has one (see :func:`value_type`), as
+    ``unresolved`` why it has none, and as ``name`` that of an actor or place."""
     import pyarrow as pa
 
     span = [("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]
     rest = [("text", pa.string()), ("score", pa.float32()), ("value", value_type())]
-    return pa.struct([*span, *rest])
+    return pa.struct([*span, *rest, ("unresolved", pa.string()), ("name", pa.string())])
 
 
 def value_type() -> pa.StructType:
@@ -160,8 +162,8 @@ def entity_struct(entity: Entity, text: str) -> dict[str, Any]:
     """An entity as :func:`entity_type` has it."""
     mention = entity.text or text[entity.start : entity.end]
     span = {"start": entity.start, "end": entity.end, "label": entity.label}
-    value: Mapping[str, Any] | None = entity.meta.get("value")
-    return {**span, "text": mention, "score": entity.score, "value": value}
+    normalised = {key: entity.meta.get(key) for key in ("value", "unresolved", "name")}
+    return {**span, "text": mention, "score": entity.score, **normalised}
 
 
 def _kept(row: Row, schema: pa.Schema) -> dict[str, Any]:

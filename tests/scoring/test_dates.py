@@ -69,9 +69,10 @@ def test_score_sees_yesterday_from_the_day_of_the_row(tmp_path, format, column):
     assert "meta" not in json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
     pq = pytest.importorskip("pyarrow.parquet")
     score(source, tmp_path / "out.parquet", column)
-    values = [
-        e[0]["value"] for e in pq.read_table(tmp_path / "out.parquet")["entities"].to_pylist()
-    ]
+    found = [e[0] for e in pq.read_table(tmp_path / "out.parquet")["entities"].to_pylist()]
+    values = [e["value"] for e in found]
+    # Parquet lost the reason, and names.
+    assert [e["unresolved"] is not None for e in found] == [day is None for day in DAYS]
     assert [value and value["start"] for value in values] == DAYS
     assert values[0]["approximate"] is False
 

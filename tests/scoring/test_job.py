@@ -75,7 +75,7 @@ def test_score_parquet_nested_and_per_entity(tmp_path):
     assert len(rows) == sum(len(r["entities"]) for r in table.to_pylist())
     assert rows[0] == {
         "id": "d0", "day": "0", "start": 0, "end": 5, "label": "ACTOR", "mention": "Alpha",
-        "score": pytest.approx(0.05), "value": None,
+        "score": pytest.approx(0.05), "value": None, "unresolved": None, "entity_name": None,
     }  # fmt: skip
 
 
