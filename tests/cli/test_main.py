@@ -140,7 +140,7 @@ def test_cli_evaluate_writes_metrics(invoke, tiny_model, tmp_path):
     code, out, _ = invoke(*asked, "--errors", errors, "--engine", "torch")
     assert code == 0
     assert "truncated 0" in out
-    assert "1,000 resamples of 1 paragraphs" in out
+    assert "1,000 resamples of 1 paragraph\n" in out
     written = json.loads(target.read_text())
     assert written["span"]["micro"]["f1"] == 1.0
     assert written["intervals"]["micro"]["f1"][0] < 1.0
