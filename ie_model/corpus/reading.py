@@ -13,6 +13,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,9 @@ def read_located(
         _tell_of_second(root, files, aside)
     if root is not None and format is None:
         _tell_of_tables(root, files, aside)
-    for file, name in zip(files, _formats(files, format), strict=True):
+    names = _formats(files, format)
+    mixed = root is not None and format is None and set(names) - {"text"} != set()
+    for file, name in zip(files, names, strict=True):
         if format is None and name not in announced:
             log.info("%s: read as %s", file, name)
             announced.add(name)
@@ -89,15 +92,19 @@ def read_located(
             accepted[name] = accepted_options(reader, name, given)
             parameters[name] = inspect.signature(reader).parameters
         arguments = dict(accepted[name])
-        if name == "webanno" and "layer" not in arguments:
+        if name == "webanno":
             if settled is None:
-                settled = webanno.settle(f for f in files if f.suffix == file.suffix)
+                alike = (f for f in files if f.suffix == file.suffix)
+                settled = webanno.settle(alike, arguments.get("layer"))
             arguments |= settled
         if "root" in parameters[name]:
             arguments["root"] = root
         if "account" in parameters[name]:
             arguments["account"] = aside
-        yield from reader(file, **arguments)
+        if mixed and name == "text":
+            yield from _unannotated(reader(file, **arguments), aside)
+        else:
+            yield from reader(file, **arguments)
     if account is None:
         aside.tell()
 
@@ -210,6 +217,20 @@ def load_gold(
             f"See all of them with: ie-model annotations check {path}{arguments}"
         )
     return documents
+
+
+def _unannotated(
+    texts: Iterable[tuple[str, Document]], account: Account
+) -> Iterator[tuple[str, Document]]:
+    """Texts beside annotated files: that they hold no entity, nobody said."""
+    for where, document in texts:
+        account.set_aside(
+            "text without annotations beside annotated files, as one that nobody looked at (--from "
+            "text reads texts as they stand)",
+            where,
+        )
+        masked = [[0, len(document.text)]] if document.text else []
+        yield where, replace(document, meta={**document.meta, "unannotated": masked})
 
 
 def _visible(path: Path, root: Path) -> bool:

@@ -170,9 +170,9 @@ def _read_span(line: str, where: str) -> tuple[str, Entity, list[tuple[int, int]
 
 
 def _parted_by_lines(text: str, parts: list[tuple[int, int]]) -> bool:
-    """Whether nothing but line ends, with white space about them, lies between fragments."""
+    """Whether nothing, or line ends with white space about them, lies between fragments."""
     return all(
-        end <= start and _LINE_ENDS.fullmatch(text[end:start])
+        end == start or (end < start and _LINE_ENDS.fullmatch(text[end:start]))
         for (_, end), (start, _) in pairwise(parts)
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,10 @@ _ENTITY = (*_OFFSETS, "mention", "score", "entity_meta")
 # Where other programs keep annotations: a list there is never taken for a mere value.
 _FOREIGN = ("spans", "label", "labels", "annotations", "predictions", "tags", "ner_tags")
 _ROWS = ("documents", "entities")
+_TAGS = re.compile(r"(?:O|[BIESLU]-[^\s,]+)(?:[\s,]+(?:O|[BIESLU]-[^\s,]+))+")
+# What offsets are called elsewhere: start_char, char_start, EntityBegin, span_start_idx.
+_OF = "(?:entity|ent|span|mention|label)?"
+_COUNTED = "(?:char|character|offset|index|idx|pos|position)"
 
 
 def read(
@@ -70,6 +75,8 @@ def read(
         )
     if {"start", "end"} <= set(spans) and not whole:
         raise InputError(f"{path}:1: columns start and end, but no column 'label' beside them")
+    if entities_column not in columns and not whole:
+        _refuse_offsets(columns, f"{path}:1")
     if whole:
         yield from _grouped(rows, path.stem, text_column, id_column)
     else:
@@ -81,6 +88,24 @@ def read(
         told.tell()
 
 
+def _refuse_offsets(columns: Iterable[str], where: str) -> None:
+    """Refuse a header whose columns of offsets have other names, never read it as plain texts."""
+    names = {re.sub(r"[\W_]", "", column).lower(): column for column in columns}
+    found = {}
+    for side, words, more in (("start", "start|begin", "from"), ("end", "end|stop", "to")):
+        # Letters have a column from and one to.
+        pattern = re.compile(
+            rf"{_OF}({words}){_COUNTED}?|{_OF}{more}{_COUNTED}|{_COUNTED}({words}|{more})"
+        )
+        found[side] = [column for name, column in names.items() if pattern.fullmatch(name)]
+    if found["start"] and found["end"]:
+        start, end = found["start"][0], found["end"][0]
+        raise InputError(
+            f"{where}: the columns {start!r} and {end!r} look like offsets of entities; call them "
+            "start and end, and the column with the label label, or something else if they are none"
+        )
+
+
 def _entities(row: TableRow, column: str) -> Sequence[Entity]:
     value = row.json(column)
     if value is None:
@@ -88,13 +113,20 @@ def _entities(row: TableRow, column: str) -> Sequence[Entity]:
     place = row.place(column)
     if not isinstance(value, list | tuple):
         raise InputError(f"{place}: expected a list of entities, found {value!r:.60}")
-    rows = [
-        dict(zip(_OFFSETS, item, strict=True))
-        if isinstance(item, list | tuple) and len(item) == len(_OFFSETS)
-        else item
-        for item in value
-    ]
+    rows = [_as_object(item) for item in value]
     return Document.from_dict({"text": "", "entities": rows}, place).entities
+
+
+def _as_object(item: Any) -> Any:
+    """An entity as an object: of ``[start, end, label]``, or with Label Studio's list of labels."""
+    if isinstance(item, list | tuple) and len(item) == len(_OFFSETS):
+        return dict(zip(_OFFSETS, item, strict=True))
+    labels = item.get("labels") if isinstance(item, dict) and "label" not in item else None
+    if isinstance(labels, list) and labels:
+        rest = {k: v for k, v in item.items() if k != "labels"}
+        more = {"other_labels": labels[1:]} if labels[1:] else {}
+        return {**rest, "label": labels[0], **more}
+    return item
 
 
 def _document(
@@ -122,6 +154,11 @@ def _meta(row: TableRow, own: Iterable[str]) -> dict[str, Any]:
                 f"{row.place(name)}: holds a list or an object, which looks like annotations; "
                 f"read it with --option entities_column={name}, or rename the column where it "
                 "says something else"
+            )
+        if name in _FOREIGN and _TAGS.fullmatch(cell.strip()):
+            raise InputError(
+                f"{row.place(name)}: holds a tag for each word, which a table cannot: write CoNLL "
+                "columns, or JSON lines of tokens and ner_tags"
             )
         held = row.json(name) if name == "meta" and cell.lstrip().startswith("{") else None
         if isinstance(held, dict):

@@ -15,6 +15,8 @@ from ie_model.errors import InputError
 
 _MARKUP = re.compile(r"\[\[[^\[\]|]+\|")
 _TAG = re.compile(r"O|[BIESLU]-[^\W\d]\S*")  # S-300 and I-95 are no tags
+_ENDS_IN_TAG = re.compile(r"([;,|/])(O|[BIESLU]-[^\W\d]\S*)\s*$")
+_PUBTATOR = re.compile(r"\d+\|[ta]\|")
 _CONLL = (".conll", ".iob", ".iob2", ".bio", ".bioes")
 _JSON_MIN = {"annotation_id", "lead_time", "annotator"}  # of Label Studio's short export
 _BRAT = (".ann", ".a1", ".a2")
@@ -98,17 +100,36 @@ def _is_conll(lines: list[str]) -> bool:
         and len(widths) == 1
         and widths.pop() > 1
         and all(_TAG.fullmatch(tag) for tag in tags)
+        and ("O" in tags or "\t" in rows[0])
     )
 
 
 def _refuse_columns(path: Path, lines: list[str]) -> None:
-    """Refuse what looks like columns that a comment or an odd tag made unreadable as such."""
+    """Refuse what looks like columns that cannot be read as such, or like another tool's form.
+
+    A comment or an odd tag, and separators beside blanks and tabs, make columns unreadable.
+    """
+    if _PUBTATOR.match(lines[0]):
+        raise InputError(
+            f"{path}:1: looks like PubTator, which is not read; convert it to brat or the native "
+            "form, or read it as a text with --from text"
+        )
+    tagged = [line for line in lines if not line.startswith("#")]
+    ends = [_ENDS_IN_TAG.search(line) for line in tagged]
+    if len(ends) > 1 and all(ends) and any(end and end[2] == "O" for end in ends):
+        raise InputError(
+            f"{path}: looks like tokens and tags parted by {ends[0][1]!r}; read it with --from "  # type: ignore[index]
+            "conll --option separator=CHARACTER, or as a text with --from text"
+        )
     rows = [line.split() for line in lines if not line.startswith("#")]
     widths = {len(row) for row in rows}
-    if len(rows) > 1 and len(widths) == 1 and widths.pop() > 1 and any(r[-1] == "O" for r in rows):
+    tags = [_TAG.fullmatch(row[-1]) for row in rows]
+    doubtful = all(tags) or any(row[-1] == "O" for row in rows)
+    if len(rows) > 1 and len(widths) == 1 and widths.pop() > 1 and doubtful:
         raise InputError(
             f"{path}: looks like columns of tokens and tags, but not all rows end in a tag (O, "
-            "B-LABEL, I-LABEL); name the format with --from: conll, or text if it is one"
+            "B-LABEL, I-LABEL), or none in O; name the format with --from: conll, or text if it is "
+            "one"
         )
 
 
@@ -145,12 +166,12 @@ def _first_rows(path: Path, opening: str, must_be: bool) -> list[tuple[str, Any]
 
 
 def _one_object(path: Path) -> dict[str, Any] | None:
-    """The object that stands over several lines at the beginning of a file, if one does."""
+    """The object over several lines at the beginning of a file, if nothing but objects follow."""
     try:
-        row = next((row for _, row in read_tasks(path)), None)
+        rows = [row for _, row in itertools.islice(read_tasks(path), 2)]
     except InputError:
         return None
-    return row if isinstance(row, dict) else None
+    return rows[0] if rows and all(isinstance(row, dict) for row in rows) else None
 
 
 def _detect_json(path: Path, rows: list[tuple[str, Any]]) -> str:
@@ -179,6 +200,8 @@ def _shape(row: dict[str, Any]) -> str | None:
     """The format of one row; ``text`` where it holds no annotation of any format."""
     if isinstance(row.get("data"), dict) or not _JSON_MIN.isdisjoint(row):
         return "labelstudio"
+    if isinstance(row.get("result"), list) and isinstance(row.get("task"), dict):
+        return "labelstudio"
     words = row.get("tokens")
     if isinstance(words, list) and not isinstance(row.get("text"), str):
         return None if any(isinstance(word, dict) for word in words) else "datasets"
@@ -186,6 +209,9 @@ def _shape(row: dict[str, Any]) -> str | None:
         return "prodigy"
     if not isinstance(row.get("text", row.get("data")), str):
         return None
+    spans = row.get("entities")
+    if isinstance(spans, list) and any(isinstance(s, dict) and "start" in s for s in spans):
+        return "jsonl"
     for key in ("entities", "annotations"):
         spans = row.get(key)
         if isinstance(spans, list) and any(

@@ -25,6 +25,20 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+# What begins so is no text, and no other encoding of one.
+_CONTAINERS = {
+    b"\x1f\x8b": "compressed by gzip",
+    b"\xfd7zXZ": "compressed by xz",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    b"PK\x03\x04": "a ZIP archive, as the files of Word and Excel are",
+    b"\xd0\xcf\x11\xe0": "a file of an old Word or Excel",
+    b"%PDF-": "a PDF",
+    b"{\\rtf": "RTF",
+    b"\x89PNG": "an image",
+    b"SQLite format 3": "a database of SQLite",
+    b"PAR1": "Parquet, whose name ends in .parquet",
+}
+_SAVE = "save the file as UTF-8 (for example: iconv -f windows-1252 -t utf-8)"
 _ZEROS = 4  # so many, and one in ten pairs of bytes: blanks alone are more in most scripts
 
 
@@ -152,6 +166,9 @@ def _readable(path: Path) -> Iterator[IO[bytes]]:
             with io.BufferedReader(_Utf8(file, path, _MARKS[mark])) as stream:
                 yield stream
             return
+        if beginning.startswith(tuple(_CONTAINERS)):
+            what = next(said for mark, said in _CONTAINERS.items() if beginning.startswith(mark))
+            raise InputError(f"{path}: is {what}, and no text; unpack it, or save it as UTF-8 text")
         if b"\0" in beginning:
             _refuse_unmarked(beginning, path)
         yield file
@@ -209,5 +226,5 @@ def _decode(raw: bytes, path: Path, offset: int, line: int) -> str:
         line += raw.count(b"\n", 0, error.start)
         raise InputError(
             f"{path}:{line}: byte {offset + error.start} (0x{raw[error.start]:02x}) is not UTF-8; "
-            "save the file as UTF-8 (for example: iconv -f windows-1252 -t utf-8)"
+            + ("is it a text?" if b"\0" in raw else _SAVE)
         ) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from ie_model.errors import InputError
 
@@ -20,6 +20,11 @@ _HOMES = {
     "ner_tags": "datasets",
     "ner": "a format with entities",
 }
+# Fields of every row whose lists of numbers are no annotations, or are looked at elsewhere.
+_KNOWN = frozenset(("id", "text", "meta", "tokens", "relations", "sents"))
+_STARTS = frozenset("start begin start_offset start_char char_start startoffset from".split())
+_ENDS = frozenset("end stop end_offset end_char char_end endoffset to".split())
+_MENTIONS = ("text", "mention", "surface")
 _READ = {
     "jsonl": ("entities",),
     "doccano": ("label", "labels", "entities", "annotations"),
@@ -43,8 +48,28 @@ def refuse_foreign(row: Mapping[str, Any], format: str, where: str) -> None:
             continue
         if format == "prodigy" and not isinstance(held, list | dict):
             continue
-        raise InputError(
-            f"{where}: {key!r} holds annotations that the format {format} does not read (it "
-            f"reads {', '.join(map(repr, read))}); name the format with --from, perhaps {home}, "
-            "or rename the key where it says something else"
-        )
+        _refuse(key, f"name the format with --from, perhaps {home}, or rename", format, where)
+    for key, held in row.items():
+        if key not in _KNOWN and key not in read and isinstance(held, list) and _has_spans(held):
+            _refuse(key, f"rename it to {read[0]!r}, or", format, where)
+
+
+def _refuse(key: str, advice: str, format: str, where: str) -> NoReturn:
+    read = ", ".join(map(repr, _READ[format]))
+    raise InputError(
+        f"{where}: {key!r} holds annotations that the format {format} does not read (it reads "
+        f"{read}); {advice} the key where it says something else"
+    )
+
+
+def _has_spans(held: list[Any]) -> bool:
+    """Whether a list holds what looks like spans: two offsets and a label, however named."""
+    for item in held:
+        if isinstance(item, dict):
+            names = {str(name).lower() for name in item if type(item[name]) is int}
+            other = [k for k, v in item.items() if isinstance(v, str) and k not in _MENTIONS]
+            if other and names & _STARTS and names & _ENDS:
+                return True
+        elif isinstance(item, list) and [type(part) for part in item[:3]] == [int, int, str]:
+            return True
+    return False

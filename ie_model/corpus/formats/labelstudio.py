@@ -79,6 +79,8 @@ def read(
     for where, task in read_tasks(path):
         if not isinstance(task, dict):
             raise InputError(f"{where}: expected a task, found {str(task)[:40]!r}")
+        if isinstance(task.get("task"), dict) and "result" in task:  # of a target storage
+            task = {**task["task"], "annotations": [{k: task[k] for k in task if k != "task"}]}
         data = fields_of(task)
         field, text = _text(data, text_field, where)
         taken = chosen_annotations(task, data, annotator, predictions, seen, where, aside_account)

@@ -74,6 +74,10 @@ def chosen_annotations(
         account.set_aside(f"task not annotated by {annotator!r}", where)
     elif annotations:
         account.set_aside("skipped task", where)
+    elif given:
+        account.set_aside("task whose annotations are ids alone (export them in full)", where)
+    elif task.get("drafts"):
+        account.set_aside("task with an unfinished draft alone", where)
     elif predicted:
         account.set_aside("task with predictions alone", where)
     else:

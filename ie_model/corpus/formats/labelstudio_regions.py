@@ -28,6 +28,7 @@ def labels_of(region: Any) -> list[str]:
     if not isinstance(value, dict) or "start" not in value or "end" not in value:
         return []
     found: Any = next((value[k] for k in LABEL_KEYS if k in value), [])
+    found = [found] if isinstance(found, str) else found
     return [str(label) for label in found if label] if isinstance(found, list) else []
 
 

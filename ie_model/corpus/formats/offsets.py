@@ -51,6 +51,11 @@ def _bytes(text: str) -> Iterator[int]:
     yield count
 
 
+def _behind_mark(text: str) -> Iterator[int]:
+    marked = text.startswith("\ufeff")
+    yield from range(-marked, len(text) + 1 - marked)
+
+
 # How each unit counts the characters before every position, in order of preference.
 _UNITS: dict[str, Callable[[str], Iterator[int]]] = {
     CODE_POINTS: _plain,
@@ -58,6 +63,7 @@ _UNITS: dict[str, Callable[[str], Iterator[int]]] = {
     "code points, with a line end of two characters as one": _crlf_as_one,
     "UTF-16 units, with a line end of two characters as one": _utf16_crlf_as_one,
     "UTF-8 bytes": _bytes,
+    "code points behind the byte order mark": _behind_mark,
 }
 
 

@@ -68,6 +68,8 @@ def read(
             told.set_aside(f"example answered {answer!r} (option answers)", where)
         elif annotator is not None and author != annotator:
             told.set_aside(f"example by {author!r}", where)
+        elif "spans" not in row and (reason := _no_spans_asked(row)):
+            told.set_aside(reason, where)
         elif answer == "accept" and _is_binary(row):
             document = _document(row, where, f"{path.stem}:{number}")
             single.setdefault(document.text, []).append((where, document))
@@ -158,6 +160,15 @@ def _tokens(row: Mapping[str, Any], where: str, length: int) -> list[dict[str, A
         if not isinstance(token.get("text"), str | None):
             raise InputError(f"{where}: the text of a token is {token['text']!r:.60}, no string")
     return tokens
+
+
+def _no_spans_asked(row: Mapping[str, Any]) -> str:
+    """Why an example without spans is no text without entities; empty if it is one."""
+    if row.get("options") or row.get("accept") or isinstance(row.get("label"), str):
+        return "answer about a whole text (its label or options), not about spans"
+    if not {"answer", "tokens", "_annotator_id", "_session_id"} & row.keys():
+        return "example that nobody answered (--from jsonl reads such texts)"
+    return ""
 
 
 def _is_binary(row: Mapping[str, Any]) -> bool:

@@ -99,20 +99,27 @@ def read(
     yield str(path), Document(rows.text, entities, name.with_suffix("").as_posix())
 
 
-def settle(files: Iterable[Path]) -> dict[str, str | None]:
+def settle(files: Iterable[Path], wanted: str | None = None) -> dict[str, str | None]:
     """The option ``layer`` for all files of a corpus: one layer, never a mixture.
 
     Raises:
-        InputError: there are several layers that may hold the entities.
+        InputError: there are several layers that may hold the entities, or none is ``wanted``.
     """
     first: dict[str, Path] = {}
-    for file in files:
+    several = list(files)
+    for file in several:
         header = itertools.takewhile(lambda row: not _ROW.match(row[1]), read_lines(file))
         lines = [line for _, line in itertools.islice(header, _HEADER_LINES)]
         if lines and lines[0].startswith("#FORMAT=WebAnno TSV 3"):
             for found in _layers(lines):
                 if found.kind == "SP":
                     first.setdefault(found.name, file)
+    if wanted is not None:
+        named = {*first, *(name.rsplit(".", 1)[-1] for name in first)}
+        if len(several) > 1 and wanted not in named:  # one alone may be without it
+            there = ", ".join(first) or "none"
+            raise InputError(f"no file has the layer {wanted!r}; span layers there: {there}")
+        return {"layer": wanted}
     if _NAMED_ENTITY in first:
         return {"layer": _NAMED_ENTITY}
     custom = [name for name in first if not name.startswith("de.tudarmstadt.")]
@@ -255,6 +262,8 @@ def _read_rows(
             rows.surfaces.append((cells[2], number))
         if column is not None:
             _take_labels(rows, cells, column, span, fallback, named)
+    if pending:
+        raise InputError(f"{path}: the sentence {pending[0]!r:.60} has no rows of tokens")
     rows.text = rows.text[:-1]
     return rows
 
