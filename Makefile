@@ -58,9 +58,11 @@ test-fast: setup check
 test: setup check
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
-# Thousands of hostile cases for every reader, the encoder, the decoder and the normaliser.
+# Thousands of hostile cases for every reader, the encoder, the decoder and the normaliser, and new
+# examples for every property, of which `test` tries the same ones each time.
 fuzz: setup
 	IE_MODEL_FUZZ=$(or $(CASES),3000) $(BIN)/pytest $(SIDE_BY_SIDE) tests/faults/test_hostile.py
+	IE_MODEL_FUZZ=1 $(BIN)/pytest $(SIDE_BY_SIDE) -m hypothesis --ignore tests/faults
 
 # Strict: a dead link or a page that the navigation leaves out is an error.
 docs: .venv/.installed

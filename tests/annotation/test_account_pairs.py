@@ -111,7 +111,7 @@ def test_account_names_all_that_a_full_corpus_loses(source, target):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_account_names_all_that_random_corpora_lose(source, data):
     check(data.draw(raws()), source, data.draw(st.sampled_from(TARGETS)))

@@ -210,10 +210,11 @@ def test_pipeline_long_stream_has_few_shapes_for_engines_that_keep_them(make):
 
 def test_pipeline_lists_of_any_size_have_few_shapes_for_engines_that_keep_them(make):
     """A server that answered lists of 1 to 40 texts grew by 162 MiB in 10,000 requests."""
-    engine, sample = Recorder(), texts(400)
-    for count in range(1, 25):
+    engine, sample = Recorder(), texts(270)
+    extractor, plain = make(engine), make(FakeEngine())
+    for count in (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 21, 24):
         some = sample[10 * count :][:count]
-        assert keys(make(engine).predict(some)) == keys(make(FakeEngine()).predict(some))
+        assert keys(extractor.predict(some)) == keys(plain.predict(some))
     assert {rows for rows, _ in engine.shapes} <= {1, 2, 4, 8}
 
 
@@ -221,7 +222,7 @@ class Panic(BaseException):
     """As the bindings of a Rust library raise it when the library panics."""
 
 
-@pytest.mark.parametrize("count", [1, 400])
+@pytest.mark.parametrize("count", [1, 150])
 @pytest.mark.parametrize("stage", ["encode", "submit", "result"])
 def test_pipeline_panic_of_a_library_reaches_the_caller(make, monkeypatch, stage, count):
     """It is no Exception: it ended the thread it came up in, and pipe() waited for ever."""

@@ -131,7 +131,7 @@ def test_command_without_one_document_fails_and_says_what_rows_hold(tmp_path, ro
         (["--actor-gpus", "1"], "add --ray"),
         (["--workers", "-1"], "for score also 0"),
         (["--min-score", "2"], "min_score is 2.0: scores lie between 0 and 1"),
-        (["--precision", "int8"], "no int8"),
+        (["--precision", "int8", "--workers", "0"], "no int8"),
     ],
 )
 def test_command_refuses_options_before_anything_is_written(
@@ -146,7 +146,7 @@ def test_command_refuses_options_before_anything_is_written(
 def test_command_scripts_run(tmp_path, rows, tiny_model):
     script = Path(__file__).resolve().parents[2] / "scripts" / "score_corpus.py"
     output = tmp_path / "out.jsonl"
-    arguments = [tiny_model, output, rows]
+    arguments = [tiny_model, output, rows, "--workers", "1"]
     done = subprocess.run(
         [sys.executable, script, *arguments], capture_output=True, text=True, timeout=600
     )

@@ -7,24 +7,26 @@ import sys
 
 import pytest
 
+from ie_model import load_config, train
+
 pytestmark = pytest.mark.slow
 
 
-def launch(config_file, output, *overrides, processes=1, **environment):
-    command = [sys.executable, "-m"]
-    if processes > 1:
-        command += [
-            "torch.distributed.run", "--nproc_per_node", str(processes),
-            "--master_port", "29517", "-m",
-        ]  # fmt: skip
-    command += ["ie_model", "train", str(config_file), f"output_dir={output}", *overrides]
+def launched(config_file, output, *launcher):
+    """What two processes that a launcher started say of their training."""
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=600, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        [sys.executable, "-m", *launcher, "-m", "ie_model", "train", str(config_file),
+         f"output_dir={output}"],
+        capture_output=True, text=True, timeout=600, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    metrics = json.loads((output / "metrics.json").read_text())
-    return metrics["training"]
+    assert (output / "model.safetensors").is_file()
+    return training_of(output)
+
+
+def training_of(output):
+    return json.loads((output / "metrics.json").read_text())["training"]
 
 
 @pytest.fixture
@@ -38,8 +40,10 @@ def config_file(tiny_config, tmp_path):
 
 
 def test_distributed_two_processes_give_the_loss_curve_of_one(config_file, tmp_path):
-    one = launch(config_file, tmp_path / "one", "training.gradient_accumulation=2")
-    two = launch(config_file, tmp_path / "two", processes=2)
+    changes = [f"output_dir={tmp_path / 'one'}", "training.gradient_accumulation=2"]
+    one = training_of(train(load_config(config_file, changes)).model_dir)
+    launcher = ("torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    two = launched(config_file, tmp_path / "two", *launcher)
     assert one["steps"] == two["steps"] == 16
     assert [step for step, _ in one["losses"]] == [step for step, _ in two["losses"]]
     for (step, a), (_, b) in zip(one["losses"], two["losses"], strict=True):
@@ -47,16 +51,8 @@ def test_distributed_two_processes_give_the_loss_curve_of_one(config_file, tmp_p
 
 
 def test_distributed_accelerate_launch_trains(config_file, tmp_path):
-    output = tmp_path / "launched"
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
-            "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-            "--main_process_port", "29518",
-            "-m", "ie_model", "train", str(config_file), f"output_dir={output}",
-        ],
-        capture_output=True, text=True, timeout=600, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert (output / "model.safetensors").is_file()
+    assert launched(
+        config_file, tmp_path / "launched", "accelerate.commands.launch", "--cpu",
+        "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no",
+        "--dynamo_backend", "no", "--main_process_port", "0",
+    )["steps"]  # fmt: skip

@@ -50,7 +50,6 @@ def test_progress_estimate_grows_with_the_updates(tiny_config, monkeypatch):
     short, long = (estimate_seconds(c, prepare(c)) for c in (few, many))
     assert 0 < short < long
     assert len(made) == 4 + 6  # it made all 1,600 updates of the second
-    assert long < 600
     assert [p for p in few.output_dir.parent.iterdir() if p.name.startswith(".")] == []
     assert [in_words(s) for s in (0.2, 61, 200, 7200)] == ["1 s", "61 s", "3 min", "2.0 h"]
 

@@ -233,14 +233,20 @@ def test_training_faulty_corpora_are_named(tiny_config, text, message):
     assert not config.output_dir.exists()
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Most configs read the same documents."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda f: f.name)
-def test_training_every_shipped_config_runs_a_step(file, tmp_path, tiny_backbone):
+def test_training_every_shipped_config_runs_a_step(file, tmp_path, cache, tiny_backbone):
     config = load_config(
         file,
         {
             "output_dir": str(tmp_path / "model"),
-            "data.cache_dir": str(tmp_path / "cache"),
+            "data.cache_dir": str(cache),
             "model.backbone": str(tiny_backbone),
             "model.attention": None,
             "model.layers": None,  # the tiny backbone has two
