@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, Template
 
 from ie_model.config.loading import load_config
 from ie_model.corpus.reading import read_documents
@@ -28,6 +29,19 @@ _LOOK = 500  # documents looked at for an example
 _EXAMPLE = range(40, 200)  # characters
 
 
+@cache
+def _template() -> Template:
+    # Markdown, read by people and by the model hub. Of document text there is one example, in
+    # which nothing ends a code block (see example_text).
+    environment = Environment(
+        loader=PackageLoader("ie_model.display"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    return environment.get_template("model_card.md.j2")
+
+
 def write_card(
     folder: Path,
     config: Config,
@@ -40,18 +54,10 @@ def write_card(
 
     With a ``hub_id`` its example loads the model from there, else by its name.
     """
-    # Markdown, read by people and by the model hub. Of document text there is one example, in
-    # which nothing ends a code block (see example_text).
-    environment = Environment(
-        loader=PackageLoader("ie_model.display"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
     backbone = settings.origin["backbone"]
     # Models of 0.1.0 hold no example, but perhaps their training documents are still there.
     example = settings.origin.get("example") or example_text(config) or "Your text."
-    text = environment.get_template("model_card.md.j2").render(
+    text = _template().render(
         config=config, settings=settings, metrics=metrics, name=config.output_dir.name,
         hub_id=hub_id,
         front_matter=_front_matter(config, settings, metrics),
