@@ -69,6 +69,14 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _disk_is_not_waited_for():
+    """What a test writes need not outlast a loss of power; processes that are started do sync."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _same_logging_for_every_test():
     """Commands and exporters change log levels; that must not reach the next test."""

@@ -26,13 +26,6 @@ PEOPLE = "who annotated, and names in the Label Studio project"
 NUMBERS = ("brat_id", "doccano_id", "labelstudio_id", "labelstudio")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def no_fsync():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda handle: None)
-        yield
-
-
 def things(documents: Iterable[Document]) -> Counter[tuple[str, str]]:
     """Everything that documents say: a kind, as the account calls it, and the content."""
     return Counter(

@@ -27,14 +27,6 @@ CHARACTERS = st.one_of(
 LABELS = ("ACTOR", "DATE", "creative-work", "a|b[1]_*")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def no_fsync():
-    """Thousands of small files are written here; syncing each to the disk takes the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("os.fsync", lambda handle: None)
-        yield
-
-
 @st.composite
 def documents(draw: st.DrawFn, overlaps: bool = False) -> Document:
     """A text that begins with a word, and entities without white space at their edges."""
