@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -25,6 +26,11 @@ def launched(config_file, output, *launcher):
     return training_of(output)
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return str(found.getsockname()[1])
+
+
 def training_of(output):
     return json.loads((output / "metrics.json").read_text())["training"]
 
@@ -42,7 +48,7 @@ def config_file(tiny_config, tmp_path):
 def test_distributed_two_processes_give_the_loss_curve_of_one(config_file, tmp_path):
     changes = [f"output_dir={tmp_path / 'one'}", "training.gradient_accumulation=2"]
     one = training_of(train(load_config(config_file, changes)).model_dir)
-    launcher = ("torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    launcher = ("torch.distributed.run", "--nproc_per_node", "2", "--master_port", free_port())
     two = launched(config_file, tmp_path / "two", *launcher)
     assert one["steps"] == two["steps"] == 16
     assert [step for step, _ in one["losses"]] == [step for step, _ in two["losses"]]
@@ -54,5 +60,5 @@ def test_distributed_accelerate_launch_trains(config_file, tmp_path):
     assert launched(
         config_file, tmp_path / "launched", "accelerate.commands.launch", "--cpu",
         "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no",
-        "--dynamo_backend", "no", "--main_process_port", "0",
+        "--dynamo_backend", "no", "--main_process_port", free_port(),
     )["steps"]  # fmt: skip
