@@ -60,10 +60,15 @@ def create_app(
         await asyncio.to_thread(adviser.stop)
 
     def number_of(request: Request) -> int:
-        number = int(request.path_params["number"])
-        if number >= len(session):
+        number = numbered(request.path_params["number"])
+        if number is None:
             raise Refusal(404, "none", "There is no such document.")
         return number
+
+    def numbered(text: str) -> int | None:
+        # Python reads no number of thousands of digits.
+        number = int(text) if text.isdecimal() and len(text) < 10 else None
+        return number if number is not None and number < len(session) else None
 
     def whole() -> dict[str, Any]:
         review = session.review
@@ -92,8 +97,8 @@ def create_app(
             number for number, (who, when) in list(visits.items())
             if who != page and now - when < ELSEWHERE
         ]  # fmt: skip
-        at = int(after) if after.isdecimal() and int(after) < len(session) else None
-        return _json({"number": await asyncio.to_thread(adviser.following, at, elsewhere)})
+        number = await asyncio.to_thread(adviser.following, numbered(after), elsewhere)
+        return _json({"number": number})
 
     async def show_document(request: Request) -> Response:
         number = number_of(request)
@@ -140,8 +145,8 @@ def create_app(
             Route("/api/session", show_session),
             Route("/api/documents", show_listing),
             Route("/api/next", show_next),
-            Route("/api/documents/{number:int}", show_document),
-            Route("/api/documents/{number:int}", save, methods=["PUT"]),
+            Route("/api/documents/{number}", show_document),
+            Route("/api/documents/{number}", save, methods=["PUT"]),
             Route("/api/check", check_all),
         ],
         middleware=[Middleware(Guard, secret=secret)],  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -71,15 +72,20 @@ def read_suspects(path: Path, documents: Iterable[Document]) -> Review:
     try:
         rows = json.loads(read_text(path))["suspects"]
         found = [
-            (str(row["document"]), _span(row["gold"]), _span(row["predicted"]), row) for row in rows
-        ]
-    except (ValueError, KeyError, TypeError):
+            (
+                str(row["document"]), _span(row["gold"]), _span(row["predicted"]),
+                str(row["kind"]).replace("_", " "), _finite(row["confidence"]),
+                _finite(row["votes"]), bool(row["doubted"]),
+            )
+            for row in rows
+        ]  # fmt: skip
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise InputError(
             f"{path}: expected the suspects that `ie-model suspects RUN -o FILE` writes"
         ) from None
     points: dict[str, list[Point]] = defaultdict(list)
     missing = changed = 0
-    for id_, first, second, row in found:
+    for id_, first, second, kind, confidence, votes, doubted in found:
         document = known.get(id_)
         if document is None:
             missing += 1
@@ -92,10 +98,8 @@ def read_suspects(path: Path, documents: Iterable[Document]) -> Review:
         if (first and first not in keys) or second in keys:
             changed += 1
             continue
-        confidence, votes = float(row["confidence"]), float(row["votes"])
-        doubted = ", doubted" if row["doubted"] else ""
-        note = f"{row['kind'].replace('_', ' ')}, the models are {confidence:.0%} sure{doubted}"
-        points[id_].append(Point(first, second, note, confidence * votes + bool(row["doubted"])))
+        note = f"{kind}, the models are {confidence:.0%} sure{', doubted' if doubted else ''}"
+        points[id_].append(Point(first, second, note, confidence * votes + doubted))
     if found and missing == len(found):
         raise InputError(f"{path}: none of its suspects is of a document that is annotated here")
     if missing:
@@ -169,6 +173,13 @@ def _by_id(documents: Sequence[Document], name: str) -> dict[str, Document]:
 def _place(point: Point) -> tuple[int, int]:
     sides = [side for side in (point.first, point.second) if side]
     return min(s[0] for s in sides), max(s[1] for s in sides)
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no confidence")
+    return number
 
 
 def _span(row: Any) -> Span | None:

@@ -25,6 +25,11 @@ logger = logging.getLogger(__name__)
 GRACE = 5.0
 """Seconds for what is being saved when the server is stopped."""
 
+_TAKEN = (
+    "if ie-model annotate runs already, use its page; else choose another port with --port "
+    "(0 takes a free one)"
+)
+
 
 def annotate(
     documents: Iterable[Document], output: Path, *, labels: Sequence[str] = (),
@@ -60,7 +65,7 @@ def annotate(
     given = list(documents)
     storage, lock = open_storage(output, format, text_dir)
     try:
-        with listen("127.0.0.1", port) as listener:
+        with listen("127.0.0.1", port, _TAKEN) as listener:
             extractor = units = None
             if model is not None:
                 extractor = Extractor.from_pretrained(
@@ -88,7 +93,10 @@ def annotate(
             run(app, listener, GRACE)
             _tell(session, output)
     finally:
-        lock.release()
+        try:
+            storage.close()
+        finally:
+            lock.release()
 
 
 def _newest(given: Sequence[Document], stored: Sequence[Document]) -> list[Document]:

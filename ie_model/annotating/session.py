@@ -6,6 +6,7 @@ newer state, so that two pages cannot overwrite one another.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,9 @@ class Storage(Protocol):
 
     def write(self, documents: Iterable[Document]) -> None:
         """Put documents on disk before it returns."""
+
+    def close(self) -> None:
+        """Put what is not there yet into the place where it is looked for."""
 
 
 class Stale(Exception):
@@ -66,8 +70,8 @@ class Session:
         units: what a backbone can tag, for one of the checks.
 
     Raises:
-        InputError: no document, no label, two documents of one id, or a text that differs from
-            the one stored under its id.
+        InputError: no document, no label, two documents of one id, something that JSON
+            cannot hold, or a text that differs from the one stored under its id.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Session:
         self._sheets: list[_Sheet] = []
         met: set[str] = set()
         for document in documents:
+            _refuse_unwritable(f"document {document.id!r}", document.to_dict())
             if document.id in met:
                 raise InputError(f"document id {document.id!r} is there twice; ids tell them apart")
             met.add(document.id)
@@ -96,8 +101,13 @@ class Session:
             raise InputError("there is no document to annotate")
         if not self.labels:
             raise InputError("no labels: give them with --labels, as ACTOR,DATE, or a --model")
+        _refuse_unwritable("the labels", self.labels)
         if review is not None:
             self._take_over(review)
+        self._done = self._begun = 0
+        self._entities: Counter[str] = Counter(dict.fromkeys(self.labels, 0))
+        for sheet in self._sheets:
+            self._count(sheet, 1)
 
     def __len__(self) -> int:
         return len(self._sheets)
@@ -144,7 +154,8 @@ class Session:
 
     def suggest(self, number: int, entities: Sequence[Entity]) -> None:
         """Set what a model suggests for a document."""
-        self._sheets[number].suggestions = list(entities)
+        with self._lock:  # a save puts a new sheet into its place
+            self._sheets[number].suggestions = list(entities)
 
     def suggestions(self, number: int) -> list[Entity]:
         """What is suggested for a document, decided or not."""
@@ -203,30 +214,37 @@ class Session:
             sheet = self._sheets[number]
             if revision != sheet.revision:
                 raise Stale(self.state(number))
-            self._refuse_unfit(sheet, work)
-            work = replace(work, entities=sheet.document.with_entities(work.entities).entities)
+            work = self._fitting(sheet, work)
             if work != sheet.work or _meta(work) != _meta(sheet.work) or not sheet.stored:
                 after = replace(sheet, work=work, stored=True, revision=revision + 1)
                 self._storage.write([self._written(after)])
+                self._count(sheet, -1)
+                self._count(after, 1)
                 self._sheets[number] = after
                 revision += 1
         return {
             "revision": revision, "findings": self.findings(number), "progress": self.progress()
         }  # fmt: skip
 
-    def _refuse_unfit(self, sheet: _Sheet, work: Work) -> None:
+    def _fitting(self, sheet: _Sheet, work: Work) -> Work:
+        """The work with the mention of each entity, and without scores: people made it."""
         size = len(sheet.document.text)
         known = {*self.labels, *(e.label for e in (*sheet.document.entities, *sheet.work.entities))}
         known |= {e.label for e in sheet.suggestions}
         known |= {s[2] for p in self._points(sheet) for s in (p.first, p.second) if s}
-        before = {e.key for e in (*sheet.document.entities, *sheet.work.entities)}
+        before = {e.key: e for e in (*sheet.document.entities, *sheet.work.entities)}
+        entities = []
         for entity in work.entities:
-            if entity.key in before:  # what was wrong in the file may stay: the checks say it
+            if there := before.get(entity.key):
+                # What was wrong in the file may stay: the checks say it.
+                entities.append(replace(there, score=None, meta=entity.meta))
                 continue
+            entities.append(replace(entity, score=None, text=""))
             if fault := misplaced(entity.start, entity.end, size):
                 raise Unfit(f"{entity.label} [{entity.start}, {entity.end}): {fault}")
             if entity.label not in known:
                 raise Unfit(f"{entity.label!r} is not one of {', '.join(self.labels)}")
+        return replace(work, entities=sheet.document.with_entities(entities).entities)
 
     def findings(self, number: int) -> list[dict[str, Any]]:
         """What ``ie-model annotations check`` says of one document."""
@@ -245,14 +263,32 @@ class Session:
 
     def progress(self) -> dict[str, Any]:
         """How many documents are done and begun, and the entities of each label in them."""
-        sheets = list(self._sheets)
-        labels: Counter[str] = Counter(dict.fromkeys(self.labels, 0))
-        for sheet in sheets:
-            if sheet.stored:
-                labels.update(e.label for e in sheet.work.entities)
-        done = sum(sheet.work.done for sheet in sheets)
-        begun = sum(sheet.stored and not sheet.work.done for sheet in sheets)
-        return {"documents": len(sheets), "done": done, "begun": begun, "labels": dict(labels)}
+        with self._lock:
+            labels = {k: n for k, n in self._entities.items() if n or k in self.labels}
+            done, begun = self._done, self._begun
+        return {"documents": len(self._sheets), "done": done, "begun": begun, "labels": labels}
+
+    def _count(self, sheet: _Sheet, times: int) -> None:
+        """Take a document into the progress, or with -1 out of it."""
+        if sheet.stored:
+            for entity in sheet.work.entities:
+                self._entities[entity.label] += times
+        self._done += times * sheet.work.done
+        self._begun += times * (sheet.stored and not sheet.work.done)
+
+
+def _refuse_unwritable(what: str, value: Any) -> None:
+    """Refuse at the start what could neither be shown nor saved."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise InputError(
+            f"{what}: holds {half!r}, half of a surrogate pair, which is not a character; mend the "
+            "text it came from"
+        ) from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{what}: cannot be written as JSON: {error}") from None
 
 
 def _meta(work: Work) -> list[Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from ie_model.documents import Document, Entity
+from ie_model.errors import InputError
 
 KEY = "annotate"
 """The key of a document's ``meta`` that holds rejections and decisions."""
@@ -45,16 +46,26 @@ class Work:
 
 
 def work_of(document: Document) -> Work:
-    """The work that a document of the output holds."""
+    """The work that a document of the output holds.
+
+    Raises:
+        InputError: its ``meta`` is not of the form that :func:`with_work` gives it.
+    """
     kept = document.meta.get(KEY)
     kept = kept if isinstance(kept, Mapping) else {}
     whole = [0, len(document.text)]
-    return Work(
-        document.with_entities(document.entities).entities,
-        tuple((int(s), int(e), str(label)) for s, e, label in kept.get("rejected", ())),
-        tuple(str(name) for name in kept.get("decided", ())),
-        not any(list(stretch) == whole for stretch in document.unannotated),
-    )
+    try:
+        return Work(
+            document.with_entities(document.entities).entities,
+            tuple((int(s), int(e), str(label)) for s, e, label in kept.get("rejected", ())),
+            tuple(str(name) for name in kept.get("decided", ())),
+            not any(list(stretch) == whole for stretch in document.unannotated),
+        )
+    except (TypeError, ValueError):
+        raise InputError(
+            f"document {document.id!r}: meta[{KEY!r}] or meta[{UNANNOTATED!r}] is not as ie-model "
+            "annotate writes it; mend or remove it"
+        ) from None
 
 
 def with_work(document: Document, work: Work, marks_open: bool = True) -> Document:

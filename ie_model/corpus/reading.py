@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.account import Account
-from ie_model.corpus.formats import FORMATS, brat, format_module, webanno
+from ie_model.corpus.formats import FORMATS, brat, format_module, jsonl, webanno
 from ie_model.corpus.formats.detect import detect_format, has_text_column, is_dataset_folder
 from ie_model.corpus.formats.options import accepted_options
 from ie_model.documents import Document
@@ -87,6 +87,9 @@ def read_located(
         if format is None and name not in announced:
             log.info("%s: read as %s", file, name)
             announced.add(name)
+        if name == "jsonl" and jsonl.journal_of(file).is_file():
+            log.warning("%s: ie-model annotate has saved more than it holds by now; end the page, "
+                        "or start it anew if it was killed", file)  # fmt: skip
         reader = format_module(name).read
         if name not in accepted:  # types are looked up once, not for each of many small files
             accepted[name] = accepted_options(reader, name, given)

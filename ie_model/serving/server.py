@@ -97,8 +97,12 @@ def configure(app: Starlette, timeout: float) -> uvicorn.Config:
     )  # fmt: skip
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(
+    host: str, port: int, advice: str = "choose others with --host and --port"
+) -> socket.socket:
     """A socket that takes connections; port 0 takes any that is free.
+
+    ``advice`` is what an error says to do.
 
     Raises:
         InputError: the address is taken, or not this machine's.
@@ -116,9 +120,7 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"cannot listen at {host} port {port}: {reason}; choose others with --host and --port"
-        ) from None
+        raise InputError(f"cannot listen at {host} port {port}: {reason}; {advice}") from None
     return listener
 
 

@@ -96,6 +96,12 @@ def test_app_says_when_the_output_cannot_be_written(client, output):
     assert client.get("/api/documents/99").status_code == 404
 
 
+@pytest.mark.parametrize("number", ["99", "9" * 5000, "-1", "1.0", "x", "%00", "..", "0%2f0", "³"])
+def test_app_knows_no_other_documents(client, number):
+    assert client.get(f"/api/documents/{number}").status_code == 404
+    assert client.get("/api/next", params={"after": number}).json() == {"number": 0}
+
+
 def test_app_leads_two_pages_to_different_documents(client):
     client.get("/api/documents/0", params={"page": "a"})
     assert client.get("/api/next", params={"page": "a"}).json() == {"number": 0}

@@ -158,9 +158,13 @@ def test_review_of_suspects_keeps_gold_gold(output, tmp_path):
 
 def test_review_of_suspects_refuses_other_files(tmp_path):
     other = tmp_path / "s.json"
-    other.write_text("[]")
-    with pytest.raises(InputError, match="expected the suspects"):
-        read_suspects(other, documents())
+    odd = row(0, 2, "DATE") | {"kind": 1, "votes": 1, "doubted": 0, "document": "one"}
+    odd |= {"gold": None, "predicted": None}
+    for content in ("[]", "[" * 99999, json.dumps({"suspects": [odd | {"confidence": "high"}]}),
+                    json.dumps({"suspects": [odd | {"confidence": float("nan")}]})):  # fmt: skip
+        other.write_text(content)
+        with pytest.raises(InputError, match="expected the suspects"):
+            read_suspects(other, documents())
     with pytest.raises(InputError, match="do not fit its text"):
         read_suspects(suspects_file(other, ("one", None, row(0, 999, "DATE"))), documents())
     with pytest.raises(InputError, match="none of its suspects"):
@@ -198,3 +202,48 @@ def test_adjudication_keeps_what_both_say_and_asks_for_the_rest(output):
         adjudication(first, [Document("c", id="two")], ("ann", "ben"))
     with pytest.raises(InputError, match="no finished document is in both"):
         adjudication(first, [Document("c", id="z")], ("ann", "ben"))
+
+
+def test_session_refuses_at_the_start_what_cannot_be_saved(output):
+    for text, id_, meta, message in (
+        ("a\ud800b", "x", {}, "half of a surrogate pair"),
+        ("a", "x\udcff", {}, "half of a surrogate pair"),
+        ("a", "x", {"n": float("inf")}, "cannot be written as JSON"),
+        ("a", "x", {"n": {1, 2}}, "cannot be written as JSON"),
+    ):
+        with (
+            pytest.raises(InputError, match=message),
+            sitting(output, [Document(text, (), id_, meta)]),
+        ):
+            pass
+    with pytest.raises(InputError, match="the labels: holds"), sitting(output, labels=("\udcff",)):
+        pass
+    output.write_text('{"id": "x", "text": "a", "meta": {"annotate": {"rejected": [1]}}}\n')
+    with pytest.raises(InputError, match="document 'x': meta"), sitting(output):
+        pass
+    output.write_text('{"id": "x", "text": "a", "meta": {"n": 1e999}}\n')
+    with pytest.raises(InputError, match=r"jsonl:1: cannot be written as JSON"), sitting(output):
+        pass
+
+
+def test_session_takes_no_score_and_no_other_mention_from_a_page(output):
+    with sitting(output) as session:
+        session.save(0, 1, Work((Entity(0, 2, "ACTOR", 0.5, "EU"),)))
+        session.save(0, 2, Work((Entity(0, 2, "ACTOR", 0.9, "EU"), Entity(15, 20, "LOCATION"))))
+    (document,) = read_documents(output)
+    assert [(e.text, e.score) for e in document.entities] == [("UN", None), ("Mosul", None)]
+
+
+def test_session_counts_as_it_goes(output):
+    with sitting(output) as session:
+        for number, revision, work_ in (
+            (0, 1, Work((UN, Entity(15, 20, "LOCATION")))), (1, 1, Work(done=True)),
+            (0, 2, Work((UN,), done=True)), (1, 2, Work()), (0, 3, Work((UN,))),
+        ):  # fmt: skip
+            session.save(number, revision, work_)
+        counted = session.progress()
+    with sitting(output) as session:
+        assert session.progress() == counted
+    assert counted == {
+        "documents": 3, "done": 0, "begun": 2, "labels": {"ACTOR": 1, "LOCATION": 0, "DATE": 0},
+    }  # fmt: skip

@@ -82,6 +82,11 @@ def read_rows(path: Path) -> Iterator[tuple[str, int, Any]]:
         yield where, number, row
 
 
+def journal_of(path: Path) -> Path:
+    """Where ``ie-model annotate`` keeps what it has saved and the file does not hold yet."""
+    return path.parent / f".{path.name}.journal"
+
+
 def _spans_lines(beginning: str) -> bool:
     """Whether a file holds an array, or begins with an object that goes on in the next line."""
     opening = beginning.lstrip()
