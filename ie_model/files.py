@@ -48,10 +48,10 @@ def writing(target: Path) -> Iterator[None]:
         InputError: ``target`` is a device or a folder, or in a place that cannot be written.
         RunError: the disk is full or failed.
     """
-    if target.exists() and not (target.is_file() or target.is_dir()):
-        # A file renamed over /dev/null would take its place.
-        raise InputError(f"{target}: is no ordinary file and is not replaced; name another")
     try:
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            # A file renamed over /dev/null would take its place.
+            raise InputError(f"{target}: is no ordinary file and is not replaced; name another")
         yield
     except OSError as error:
         kind = InputError if error.errno in _WRONG_PATH else RunError

@@ -11,16 +11,19 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+import re
 import traceback
 
-from ie_model.serving.gate import App, Message, Receive, Scope, Send
+from ie_model.serving.gate import App, ClientGone, Message, Receive, Scope, Send
 from ie_model.serving.limits import Refusal
 
 logger = logging.getLogger(__name__)
 
 SECRET_HEADER = "x-annotate-secret"
 
-_HERE = {"127.0.0.1", "localhost", "[::1]"}
+_ASKED = (b"host", b"origin", b"content-type", SECRET_HEADER.encode())
+
+_HERE = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?")
 
 _HEADERS = (
     (
@@ -62,6 +65,8 @@ class Guard:
             await self._app(scope, receive, send_on)
         except Refusal as refusal:
             await _refuse(send_on, refusal.status, refusal.sentence)
+        except ClientGone:  # amid a change: the page sends it again, or its window was closed
+            pass
         except Exception as error:
             # Without its message, which might hold words of somebody's text.
             frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -73,9 +78,11 @@ class Guard:
         headers = {
             key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
         }
+        names = [key for key, _ in scope["headers"]]
+        if any(names.count(name) > 1 for name in _ASKED):
+            raise Refusal(400, "headers", "A header that decides who may ask is there twice.")
         host = headers.get("host", "")
-        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-        if name not in _HERE:
+        if not _HERE.fullmatch(host):
             raise Refusal(421, "host", "This server answers on this machine alone.")
         origin = headers.get("origin")
         if origin is not None and origin != f"http://{host}":
@@ -87,7 +94,7 @@ class Guard:
             raise Refusal(
                 403, "secret",
                 "This is not the page of this run: open the address that `ie-model annotate` "
-                "printed last.",
+                "printed last here, in this window; what is not saved yet is saved then.",
             )  # fmt: skip
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if scope["method"] not in ("GET", "HEAD") and kind != "application/json":

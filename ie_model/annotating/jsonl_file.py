@@ -63,7 +63,8 @@ class JsonlFile:
     def _read(self) -> None:
         self.documents: list[Document] = []
         self._lines: dict[str, bytes] = {}
-        self._stamp = stamp_of(self.path)
+        with writing(self.path):
+            self._stamp = stamp_of(self.path)
         if self.path.is_file() and self.path.stat().st_size:
             rows = jsonl.read_rows(self.path)
             for (where, document), (_, _, row) in zip(jsonl.read(self.path), rows, strict=True):
@@ -78,7 +79,8 @@ class JsonlFile:
 
     def _recover(self) -> None:
         """Put what a killed process left in the journal into the file."""
-        pending = self._journal.read()
+        with writing(self.path):
+            pending = self._journal.read()
         lines = dict(self._lines)
         for id_, saved in pending.items():
             there = self._lines.get(id_)
@@ -97,6 +99,9 @@ class JsonlFile:
         if self._journal.path.exists():
             with writing(self.path):
                 self._journal.remove()
+
+    def expect(self, documents: Iterable[Document], labels: Iterable[str]) -> None:
+        """Whatever is a document can be written."""
 
     def write(self, documents: Iterable[Document]) -> None:
         """Put the documents in the place of those of the same id, on disk.
@@ -137,8 +142,9 @@ class JsonlFile:
                 held.enter_context(self._lock)
             with self._lock:
                 lines, journalled = dict(self._lines), self._journal.size
-            if not journalled:
-                return
+                if not journalled:
+                    return
+                refuse_changed(self.path, self._stamp)
             with whole_file(self.path) as file:
                 file.writelines(lines.values())
                 file.flush()
@@ -199,4 +205,4 @@ class JsonlFile:
                 failed = True
                 self._wake.set()
             took = time.monotonic() - began
-            self._stopped.wait(max(1.0 if failed else 0.2, REST * took))
+            self._stopped.wait(max(10.0 if failed else 0.2, REST * took))

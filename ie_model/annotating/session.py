@@ -6,6 +6,7 @@ newer state, so that two pages cannot overwrite one another.
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from collections import Counter
@@ -24,6 +25,9 @@ class Storage(Protocol):
     """Where documents are kept; see :mod:`ie_model.annotating.storage`."""
 
     documents: list[Document]
+
+    def expect(self, documents: Iterable[Document], labels: Iterable[str]) -> None:
+        """Refuse documents and labels that could not be written."""
 
     def write(self, documents: Iterable[Document]) -> None:
         """Put documents on disk before it returns."""
@@ -79,7 +83,8 @@ class Session:
         review: Review | None = None, units: Units | None = None,
     ) -> None:  # fmt: skip
         self.labels, self.review = tuple(labels), review
-        self._storage, self._units = storage, units
+        self._storage = storage
+        self._units = None if units is None else _remembered(units)
         self._lock = threading.Lock()
         stored = {document.id: document for document in storage.documents}
         self._sheets: list[_Sheet] = []
@@ -102,6 +107,7 @@ class Session:
         if not self.labels:
             raise InputError("no labels: give them with --labels, as ACTOR,DATE, or a --model")
         _refuse_unwritable("the labels", self.labels)
+        storage.expect((sheet.document for sheet in self._sheets), self.labels)
         if review is not None:
             self._take_over(review)
         self._done = self._begun = 0
@@ -275,6 +281,17 @@ class Session:
                 self._entities[entity.label] += times
         self._done += times * sheet.work.done
         self._begun += times * (sheet.stored and not sheet.work.done)
+
+
+def _remembered(units: Units) -> Units:
+    """The same, without reading a text anew for every check of its document."""
+
+    @functools.lru_cache(maxsize=16)
+    def of_text(text: str) -> tuple[Sequence[int], Sequence[int]]:
+        ((starts, ends),) = units([text])
+        return starts, ends
+
+    return lambda texts: map(of_text, texts)
 
 
 def _refuse_unwritable(what: str, value: Any) -> None:

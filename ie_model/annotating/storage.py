@@ -25,7 +25,7 @@ from ie_model.corpus.formats.detect import detect_format
 from ie_model.corpus.formats.files import document_files, read_text
 from ie_model.corpus.reading import read_documents
 from ie_model.corpus.writing import format_for_writing
-from ie_model.documents import Document
+from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.files import write_json, write_text, writing
 
@@ -73,6 +73,17 @@ class BratFolder:
             self._write(document)
         self._put_aside(asides)
 
+    def expect(self, documents: Iterable[Document], labels: Iterable[str]) -> None:
+        """Refuse before anybody works on it what could not be written then.
+
+        Raises:
+            InputError: an id is no file name, or a label holds white space.
+        """
+        for _ in document_files(documents, self.path, ".ann"):
+            pass
+        for label in labels:
+            list(brat.annotation_lines(Document("x", (Entity(0, 1, label),), "of any text")))
+
     def close(self) -> None:
         """Everything is on disk already."""
 
@@ -119,7 +130,8 @@ def open_storage(
     """
     if format is None:
         # An empty file is not recognised by its content; it may be written to all the same.
-        there = path.is_file() and path.stat().st_size > 0
+        with writing(path):
+            there = path.is_file() and path.stat().st_size > 0
         format = detect_format(path) if there else format_for_writing(path)
     if format not in ("jsonl", "brat") or (path.is_dir() if format == "jsonl" else path.is_file()):
         raise InputError(
@@ -135,6 +147,8 @@ def open_storage(
         try:
             lock.acquire(timeout=0)
         except Timeout:
+            if not Path(lock.lock_file).exists():
+                raise InputError(f"{path}: no file can be made in {path.parent}") from None
             raise InputError(f"{path}: another process annotates it; use its page") from None
     try:
         storage = JsonlFile(path) if format == "jsonl" else BratFolder(path, text_dir)

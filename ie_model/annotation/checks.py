@@ -226,7 +226,8 @@ def _check_corpus(pairs: list[Located], found: list[list[Finding]]) -> None:
     documents = [document for _, document in pairs]
     first_id: dict[str, str] = {}
     first_text: dict[bytes, int] = {}
-    clusters = near_duplicate_clusters(documents)
+    # Alone, as a page checks a document with every key, it is like none.
+    clusters = near_duplicate_clusters(documents) if len(documents) > 1 else [0] * len(documents)
     members: dict[int, list[int]] = defaultdict(list)
     for i, (where, document) in enumerate(pairs):
         if document.id in first_id:

@@ -44,10 +44,10 @@ def documents() -> list[Document]:
 
 
 @contextlib.contextmanager
-def live(session, model=None, by_value=False, **options):
+def live(session, model=None, by_value=False, port=0, secret=SECRET, **options):
     """The address of a page over a session."""
-    app = create_app(session, Adviser(session, model, by_value), SECRET, **options)
-    with running(app) as address:
+    app = create_app(session, Adviser(session, model, by_value), secret, **options)
+    with running(app, port=port) as address:
         yield address
 
 
@@ -66,8 +66,8 @@ def output(tmp_path):
     return tmp_path / "out.jsonl"
 
 
-def client_of(address) -> httpx.Client:
-    return httpx.Client(base_url=address, headers={SECRET_HEADER: SECRET}, timeout=LONGEST)
+def client_of(address, secret=SECRET) -> httpx.Client:
+    return httpx.Client(base_url=address, headers={SECRET_HEADER: secret}, timeout=LONGEST)
 
 
 def work(*entities, rejected=(), decided=(), done=False):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx
 import pytest
 
 from ie_model.annotating.guard import SECRET_HEADER
 from ie_model.annotating.guidelines import find_guidelines, read_guidelines
+from ie_model.corpus import read_documents
+from ie_model.serving.limits import Limits
 from tests.annotating.conftest import SECRET, client_of, live, sitting, work
 
 
@@ -100,6 +104,41 @@ def test_app_says_when_the_output_cannot_be_written(client, output):
 def test_app_knows_no_other_documents(client, number):
     assert client.get(f"/api/documents/{number}").status_code == 404
     assert client.get("/api/next", params={"after": number}).json() == {"number": 0}
+
+
+def test_app_takes_no_huge_change(client, output, monkeypatch):
+    monkeypatch.setattr("ie_model.annotating.app._LIMITS", Limits(body_bytes=1000))
+    answer = client.put("/api/documents/0", json={"revision": 1, **work(), "more": "x" * 2000})
+    assert answer.status_code == 413
+    assert not output.exists()
+
+
+def test_app_saves_nothing_of_a_change_that_breaks_off(client, output, caplog):
+    """A window is closed amid a change: there is half of it, and no answer."""
+    url = client.base_url
+    with socket.create_connection((url.host, url.port)) as connection:
+        head = (
+            f"PUT /api/documents/0 HTTP/1.1\r\nHost: {url.host}:{url.port}\r\n"
+            f"{SECRET_HEADER}: {SECRET}\r\nContent-Type: application/json\r\n"
+            'Content-Length: 900\r\n\r\n{"revision": 1, "entities": []'
+        )
+        connection.sendall(head.encode())
+    assert client.put("/api/documents/1", json={"revision": 1, **work()}).status_code == 200
+    assert [d.id for d in read_documents(output)] == ["two"]
+    assert client.get("/api/documents/0").json()["revision"] == 1
+    assert "ClientGone" not in caplog.text
+
+
+def test_app_refuses_who_names_two_hosts_or_none(client):
+    """DNS rebinding brings another name; a request that names two is trusted with neither."""
+    url = client.base_url
+    for hosts in ("", f"Host: {url.host}:{url.port}\r\nHost: evil.example\r\n",
+                  f"Host: evil.example\r\nHost: {url.host}:{url.port}\r\n",
+                  f"Host: {url.host}:{url.port}@evil.example\r\n"):  # fmt: skip
+        with socket.create_connection((url.host, url.port)) as connection:
+            request = f"GET /api/session HTTP/1.1\r\n{hosts}{SECRET_HEADER}: {SECRET}\r\n\r\n"
+            connection.sendall(request.encode())
+            assert connection.recv(100).split()[1] in (b"400", b"421"), hosts
 
 
 def test_app_leads_two_pages_to_different_documents(client):

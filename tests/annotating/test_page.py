@@ -9,8 +9,18 @@ from ie_model.annotating import adjudication, read_suspects
 from ie_model.annotating.guidelines import read_guidelines
 from ie_model.corpus import read_documents
 from ie_model.documents import Document, Entity
-from tests.annotating.conftest import SECRET, TEXTS, FakeModel, client_of, live, sitting, work
+from tests.annotating.conftest import (
+    SECRET,
+    TEXTS,
+    FakeModel,
+    client_of,
+    documents,
+    live,
+    sitting,
+    work,
+)
 from tests.annotating.test_session import row, suspects_file
+from tests.serving.conftest import wait_until
 
 pytestmark = pytest.mark.slow
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -407,3 +417,142 @@ def test_page_is_named_for_screen_readers(opened, helped):
 
 def test_page_holds_no_secret_before_it_is_given(address):
     assert SECRET not in httpx.get(address).text
+
+
+def test_page_shows_a_long_line_in_parts(opened, output):
+    """A text of one line; what is laid out anew for a key is a part of it."""
+    text = "".join(f"Sentence {i} 😀 is said by NATO. " for i in range(400)).strip()
+    with sitting(output, [Document(text, id="long")]) as session, live(session) as address:
+        page = opened(address)
+        assert shown_text(page) == text
+        sizes = page.locator("#text .part").evaluate_all("a => a.map(p => p.textContent.length)")
+        assert len(sizes) > 5
+        assert max(sizes) <= 1500
+        units = text.encode("utf-16-le")
+        edge = sizes[0] + sizes[1]  # a selection over the edge of two parts
+        page.locator("#text .part").nth(2).scroll_into_view_if_needed()
+        select(page, edge - 6, edge + 8)
+        press(page, "1")
+        settled(page)
+        (entity,) = next(read_documents(output)).entities
+        assert entity.text == "NATO. Sentence"
+        assert text[entity.start : entity.end] == entity.text
+        assert units[2 * edge - 12 :].startswith(entity.text.encode("utf-16-le"))
+        press(page, "e", "Shift+E", "Shift+E", "Alt+E")
+        settled(page)
+        assert saved(output) == {"long": [("NATO. ", "ACTOR")]}
+
+
+HOSTILE = (
+    "<script>alert(1)</script>\r\nUN\x00 left\u202e Mosul\u202c in e\u0301tat\u0300.\n"
+    "👩\u200d👩\u200d👧 met 🇮🇶🇩🇪 and \U00020000\U00020001 نص می\u200cخواهم\u2028end\n\n"
+    + "𝐀" * 900
+    + " TAIL"
+)
+
+
+def test_page_gives_exact_offsets_in_every_text(opened, output):
+    """Words one after the other with the keyboard: what is marked is what is in the file."""
+    with sitting(output, [Document(HOSTILE, id="x")]) as session, live(session) as address:
+        page = opened(address)
+        for number in range(40):
+            press(page, "ArrowRight", str(number % 3 + 1))
+        settled(page)
+        (document,) = read_documents(output)
+    assert document.text == HOSTILE
+    assert document.check() == []
+    words = [e.text for e in document.entities]
+    for word in ("script", "UN", "e\u0301tat\u0300", "👩\u200d👩\u200d👧", "🇮🇶", "🇩🇪",
+                 "\U00020000\U00020001", "می\u200cخواهم", "end", "𝐀" * 900, "TAIL"):  # fmt: skip
+        assert word in words
+    assert not any("\n" in word or "<script>" in word for word in words)
+
+
+def test_page_moves_edges_by_whole_characters(opened, output):
+    given = [Document("xe\u0301👩\u200d👧y UN", (Entity(0, 1, "ACTOR"),), "x")]
+    with sitting(output, given) as session, live(session) as address:
+        page = opened(address)
+        press(page, "j")
+        for end in (3, 6, 7, 8):
+            press(page, "Alt+e")
+            settled(page)
+            assert [e.end for d in read_documents(output) for e in d.entities] == [end]
+
+
+def test_page_draws_anew_only_what_a_key_changes(opened, output):
+    text = "\n".join(f"Line {i} is of NATO and the UN." for i in range(60))
+    with (
+        sitting(output, [Document(text, id="x")]) as session,
+        live(session, FakeModel()) as address,
+    ):
+        page = opened(address)
+        page.evaluate("window.held = [...document.querySelectorAll('#text mark')]")
+        gone = "window.held.filter(m => !m.isConnected).length"
+        press(page, "n", "n", "j", "k", "Escape", "n")
+        assert page.evaluate(gone) == 0
+        press(page, "a")
+        settled(page)
+        assert 0 < page.evaluate(gone) <= 2
+
+
+def test_page_saves_into_the_next_run(opened, output):
+    """The server ends with something unsaved; the address of the next run saves it."""
+    given = [*documents(), Document("Another one of the UN.", id="four")]
+    with sitting(output, given) as session, live(session) as address:
+        page = opened(address)
+        press(page, "ArrowRight", "1")
+        settled(page)
+    press(page, "Escape", "ArrowRight", "ArrowRight", "2")
+    page.get_by_role("alert").get_by_text("cannot be reached").wait_for()
+    assert saved(output)["one"] == [("UN", "ACTOR")]
+    port = int(address.rpartition(":")[2])
+    with sitting(output, given[::-1]) as session, live(session, port=port, secret="new") as again:
+        assert again == address
+        page.get_by_role("alert").get_by_text("in this window").wait_for()
+        page.evaluate("location.hash = 'new'")
+        wait_until(lambda: saved(output)["one"] == [("UN", "ACTOR"), ("forces", "LOCATION")])
+        expect(page.locator("#fault")).to_have_text("")
+        expect(page.locator("#conflict")).to_be_hidden()
+
+
+def test_page_overwrites_nothing_of_the_next_run(opened, output):
+    """What another page did in between is shown, and asked about."""
+    with sitting(output) as session, live(session) as address:
+        page = opened(address)
+    press(page, "ArrowRight", "1")
+    page.get_by_role("alert").get_by_text("cannot be reached").wait_for()
+    port = int(address.rpartition(":")[2])
+    with sitting(output) as session, live(session, port=port, secret="new"):
+        with client_of(address, "new") as client:
+            change = {"revision": 1, **work((15, 20, "LOCATION"))}
+            assert client.put("/api/documents/0", json=change).status_code == 200
+        page.evaluate("location.hash = 'new'")
+        page.locator("#conflict").wait_for()
+        assert saved(output)["one"] == [("Mosul", "LOCATION")]
+        page.get_by_role("button", name="Put my change in again").click()
+        wait_until(lambda: saved(output)["one"] == [("UN", "ACTOR"), ("Mosul", "LOCATION")])
+
+
+def test_page_keeps_what_is_needed_in_sight_on_a_phone(opened, output):
+    text = "\n".join(f"Line {i} is of NATO and the UN." for i in range(80))
+    with (
+        sitting(output, [Document(text, id="x")]) as session,
+        live(session, FakeModel()) as address,
+    ):
+        page = opened(address, viewport={"width": 360, "height": 740}, has_touch=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.evaluate("window.scrollTo(0, 900)")
+        for found in (
+            page.locator("#labels .label").first, page.locator("#progress"),
+            page.get_by_role("button", name="Undo"), page.get_by_role("button", name="Done"),
+            page.locator("#act button").first,
+        ):  # fmt: skip
+            box = found.bounding_box()
+            assert box is not None
+            assert 0 <= box["y"] <= 740 - box["height"]
+            assert 0 <= box["x"] <= 360 - box["width"]
+        covered = page.evaluate(
+            "document.getElementById('act').getBoundingClientRect().top"
+            " - document.getElementById('labels').getBoundingClientRect().bottom"
+        )
+        assert covered > 450  # of 740 are left for the text

@@ -53,7 +53,7 @@ def test_annotate_refuses_what_it_cannot_do(tmp_path):
         annotate(text, output=output, port=0)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = rf"cannot listen at 127.0.0.1 port {port}: .*; choose another port with --port"
+        said = rf"cannot listen at 127.0.0.1 port {port}: .*choose another port with --port"
         with pytest.raises(InputError, match=said) as error:
             annotate(gold, output=output, port=port)
         assert "--host" not in str(error.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import time
 import httpx
 import pytest
 
-from ie_model.annotating import open_storage
+from ie_model.annotating import Session, open_storage
 from ie_model.annotating.guard import SECRET_HEADER
 from ie_model.annotating.storage import SIDECAR
 from ie_model.annotating.work import Work, with_work, work_of
@@ -112,6 +113,28 @@ def test_storage_refuses_what_it_cannot_keep(tmp_path, output):
     (tmp_path / "gold.jsonl").write_text('{"text": "a", "spans": []}\n')
     with pytest.raises(InputError, match="kept in native JSONL"):
         open_storage(tmp_path / "gold.jsonl")
+
+
+@pytest.mark.parametrize("name", ["fifo", "loop.jsonl", "n" * 300 + ".jsonl", "file/x.jsonl"])
+def test_storage_refuses_places_where_nothing_can_be_kept(tmp_path, name):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").write_text("a")
+    (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
+    with pytest.raises(InputError, match=re.escape(str(tmp_path / name))):
+        open_storage(tmp_path / name)
+
+
+def test_storage_brat_refuses_at_the_start_what_it_cannot_hold(tmp_path):
+    for id_, labels, message in (
+        ("../x", ("A",), "cannot be a file name"), ("/etc/x", ("A",), "cannot be a file name"),
+        ("a\0b", ("A",), "cannot be a file name"), ("x" * 300, ("A",), "too long for a file name"),
+        ("x", ("A B",), "holds white space"),
+    ):  # fmt: skip
+        storage, lock = open_storage(tmp_path / "folder")
+        with pytest.raises(InputError, match=message):
+            Session([Document("UN", id=id_)], storage, labels)
+        lock.release()
+    assert not (tmp_path / "folder").exists()
 
 
 def test_storage_has_one_writer(output, tmp_path):

@@ -77,9 +77,9 @@ class FakeExtractor:
 
 
 @contextlib.contextmanager
-def running(app, timeout=30.0):
-    """The address of an app, on a free port, with the connections of a real server."""
-    listener = listen("127.0.0.1", 0)
+def running(app, timeout=30.0, port=0):
+    """The address of an app, with the connections of a real server; port 0 takes a free one."""
+    listener = listen("127.0.0.1", port)
     server = uvicorn.Server(configure(app, timeout))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -1,6 +1,6 @@
 // What a person does to a document; every change can be undone.
 
-import { onward, saver } from "./documents.js";
+import { onward, reloadIfRenewed, saver } from "./documents.js";
 import { draw, showConflict } from "./drawing.js";
 import { neighbour, reveal, step } from "./moving.js";
 import { counted } from "./panels.js";
@@ -76,7 +76,7 @@ export function moveEdge(edge, way, byCharacter) {
   if (outside(span)) return say("This span is outside of the text: remove it (x).", true);
   const { words, length } = doc.text;
   let to;
-  if (byCharacter) to = span[edge] + way * characterWidth(doc.text.string, span[edge], way);
+  if (byCharacter) to = doc.text.beside(span[edge], way);
   else if (edge === "start") {
     const at = doc.text.wordAt(span.start);
     const inside = words[at] && words[at][0] < span.start;
@@ -92,11 +92,6 @@ export function moveEdge(edge, way, byCharacter) {
   state.current = idOf("e", keyOf(moved));
   change(changed(span, { [edge]: to }), `${span.label}: ${doc.text.mention(moved)}`);
   state.marks.show(moved.start, moved.end);
-}
-
-function characterWidth(string, place, way) {
-  const code = string.charCodeAt(way < 0 ? place - 1 : place);
-  return way < 0 ? (code >> 10 === 0x37 ? 2 : 1) : (code >> 10 === 0x36 ? 2 : 1);
 }
 
 // Accept, reject, remove, or settle what is chosen, and go on to the next thing to decide.
@@ -164,4 +159,5 @@ export function settleConflict(again) {
     change(works.merge(base, mine, doc.work), "Put in again.", doc);
   }
   showConflict();
+  reloadIfRenewed();
 }

@@ -1,13 +1,14 @@
 // What is looked at beside the document: the list of all, the check of all, guidelines, keys.
 
 import { show } from "./documents.js";
+import { draw } from "./drawing.js";
 import * as panels from "./panels.js";
 import { $ } from "./panels.js";
 import { say, server, state } from "./state.js";
 
 const KEYS = [
   ["1 … 9 0", "label the selection, or give the chosen span another label (⇧1 … ⇧0 for labels 11 to 20)"],
-  ["← →", "select the word before, after; ↑ ↓ in the line above, below"],
+  ["← →", "select the word before, after what is chosen; ↑ ↓ in the line above, below"],
   ["⇧← ⇧→", "select one word less, more"],
   ["n ⇧n", "the next, the last thing to decide"],
   ["j k", "the next, the last span of any kind"],
@@ -39,8 +40,10 @@ export async function openList() {
 }
 
 export async function checkAll() {
+  say("Checking all documents…", true);
   try {
     const report = await server.get("check");
+    draw();
     panels.showCheck(report, async (number, finding) => {
       await show(number);
       const { text } = state.doc;

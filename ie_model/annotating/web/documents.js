@@ -5,20 +5,31 @@ import * as panels from "./panels.js";
 import { $, counted } from "./panels.js";
 import { Saver } from "./saving.js";
 import { made, newest, placed, say, server, state, toDecide } from "./state.js";
+import { equal } from "./work.js";
 
 export const saver = new Saver(server, {
-  waiting: (count) => ($("saved").textContent = count ? "Saving…" : "Saved"),
+  waiting(count) {
+    $("saved").textContent = count ? "Saving…" : "Saved";
+    reloadIfRenewed();
+  },
   saved(doc, answer) {
     $("fault").textContent = "";
     const findings = answer.findings.map((f) => placed(f, doc.text));
     const same = JSON.stringify(findings) === JSON.stringify(doc.findings);
-    doc.findings = findings;
+    if (!same) doc.findings = findings;
     showProgress(answer.progress);
     if (doc !== state.doc) return;
     if (same) drawCounts();
     else draw();
   },
   stale(doc, newer) {
+    if (newer.id !== doc.id || newer.text !== doc.text.string)
+      throw new Error(`In this run, ${doc.id} is another text.`);
+    if (equal(newest(newer, doc.text).work, doc.saved)) {
+      doc.revision = newer.revision; // nobody did anything; another run counts anew
+      saver.save(doc);
+      return;
+    }
     state.conflicts.push({ doc, base: doc.saved, mine: doc.work });
     adopt(doc, newer);
     showConflict();
@@ -35,6 +46,30 @@ export const saver = new Saver(server, {
 function adopt(doc, row) {
   Object.assign(doc, newest(row, doc.text), { undone: [], past: [], listed: null });
   if (doc === state.doc) draw();
+}
+
+let renewed = false;
+
+// The address of another run of the command was opened in this window. Its revisions are others, and
+// a document may have another number; what is not saved yet goes to it, by its id.
+export async function renew(secret) {
+  server.secret = secret;
+  renewed = true;
+  try {
+    const { documents } = await server.get("documents");
+    const numbers = new Map(documents.map((d) => [d.id, d.number]));
+    for (const doc of state.docs.values())
+      Object.assign(doc, { revision: 0, number: numbers.get(doc.id) ?? -1 });
+  } catch (error) {
+    $("fault").textContent = error.message;
+    return;
+  }
+  saver.hurry();
+  reloadIfRenewed();
+}
+
+export function reloadIfRenewed() {
+  if (renewed && !saver.waiting && !state.conflicts.length) location.reload();
 }
 
 export async function refresh() {

@@ -65,9 +65,22 @@ function drawn(thing, doc) {
   }
   if (thing.kind === "suggestion")
     return [{ ...base, ...thing.span, kind: "suggestion", tag: thing.what }];
-  const faults = doc.findings.filter((f) => f.start === thing.start && f.end === thing.end);
-  const fault = faults.some((f) => f.severity === "error") ? "error" : faults.length ? faults[0].severity : "";
+  const fault = faultsOf(doc).get(`${thing.start}-${thing.end}`) || "";
   return [{ ...base, ...thing.span, kind: "entity", tag: thing.label, fault }];
+}
+
+const indexed = { findings: null, faults: null };
+
+// The place of every finding, and how severe the worst one there is.
+function faultsOf({ findings }) {
+  if (indexed.findings === findings) return indexed.faults;
+  const faults = new Map();
+  for (const { start, end, severity } of findings) {
+    const place = `${start}-${end}`;
+    if (severity === "error" || !faults.has(place)) faults.set(place, severity);
+  }
+  Object.assign(indexed, { findings, faults });
+  return faults;
 }
 
 // The bar under the text: what is chosen, and what can be done with it.

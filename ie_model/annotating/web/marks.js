@@ -18,14 +18,18 @@ export class Marks {
   load(text) {
     this.text = text;
     this.pieces = [];
-    const lines = text.lines().map((pieces) => {
+    const lines = text.lines().map((parts) => {
       const line = element("div", "line");
       line.dir = "auto";
-      for (const [start, end] of pieces) {
-        const node = element("span", "piece", text.string.slice(start, end));
-        node.dataset.start = start;
-        this.pieces.push({ start, end, node, drawn: "" });
-        line.append(node);
+      for (const pieces of parts) {
+        const part = parts.length > 1 ? element("div", "part") : line;
+        for (const [start, end] of pieces) {
+          const node = element("span", "piece", text.string.slice(start, end));
+          node.dataset.start = start;
+          this.pieces.push({ start, end, node, drawn: "", now: "" });
+          part.append(node);
+        }
+        if (part !== line) line.append(part);
       }
       return line;
     });
@@ -43,11 +47,21 @@ export class Marks {
         if (sorted[i].end > piece.start) here.push(sorted[i]);
         else if (i === first) first++;
       }
-      const wanted = here.map((i) => `${i.id} ${i.kind} ${i.tag} ${i.fault} ${i.now}`).join("\n");
-      if (wanted === piece.drawn) continue;
-      piece.drawn = wanted;
+      const wanted = here.map((i) => `${i.id} ${i.kind} ${i.tag} ${i.fault}`).join("\n");
+      const now = here.find((i) => i.now)?.id ?? "";
+      if (wanted === piece.drawn && (now === piece.now || this.#choose(piece, now))) continue;
+      Object.assign(piece, { drawn: wanted, now });
       piece.node.replaceChildren(...this.#segments(piece, here));
     }
+  }
+
+  // Choose another span in a piece that stays as it is, which moves nothing; not where spans overlap.
+  #choose(piece, now) {
+    const marks = [...piece.node.children];
+    if (marks.some((mark) => mark.classList.contains("many"))) return false;
+    for (const mark of marks) mark.classList.toggle("now", mark.dataset.ids === now);
+    piece.now = now;
+    return true;
   }
 
   // The text of a piece, cut at every edge of a span.
@@ -108,7 +122,7 @@ export class Marks {
   }
 
   #begin(node) {
-    const piece = node.nodeType === Node.ELEMENT_NODE && node.querySelector(":scope > .piece")
+    const piece = node.nodeType === Node.ELEMENT_NODE && node.querySelector(".piece")
       || (node.closest ? node : node.parentElement).closest(".piece");
     if (!piece) return this.text.length;
     let place = Number(piece.dataset.start);

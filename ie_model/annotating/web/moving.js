@@ -61,7 +61,8 @@ export function selectWord(way, extend, byLine) {
   let to;
   if (!selected) {
     const thing = current();
-    to = thing ? text.wordAt(thing.start) + (way < 0 ? -1 : 0) : text.wordAt(topmost());
+    if (!thing) to = text.wordAt(topmost());
+    else to = way < 0 ? text.wordAt(thing.start) - 1 : text.wordAt(thing.end - 1) + 1;
     range = null;
   } else if (byLine) to = lineBeside(range[1], way);
   else to = (extend || range[0] === range[1] ? range[1] : way > 0 ? Math.max(...range) : Math.min(...range)) + way;

@@ -2,7 +2,7 @@
 
 import { decide, decideAll, done, label, moveEdge, redo, settleConflict, undo } from "./changes.js";
 import { checkAll, openList, showKeys } from "./dialogs.js";
-import { back, forward, onward, refresh, saver, show } from "./documents.js";
+import { back, forward, onward, refresh, renew, saver, show } from "./documents.js";
 import { does, showModel, showProgress } from "./drawing.js";
 import { onKey } from "./keys.js";
 import { Marks } from "./marks.js";
@@ -29,6 +29,15 @@ function listen() {
     if (saver.waiting) event.preventDefault();
   });
 }
+
+// The address of another run, opened in this window, is only another fragment to the browser.
+window.addEventListener("hashchange", () => {
+  const secret = location.hash.slice(1);
+  if (!secret || secret === server.secret) return;
+  sessionStorage.setItem("secret", secret);
+  if (state.session) renew(secret);
+  else location.reload();
+});
 
 async function start() {
   try {

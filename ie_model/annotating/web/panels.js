@@ -102,7 +102,11 @@ export function forgetRows() {
   $("spans").replaceChildren();
 }
 
+let shown = null;
+
 export function showFindings(findings, choose) {
+  if (findings === shown) return;
+  shown = findings;
   const counts = { error: 0, warning: 0, note: 0 };
   for (const f of findings) counts[f.severity]++;
   const said = Object.entries(counts).filter(([, n]) => n).map(([kind, n]) => counted(n, kind));
@@ -115,8 +119,9 @@ export function findingRow(finding, run, where = "") {
   const press = button("", "", run);
   press.className = `thing ${finding.severity}`;
   const what = finding.label ? `${finding.label} ` : "";
-  press.append(element("strong", "", finding.severity), ` ${where}`,
-    element("span", "mention", finding.mention ? `${what}“${finding.mention}” ` : what), finding.message);
+  press.append(element("strong", "", finding.severity), " ", element("span", "mention", where),
+    element("span", "mention", finding.mention ? `${what}“${finding.mention}” ` : what),
+    element("span", "mention", finding.message));
   row.append(press);
   return row;
 }

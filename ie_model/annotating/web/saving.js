@@ -60,6 +60,12 @@ export class Saver {
     Object.assign(this, { server, told });
     this.dirty = new Set();
     this.busy = new Set();
+    this.pauses = new Set();
+  }
+
+  // Try again now what failed.
+  hurry() {
+    for (const resume of this.pauses) resume();
   }
 
   get waiting() {
@@ -103,7 +109,13 @@ export class Saver {
         this.dirty.add(doc);
         this.told.fault(error);
         const wait = error instanceof Unreachable ? RETRY[Math.min(failures++, RETRY.length - 1)] : 5000;
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        let resume;
+        await new Promise((resolve) => {
+          resume = resolve;
+          this.pauses.add(resolve);
+          setTimeout(resolve, wait);
+        });
+        this.pauses.delete(resume);
       }
     }
     this.busy.delete(doc);

@@ -1,9 +1,15 @@
 // A text and its places. Everything on the page counts UTF-16 units, as JavaScript's strings do;
 // everything in files and on the way to the server counts Unicode code points.
 
-const WORDS = /[\p{L}\p{N}\p{M}_]+|[^\s]/gu;
-const UNSEEN = /[\s\p{Cf}]/u;
-const PIECE = 700; // units of one piece of the text, which is drawn anew as a whole
+// Letters, also across joiners inside a word; an emoji with all that is joined to it; any other sign.
+const PICTURE = "\\p{Extended_Pictographic}[\\p{M}\\p{Emoji_Modifier}]*";
+const WORDS = new RegExp(
+  "[\\p{L}\\p{N}\\p{M}_]+(?:[\\u200c\\u200d\\u00ad][\\p{L}\\p{N}\\p{M}_]+)*" +
+  `|${PICTURE}(?:\\u200d${PICTURE})*|\\p{RI}\\p{RI}|[^\\s\\p{Cf}\\x1c-\\x1f\\x85]\\p{M}*`, "gu");
+const UNSEEN = /[\s\p{Cf}\x1c-\x1f\x85]/u; // as the checks have it
+const PIECE = 250; // units of one piece of the text, which is drawn anew as a whole
+const PART = 1500; // units of a line that are laid out at once; a longer line is shown in parts
+const SENTENCE = /[.!?…。؟]["'”’»)\]]*\s/gu;
 
 export class Text {
   constructor(string) {
@@ -70,25 +76,53 @@ export class Text {
     return { start, end };
   }
 
-  // The lines of the text, each cut into pieces [start, end) between words.
+  // The lines of the text, each a list of parts, each a list of pieces [start, end).
   lines() {
     const lines = [];
     let start = 0;
     while (start <= this.length) {
       let end = this.string.indexOf("\n", start);
       if (end < 0) end = this.length;
-      const pieces = [];
-      let at = start;
-      while (end - at > PIECE) {
-        const word = this.words[this.wordAt(at + PIECE)];
-        const cut = word && word[0] > at ? word[0] : at + PIECE;
-        pieces.push([at, cut]);
-        at = cut;
-      }
-      pieces.push([at, end]);
-      lines.push(pieces);
+      const parts = this.#cut(start, end, PART, (from, to) => this.#sentence(from, to));
+      lines.push(parts.map(([from, to]) => this.#cut(from, to, PIECE, () => null)));
       start = end + 1;
     }
     return lines;
   }
+
+  // A stretch cut into smaller ones, where `better` says, else before a word, else before any character.
+  #cut(start, end, size, better) {
+    const found = [];
+    while (end - start > size) {
+      const word = this.words[this.wordAt(start + size)];
+      let cut = better(start, start + size) ?? (word && word[0] > start ? word[0] : start + size);
+      if (cut < end && this.string.charCodeAt(cut) >> 10 === 0x37) cut--;
+      found.push([start, cut]);
+      start = cut;
+    }
+    found.push([start, end]);
+    return found;
+  }
+
+  // Behind the last sentence that ends in the second half of a stretch.
+  #sentence(start, end) {
+    const middle = (start + end) >> 1;
+    const last = [...this.string.slice(middle, end).matchAll(SENTENCE)].at(-1);
+    return last ? middle + last.index + last[0].length : null;
+  }
+
+  // The edge of the character, as a reader sees it, before or after a place.
+  beside(place, way) {
+    const from = Math.max(0, place - 64);
+    const near = this.string.slice(from, place + 64);
+    const edges = [...graphemes(near)].map((at) => from + at);
+    return way > 0 ? edges.find((e) => e > place) : edges.findLast((e) => e < place);
+  }
+}
+
+// Where the characters of a string begin, as a reader sees them, and where the last one ends.
+function* graphemes(string) {
+  if (Intl.Segmenter) for (const { index } of new Intl.Segmenter().segment(string)) yield index;
+  else for (let at = 0; at < string.length; at += string.codePointAt(at) > 0xffff ? 2 : 1) yield at;
+  yield string.length;
 }

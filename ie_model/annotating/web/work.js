@@ -111,6 +111,12 @@ export const reopen = (work) => ({ ...work, done: false });
 
 // ---- two pages on one document
 
+export function equal(a, b) {
+  const told = ({ entities, rejected, decided, done }) =>
+    JSON.stringify([entities.map((e) => [keyOf(e), e.meta]), done || rejected.map(keyOf), decided, done]);
+  return told(a) === told(b);
+}
+
 // What was done between `base` and `mine`, done to `newer` as well.
 export function merge(base, mine, newer) {
   const before = new Set(base.entities.map(keyOf));
