@@ -14,13 +14,11 @@ from ie_model.errors import InputError, RunError
 from ie_model.files import sync, write_json
 from ie_model.scoring.assembly import DamagedPart, assemble, join_rejected
 from ie_model.scoring.files import file_facts, remove_temporary
+from ie_model.scoring.finished import check_finished
 from ie_model.scoring.manifest import (
     JOURNAL,
     MANIFEST,
     Manifest,
-    changes,
-    refusal,
-    rows_digest,
     sources_digest,
     touched_digest,
 )
@@ -42,7 +40,7 @@ from ie_model.scoring.shards import (
     read_unit,
 )
 from ie_model.scoring.sources import Source, find_sources, units
-from ie_model.scoring.summary import load_summary, totals
+from ie_model.scoring.summary import totals
 
 
 class Job:
@@ -152,7 +150,14 @@ class Job:
             # An empty folder is an invitation, not an output.
             there = output.exists() and not (output.is_dir() and not any(output.iterdir()))
             if there and self.target.summary.exists():
-                self.complete = self._already_complete()
+                if not self.rereadable:
+                    raise InputError(
+                        f"{output}: exists already; give another output, or replace it with "
+                        "--overwrite"
+                    )
+                self.complete = check_finished(
+                    self.target, self.sources, self.read, self.cut, self.identity
+                )
                 return
             if there:
                 raise InputError(
@@ -182,47 +187,6 @@ class Job:
         work = self.target.work
         journal = work / JOURNAL
         return (work / MANIFEST).exists() and journal.exists() and journal.stat().st_size > 0
-
-    def _already_complete(self) -> dict[str, Any]:
-        if not self.rereadable:
-            raise InputError(
-                f"{self.target.path}: exists already; give another output, or replace it with "
-                "--overwrite"
-            )
-        summary = load_summary(self.target.summary)
-        before = summary["job"]
-        found = [] if before["inputs"] == self.identity["inputs"] else ["the input has changed"]
-        for what in ("model", "settings"):
-            found += changes(before[what], self.identity[what], what.removesuffix("s"))
-        if found:
-            raise refusal(found, self.target.work)
-        self._check_written(summary["files"])
-        if before["touched"] != touched_digest(self.sources):
-            self._compare_rows(before["rows"])
-        return summary | {"already_complete": True}
-
-    def _check_written(self, files: Mapping[str, Any]) -> None:
-        """Raise :class:`InputError` if what the job wrote is not there as it was written."""
-        for path, name in ((Path(self.target.path), "output"), (self.target.rejected, "rejected")):
-            before, now = files[name], file_facts(path)
-            if before != now:
-                said = f"had {before['bytes']} bytes" if before else "was not there"
-                said += f", has {now['bytes']}" if now else ", is gone"
-                raise InputError(
-                    f"{path}: is not what the finished job wrote there ({said}); put it back, give "
-                    "another output, or make it anew with --overwrite"
-                )
-
-    def _compare_rows(self, before: str) -> None:
-        """Read an input whose files were touched since, and compare all its rows."""
-        ends = [
-            item
-            for number, unit in enumerate(units(self.sources))
-            for item in read_unit(number, unit, self.read, self.cut, {})
-            if isinstance(item, UnitEnd)
-        ]
-        if rows_digest(ends) != before:
-            raise refusal(["the input has changed"], self.target.work)
 
     @property
     def input_bytes(self) -> int:
