@@ -28,8 +28,8 @@ def address():
 
 @pytest.fixture
 def hurried(monkeypatch):
-    """A server that gives a head 0.3 s to arrive, and a body or an answer's reader 1.3 s."""
-    hasty = partial(Connection, head_seconds=0.3)
+    """A server that gives a head a second to arrive, and a body or an answer's reader two."""
+    hasty = partial(Connection, head_seconds=1.0)
     monkeypatch.setattr(server, "Connection", lambda **named: hasty(**named))
     with live(Served("one", FakeExtractor()), limits=Limits(timeout=1)) as address:
         yield address
