@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.faults import table
 from tests.faults.forking import Forks
 from tests.faults.jobs import JOBS
-from tests.faults.trials import Trials
+from tests.faults.trials import Trials, quick_folder
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     chance = random.Random(given.seed)
     began = time.monotonic()
     damages = 0
-    with tempfile.TemporaryDirectory(prefix="ie-model-campaign-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="ie-model-campaign-", dir=quick_folder()) as scratch:
         folder = Path(scratch)
         with Forks(folder) as forks:
             names = given.jobs or list(JOBS)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from tests.faults import table
 from tests.faults.forking import Forks
-from tests.faults.trials import Trials
+from tests.faults.trials import Trials, quick_folder
 
 
 def pytest_collection_modifyitems(items):
@@ -36,13 +38,14 @@ def forks(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trials(forks, tmp_path_factory):
+def trials(forks):
     """The trials of a job by its name, prepared once."""
     made: dict[str, Trials] = {}
+    with tempfile.TemporaryDirectory(prefix="ie-model-trials-", dir=quick_folder()) as folder:
 
-    def of(job: str) -> Trials:
-        if job not in made:
-            made[job] = Trials(forks, job, tmp_path_factory.mktemp("trials") / "job")
-        return made[job]
+        def of(job: str) -> Trials:
+            if job not in made:
+                made[job] = Trials(forks, job, Path(folder) / str(len(made)))
+            return made[job]
 
-    return of
+        yield of

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import gc
 import importlib
 import json
 import os
@@ -150,7 +151,11 @@ def _child(library: Any, order: list[Any], heard: int, files: Path) -> None:
         traceback.print_exc()
         status = 2
     library.arm(0, ctypes.c_long(0), 0, b"", -1)
-    modules = [] if fault else [m for m in sys.modules if not m.startswith("__mp")]
+    modules = {} if fault else {
+        name: module is not None
+        for name, module in sys.modules.items()
+        if not name.startswith("__mp")
+    }  # fmt: skip
     sys.stderr.flush()
     os.write(heard, json.dumps(modules).encode())
     os._exit(status)
@@ -182,10 +187,10 @@ class _Forked:
         self._clock.start()
         self._pipe = os.fdopen(ours, "rb")
 
-    def ended(self) -> tuple[list[Any], list[str]]:
-        """How it ended, and the modules it had loaded."""
+    def ended(self) -> tuple[list[Any], dict[str, bool]]:
+        """How it ended, and the modules it had loaded, or (false) barred from loading."""
         with self._pipe as pipe:
-            modules = json.loads(pipe.read() or b"[]")
+            modules = json.loads(pipe.read() or b"{}")
         _, status = os.waitpid(self._pid, 0)
         seconds = time.monotonic() - self._began
         self._ended.set()
@@ -199,6 +204,23 @@ class _Forked:
         return [code, said, seconds, events.splitlines()], modules
 
 
+def _load(modules: dict[str, bool]) -> None:
+    """Load what a child has loaded, and fill the caches that each child would fill anew."""
+    for name, wanted in modules.items():
+        if not wanted:
+            sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+        elif name not in sys.modules:
+            try:
+                importlib.import_module(name)
+            except Exception:  # a module that only its own package can load
+                continue
+    if mapping := sys.modules.get("transformers.conversion_mapping"):
+        mapping.get_checkpoint_conversion_mapping("bert")  # a thousand patterns
+    # Nothing of this is garbage to a child; looking through it would copy every page.
+    gc.collect()
+    gc.freeze()
+
+
 def _serve(path: str) -> None:
     library = ctypes.CDLL(path)
     loaded: set[tuple[str, str]] = set()
@@ -210,12 +232,7 @@ def _serve(path: str) -> None:
         # What a job had to load, the next one finds loaded.
         if (order[0], order[3]) not in loaded and ended[0][1]:
             loaded.add((order[0], order[3]))
-            for name in ended[0][1]:
-                if name not in sys.modules:
-                    try:
-                        importlib.import_module(name)
-                    except Exception:  # a module that only its own package can load
-                        continue
+            _load(ended[0][1])
         print(json.dumps([one for one, _ in ended]), flush=True)
     shutil.rmtree(files, ignore_errors=True)
 

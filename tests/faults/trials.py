@@ -11,6 +11,15 @@ from tests.faults.forking import Ended, Forks
 from tests.faults.jobs import JOBS
 
 
+def quick_folder() -> Path | None:
+    """A file system in memory with room for trials: on a disk they wait for its syncs."""
+    memory = Path("/dev/shm")
+    try:
+        return memory if shutil.disk_usage(memory).free > 1 << 29 else None
+    except OSError:
+        return None
+
+
 class Trials:
     """A job that is tried again and again from the same beginning.
 
