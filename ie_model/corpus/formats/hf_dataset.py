@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ie_model.corpus.account import Account
+from ie_model.corpus.formats import saved_dataset
 from ie_model.corpus.formats.conll import TAG, tags_to_spans
 from ie_model.corpus.formats.jsonl import no_constant, read_rows, refuse_surrogates
+from ie_model.corpus.formats.saved_dataset import class_names
 from ie_model.corpus.formats.spacing import join_tokens
 from ie_model.corpus.parquet_sizes import rows_at_once
 from ie_model.documents import Document, Entity
@@ -55,7 +57,7 @@ def read(
     """
     told = Account() if account is None else account
     if path.is_dir():
-        where, rows, columns, names = _open_folder(path, split, tags_column)
+        where, rows, columns, names = _open_folder(path, split, (tokens_column, tags_column))
     elif path.suffix.lower() == ".parquet":
         where = str(path)
         rows, columns, names = _open_parquet(path, (tokens_column, tags_column))
@@ -69,47 +71,44 @@ def read(
 
 
 def _open_folder(
-    path: Path, split: str | None, tags_column: str
+    path: Path, split: str | None, columns: tuple[str, str]
 ) -> tuple[str, Iterable[Any], list[str], list[str] | None]:
-    import datasets
-
-    try:
-        loaded = datasets.load_from_disk(str(path))
-    except FileNotFoundError:
-        raise InputError(f"{path}: not a folder made by save_to_disk") from None
     where = str(path)
-    if isinstance(loaded, datasets.DatasetDict):
-        names = list(loaded)
+    names = saved_dataset.splits(path)
+    if names is not None:
         if split is None and len(names) == 1:
             split = names[0]
-        if split not in loaded:
+        if split not in names:
             raise InputError(
                 f"{path}: has the splits {', '.join(names)}; name one with --option "
                 f"split={names[0] if names else 'NAME'} (in a config: options: {{split: ...}})"
             )
-        loaded = loaded[split]
         where = f"{path}, split {split}"
-    return where, loaded, list(loaded.column_names), _class_names(loaded.features, tags_column)
+        path = path / split
+    features = saved_dataset.features(path)
+    rows = saved_dataset.rows(path, {*_OURS, *columns})
+    return where, rows, saved_dataset.column_names(path), class_names(features, columns[1])
 
 
 def _open_parquet(
     path: Path, columns: tuple[str, str]
 ) -> tuple[Iterator[Any], list[str], list[str] | None]:
-    import datasets
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
         names = list(file.schema_arrow.names)
-        features = datasets.Features.from_arrow_schema(file.schema_arrow)
-    except Exception as error:
-        # Arrow has its own kinds; datasets fails in its own ways at notes it did not write.
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path}: not a Parquet file that can be read ({error})") from None
     read = [name for name in dict.fromkeys(names) if name in {*_OURS, *columns}]
     twice = next((name for name in read if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{path}: two columns are called {twice!r}")
-    return _parquet_rows(path, file, read), names, _class_names(features, columns[1])
+    noted: Any = None
+    with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError):
+        noted = json.loads((file.schema_arrow.metadata or {})[b"huggingface"])["info"]["features"]
+    return _parquet_rows(path, file, read), names, class_names(noted, columns[1])
 
 
 def _parquet_rows(path: Path, file: Any, columns: list[str]) -> Iterator[Any]:
