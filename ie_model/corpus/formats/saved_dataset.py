@@ -10,7 +10,7 @@ import json
 import struct
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ie_model.errors import InputError
 
@@ -123,7 +123,7 @@ def data_files(path: Path) -> list[Path]:
     return found
 
 
-def _is_plain(name: Any) -> bool:
+def _is_plain(name: Any) -> TypeGuard[str]:
     """Whether this names something in a folder itself."""
     return isinstance(name, str) and "\0" not in name and Path(name).name == name
 
