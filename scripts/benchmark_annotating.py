@@ -125,18 +125,25 @@ def press_all(page: Page, rounds: int) -> dict[str, Any]:
     page.wait_for_timeout(500)
     page.evaluate(MEASURE)
     kinds: list[str] = []
+    pressed: list[str] = []
     for _ in range(rounds):
         for kind, keys in KEYS.items():
             page.keyboard.press("Escape")
             kinds.append("move")
+            pressed.append("Escape")
             for key in keys:
                 page.wait_for_timeout(60)
                 page.keyboard.press(key)
                 kinds.append(kind)
+                pressed.append(key)
     page.wait_for_timeout(1000)
     rows = page.evaluate("window.times")
     assert len(rows) == len(kinds), f"{len(rows)} keys were seen, {len(kinds)} pressed"
-    result: dict[str, Any] = {"keys": len(rows)}
+    slowest = sorted(range(len(rows)), key=lambda i: -rows[i]["key"])[:5]
+    result: dict[str, Any] = {
+        "keys": len(rows),
+        "slowest": [[number, pressed[number], round(rows[number]["key"], 1)] for number in slowest],
+    }
     for measure in ("key", "lists"):
         by_kind = {
             kind: summary([r[measure] for r, k in zip(rows, kinds, strict=True) if k == kind])

@@ -166,12 +166,12 @@ def _change(body: bytes) -> tuple[int, Work]:
         if not isinstance(row, Mapping):
             raise ValueError("it is no object")
         # The page's work is a document without its text.
-        shape = Document.from_dict({"text": "", "entities": row["entities"]}, "the change")
+        shape = Document.from_dict({"text": "", "entities": _list(row["entities"])}, "the change")
         work = Work(
             tuple(sorted(shape.entities, key=lambda e: e.key)),
-            tuple((_whole(s), _whole(e), _word(label)) for s, e, label in row["rejected"]),
-            tuple(_word(name) for name in row["decided"]),
-            bool(row["done"]),
+            tuple((_whole(s), _whole(e), _word(label)) for s, e, label in _list(row["rejected"])),
+            tuple(_word(name) for name in _list(row["decided"])),
+            _yes_or_no(row["done"]),
         )
         json.dumps(row, allow_nan=False, ensure_ascii=False).encode()
         return _whole(row["revision"]), work
@@ -181,13 +181,25 @@ def _change(body: bytes) -> tuple[int, Work]:
 
 def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{value!r} is no whole number")
+        raise ValueError(f"{value!r:.60} is no whole number")
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r:.60} is no list")
+    return value
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r:.60} is neither true nor false")
     return value
 
 
 def _word(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no text")
+        raise ValueError(f"{value!r:.60} is no text")
     return value
 
 

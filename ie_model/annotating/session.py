@@ -249,7 +249,7 @@ class Session:
             if fault := misplaced(entity.start, entity.end, size):
                 raise Unfit(f"{entity.label} [{entity.start}, {entity.end}): {fault}")
             if entity.label not in known:
-                raise Unfit(f"{entity.label!r} is not one of {', '.join(self.labels)}")
+                raise Unfit(f"{entity.label!r:.60} is not one of {', '.join(self.labels)}")
         return replace(work, entities=sheet.document.with_entities(entities).entities)
 
     def findings(self, number: int) -> list[dict[str, Any]]:

@@ -75,6 +75,10 @@ def test_app_gives_nothing_without_the_secret(client):
         b'{"revision": true, "entities": [], "rejected": [], "decided": [], "done": false}',
         b'{"revision": 1, "entities": [{"start": 0}], "rejected": [], "decided": [], "done": true}',
         b'{"revision": 1, "entities": [], "rejected": [["a", 1, "X"]], "decided": [], "done": 1}',
+        b'{"revision": 1, "entities": [], "rejected": [], "decided": "no", "done": true}',
+        b'{"revision": 1, "entities": [], "rejected": {}, "decided": [], "done": true}',
+        b'{"revision": 1, "entities": [], "rejected": [], "decided": [], "done": "no"}',
+        b'{"revision": 1, "entities": {}, "rejected": [], "decided": [], "done": true}',
         b'{"revision": 1, "entities": [{"start": 0, "end": 2, "label": "ACTOR", "x": NaN}], '
         b'"rejected": [], "decided": [], "done": false}',
         b'{"revision": 1, "entities": [{"start": 0, "end": 2, "label": "ACTOR", "x": "\\ud800"}], '

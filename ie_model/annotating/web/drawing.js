@@ -1,5 +1,6 @@
 // Draws the document that is shown and what stands around it. What a press does is told in `does`.
 
+import { element } from "./marks.js";
 import * as panels from "./panels.js";
 import { $, button, counted } from "./panels.js";
 import { selection, server, state, things } from "./state.js";
@@ -141,8 +142,9 @@ export function showProgress(progress) {
   state.counts = labels;
   $("bar").max = documents;
   $("bar").value = done;
-  $("progress").textContent = `${done.toLocaleString("en")} of ${counted(documents, "document")} done` +
-    (begun ? `, ${begun} begun` : "");
+  $("progress").replaceChildren(
+    `${done.toLocaleString("en")} of ${counted(documents, "document")} done`,
+    element("span", "wide", begun ? `, ${begun.toLocaleString("en")} begun` : ""));
 }
 
 export function showModel({ predicted, documents }) {
