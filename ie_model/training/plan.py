@@ -119,9 +119,10 @@ def plan_batches(windows: TrainingWindows, training: TrainingConfig) -> Plan:
         factor = max(1.0, recipe.updates(1) / updates)
         chosen = math.ceil(recipe.updates(1) * training.epochs)
         if factor > LARGEST_FACTOR and training.max_steps is None:
+            named = "1 process" if processes == 1 else f"{processes} processes"
             raise InputError(
                 f"training: {steps:,} updates, where the rates and epochs were chosen for "
-                f"{chosen:,} (training.reference_batch {whole:,} tokens): {processes} processes "
+                f"{chosen:,} (training.reference_batch {whole:,} tokens): {named} "
                 f"with {size.accumulation} batches each cannot divide so small an update; use "
                 "fewer of them, or choose reference_batch, learning_rate and epochs anew"
             )
