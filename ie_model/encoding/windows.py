@@ -154,7 +154,7 @@ class Encoder:
         plain = self._tokenizer.encode("a", add_special_tokens=False).ids
         whole = self._tokenizer.encode("a", add_special_tokens=True)
         inner = [i for i, special in enumerate(whole.special_tokens_mask) if not special]
-        if [whole.ids[i] for i in inner] != plain:
+        if not inner or [whole.ids[i] for i in inner] != plain:
             return np.empty(0, np.int32), np.empty(0, np.int32)
         first, last = inner[0], inner[-1] + 1
         return np.array(whole.ids[:first], np.int32), np.array(whole.ids[last:], np.int32)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +14,10 @@ from ie_model.inference import engines
 from ie_model.inference.engines.interface import ENGINES, PRECISIONS, Engine
 from ie_model.inference.engines.runtimes import has_nvidia_driver, installed
 from ie_model.inference.model import LoadedModel
-from ie_model.models.directory import read_settings, tokenizer_file
+from ie_model.models.directory import ModelSettings, read_settings, tokenizer_file
 from ie_model.models.names import find_model
 from ie_model.models.plan import load_plan
-from ie_model.models.soundness import check_tags, check_vocabulary, strict_json
+from ie_model.models.soundness import check_loadable, check_sizes, check_tags, strict_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -48,7 +47,7 @@ def load_model(
     """
     folder = find_model(model_dir, allow_download=allow_download, revision=revision)
     settings = read_settings(folder)
-    tokenizer, pad_id = _read_tokenizer(folder, settings.tags)
+    tokenizer, pad_id = _read_tokenizer(folder, settings)
     encoder = Encoder(
         tokenizer, settings.window, settings.overlap, lines or settings.lines,
         whole_words=settings.whole_words, context=settings.context,
@@ -150,7 +149,7 @@ def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
         raise InputError(f"{what} {value!r} is unknown: use one of {', '.join(allowed)}")
 
 
-def _read_tokenizer(folder: Path, tags: Sequence[str]) -> tuple[Tokenizer, int]:
+def _read_tokenizer(folder: Path, settings: ModelSettings) -> tuple[Tokenizer, int]:
     """The Rust tokenizer of a model directory, and its padding id.
 
     Read without the transformers package, whose import alone takes a second.
@@ -164,14 +163,19 @@ def _read_tokenizer(folder: Path, tags: Sequence[str]) -> tuple[Tokenizer, int]:
     try:
         config = strict_json((folder / "config.json").read_text(encoding="utf-8"))
         pad_id = config.get("pad_token_id") or 0
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        if type(pad_id) is not int or not 0 <= pad_id < config.get("vocab_size", pad_id + 1):
+            raise ValueError(f"pad_token_id is {pad_id!r:.60}")
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{folder}/config.json: cannot be read: {error}") from None
-    check_tags(folder, config, tags)
+    check_tags(folder, config, settings.tags)
+    check_loadable(folder)
     try:
         tokenizer = Tokenizer.from_file(str(file))
+        # What it puts around a text need not stand in its vocabulary.
+        ids = [*tokenizer.get_vocab().values(), *tokenizer.encode("a").ids]
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # the Rust library raises nothing more special, or panics
         raise InputError(f"{file}: damaged: {error}") from None
-    check_vocabulary(folder, config, list(tokenizer.get_vocab().values()))
+    check_sizes(folder, config, ids, settings.window)
     return tokenizer, pad_id

@@ -77,6 +77,8 @@ def read_settings(model_dir: str | os.PathLike[str]) -> ModelSettings:
     try:
         values = strict_json(file.read_text(encoding="utf-8"))
         version = values.pop("format_version")
+        if type(version) is not int or version < 1:
+            raise ValueError(f"format_version is {version!r:.60}")
         if version > FORMAT_VERSION:
             raise InputError(f"{file}: written by a newer version of ie_model; upgrade to read it")
         if "split_lines" in values:  # the setting's name before there was wrapped text

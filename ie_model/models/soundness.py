@@ -11,7 +11,9 @@ from typing import Any, NoReturn
 from ie_model.errors import InputError
 
 ADAPTER_FILE = "adapter_config.json"
-WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
+CONFIG, WEIGHTS, WEIGHTS_INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+_TEMPERATURES = (1e-3, 1e3)
+_MOST_LAYERS = 1000
 
 
 def strict_json(text: str) -> Any:
@@ -37,22 +39,103 @@ def _finite(text: str) -> float:
 def check_settings(values: Mapping[str, Any]) -> None:
     """Raise :class:`ValueError` if a value of ``ie_model.json`` is none that it may have."""
     for name in ("labels", "tags"):
-        if not values[name] or not all(isinstance(v, str) for v in values[name]):
+        named = values[name]
+        if not named or not all(isinstance(v, str) for v in named):
             raise ValueError(f"{name} must be a list of strings")
-    temperature = values.get("temperature", 1.0)
-    if isinstance(temperature, bool) or not isinstance(temperature, int | float):
-        raise ValueError(f"temperature is {temperature!r}, no number")
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"temperature is {temperature}, must be above 0")
+        if len(set(named)) < len(named):
+            raise ValueError(f"{name} names one twice")
+    _check_number(values, "temperature", 1.0, *_TEMPERATURES)
+    _check_number(values, "sure_score", 0.0, 0, 1)
     window, overlap = values["window"], values["overlap"]
     if not all(type(v) is int for v in (window, overlap)) or not 0 <= overlap < window:
         raise ValueError(f"window {window!r} and overlap {overlap!r}: 0 <= overlap < window")
-    sure = values.get("sure_score", 0.0)
-    if isinstance(sure, bool) or not isinstance(sure, int | float) or not 0 <= sure <= 1:
-        raise ValueError(f"sure_score is {sure!r}, no number from 0 to 1")
     context = values.get("context", 0)
     if type(context) is not int or not 0 <= context <= window:
         raise ValueError(f"context {context!r}: a number from 0 to the window, {window}")
+    for name in ("touching", "whole_words"):
+        if not isinstance(values.get(name, False), bool):
+            raise ValueError(f"{name} is {values[name]!r:.60}, must be true or false")
+    for name in ("calibration", "thresholds", "origin"):
+        if not isinstance(values.get(name, {}), Mapping):
+            raise ValueError(f"{name} is {values[name]!r:.60}, must be an object")
+    thresholds = values.get("thresholds", {})
+    for label in thresholds:
+        _check_number(thresholds, label, 0.0, 0, 1)
+    _check_calibration(values.get("calibration", {}))
+
+
+def _check_number(
+    values: Mapping[str, Any], name: str, default: float, least: float, most: float
+) -> None:
+    number = values.get(name, default)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise ValueError(f"{name} is {number!r:.60}, no number")
+    if not least <= number <= most:
+        raise ValueError(f"{name} is {number!r:.60}, must be from {least:g} to {most:g}")
+
+
+def _check_calibration(calibration: Mapping[str, Any]) -> None:
+    """Raise ValueError unless scores can be read off its knots, and its bands are bands."""
+    knots, review = calibration.get("knots") or {}, calibration.get("review") or {}
+    if not isinstance(knots, Mapping) or not isinstance(review, Mapping):
+        raise ValueError("calibration: knots and review must be objects")
+    if knots:
+        lists = [knots.get("scores"), knots.get("probabilities")]
+        if not all(isinstance(v, list) and v for v in lists) or len({len(v) for v in lists}) > 1:
+            raise ValueError("calibration: knots has no scores with as many probabilities")
+    else:
+        lists = []
+    if not all(isinstance(band, list) and len(band) == 2 for band in review.values()):
+        raise ValueError("calibration: review has a band that is no pair of numbers")
+    for name, numbers in (*zip(("scores", "probabilities"), lists, strict=False), *review.items()):
+        for number in numbers:
+            _check_number({name: number}, name, 0.0, 0, 1)
+
+
+def check_loadable(folder: Path) -> None:
+    """Refuse a Hugging Face folder by which more than safetensors and a known encoder is loaded.
+
+    transformers loads whatever an index of weights names, a pickle too; fetches the code that
+    an attention names; and builds as many layers as ``config.json`` says.
+
+    Raises:
+        InputError: it is one, or its ``config.json`` or index cannot be read.
+    """
+    index = _object(folder / WEIGHTS_INDEX) if (folder / WEIGHTS_INDEX).is_file() else {}
+    named = index.get("weight_map", {})
+    for name in named.values() if isinstance(named, Mapping) else [named]:
+        plain = isinstance(name, str) and Path(name).name == name
+        if not plain or not name.endswith(".safetensors"):
+            raise InputError(
+                f"{folder / WEIGHTS_INDEX}: names {name!r:.60}, which is no safetensors file of "
+                "this folder"
+            )
+    file = folder / CONFIG
+    waiting: list[Any] = [_object(file)] if file.is_file() else []
+    while waiting:
+        for key, value in waiting.pop().items():
+            if isinstance(value, Mapping):
+                waiting.append(value)
+            if key == "quantization_config" and value:
+                raise InputError(f"{file}: quantised weights are not loaded")
+            if "attn_implementation" in key and value not in (None, "eager", "sdpa"):
+                raise InputError(
+                    f"{folder / CONFIG}: {key} is {value!r:.60}, must be eager or sdpa"
+                )
+            if "layers" in key and type(value) is int and value > _MOST_LAYERS:
+                raise InputError(
+                    f"{folder / CONFIG}: {key} is {value!r:.60}: no encoder has so many"
+                )
+
+
+def _object(file: Path) -> dict[str, Any]:
+    try:
+        found = strict_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{file}: cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{file}: cannot be read: it holds no object")
+    return found
 
 
 def check_weights(folder: Path) -> None:
@@ -90,8 +173,16 @@ def check_tags(folder: Path, config: Mapping[str, Any], tags: Sequence[str]) -> 
             )
 
 
-def check_vocabulary(folder: Path, config: Mapping[str, Any], ids: Sequence[int]) -> None:
-    """Raise :class:`InputError` if the tokenizer gives ids that the model has no row for."""
+def check_sizes(folder: Path, config: Mapping[str, Any], ids: Sequence[int], window: int) -> None:
+    """Raise :class:`InputError` if the tokenizer gives ids that the model has no row for, or
+    windows are longer than it has places."""
+    places = config.get("max_position_embeddings")
+    biased = config.get("position_biased_input", True)
+    if type(places) is int and window > places > 0 and biased:
+        raise InputError(
+            f"{folder}: ie_model.json says windows of {window} tokens, config.json has {places} "
+            "places; the files belong to different models"
+        )
     size = config.get("vocab_size")
     if type(size) is int and ids and max(ids) >= size:
         raise InputError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ie_model.errors import InputError
+from ie_model.models.soundness import check_loadable
 
 if TYPE_CHECKING:
     import torch
@@ -26,21 +27,28 @@ def load_classifier(model_dir: Path, dtype: torch.dtype | None = None) -> Any:
         InputError: there is no model in it that can be loaded.
     """
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForTokenClassification
 
+    check_loadable(model_dir)
     try:
         with no_progress_bars():
-            model = AutoModelForTokenClassification.from_pretrained(
+            model, report = AutoModelForTokenClassification.from_pretrained(
                 model_dir,
                 dtype=dtype or torch.float32,
                 local_files_only=True,
                 use_safetensors=True,  # never a pickle
                 # Left open, transformers would ask, and take standard input for the answer.
                 trust_remote_code=False,
+                output_loading_info=True,
             )
-    except (OSError, ValueError, SafetensorError) as error:
+    except Exception as error:  # each class of models fails in its own way at a damaged config
         raise InputError(f"{model_dir} holds no model that can be loaded: {error}") from error
+    if missing := sorted(report["missing_keys"]):
+        # transformers would let chance fill them in.
+        raise InputError(
+            f"{model_dir} holds no model that can be loaded: its weights lack {missing[0]}"
+            + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+        )
     return model.eval()
 
 

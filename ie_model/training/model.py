@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from transformers.utils import logging as logging_of_transformers
 from ie_model.config.schema import ModelConfig
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
+from ie_model.models.soundness import check_loadable
 from ie_model.training.backbone import backbone_folder, source_options
 from ie_model.training.layers import keep_layers
 from ie_model.training.vocabulary import Vocabulary
@@ -35,6 +37,8 @@ def make_model(
     backbone = backbone_folder(settings)
     options = source_options(settings)
     attention = {"attn_implementation": settings.attention} if settings.attention else {}
+    if Path(backbone).is_dir():
+        check_loadable(Path(backbone))
     try:
         model = AutoModelForTokenClassification.from_pretrained(
             backbone,
@@ -46,7 +50,7 @@ def make_model(
             dtype="float32",
             **attention,
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:  # each class of models fails in its own way at a damaged config
         raise InputError(f"backbone {backbone}: cannot be loaded: {error}") from None
     _keep_head_rows(model, backbone, options, labels)
     if settings.layers is not None:

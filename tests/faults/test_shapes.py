@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, strategies as st
 
+from ie_model import Extractor
 from ie_model.corpus import reading, writing
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
+from ie_model.models.plan import Plan, save_plan
 from tests.faults.hostile import FUZZ, check, reshaped
 
 TEXT = "Iraqi federal police cleared Hawija on Tuesday."
@@ -129,6 +132,35 @@ def test_docbin_takes_any_shape(tmp_path_factory):
             return
         file.write_bytes(zlib.compress(packed))
         check("shapes, docbin", lambda: everything(file, "docbin"))
+
+    fuzz()
+
+
+def test_model_directory_takes_any_shape(tmp_path_factory, tiny_model):
+    """It is refused, or it answers with offsets and scores that are some."""
+    folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("shapes") / "model")
+    names = ("ie_model.json", "config.json", "tokenizer.json", "plan.json")
+    sound = {n: json.loads((folder / n).read_text()) for n in names[:3]}
+    save_plan(folder, Plan("torch", "fp32", 512, 8, None, "cpu"))
+    sound["plan.json"] = json.loads((folder / "plan.json").read_text())
+    sound["tokenizer.json"]["model"]["vocab"] = dict(
+        list(sound["tokenizer.json"]["model"]["vocab"].items())[:40]
+    )
+
+    @FUZZ
+    @given(data=st.data(), name=st.sampled_from(names))
+    def fuzz(data, name):
+        for other, value in sound.items():
+            (folder / other).write_text(json.dumps(value))
+        (folder / name).write_text(json.dumps(data.draw(reshaped(sound[name]))))
+
+        def load() -> None:
+            with Extractor.from_pretrained(folder, threads=1, device="cpu") as extractor:
+                for entity in extractor.predict(TEXT).entities:
+                    assert 0 <= entity.start < entity.end <= len(TEXT)
+                    assert 0 <= entity.score <= 1
+
+        check(f"model directory, {name}", load)
 
     fuzz()
 

@@ -73,6 +73,68 @@ def test_pickled_weights_are_never_loaded(model):
     assert not marker.exists()
 
 
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "../model.safetensors", 5, None])
+def test_index_that_names_other_files_than_weights_of_the_folder_is_refused(model, name):
+    """transformers loads what an index names: `pytorch_model.bin` was unpickled."""
+    marker = model / "ran"
+    (model / "pytorch_model.bin").write_bytes(pickle.dumps(Touches(marker)))
+    (model / "model.safetensors").rename(model.parent / "model.safetensors")
+    index = {"metadata": {}, "weight_map": {"bert.embeddings.word_embeddings.weight": name}}
+    (model / "model.safetensors.index.json").write_text(json.dumps(index))
+    for loads in (load, load_classifier):
+        with pytest.raises(InputError, match="no safetensors file of this folder"):
+            loads(model)
+    assert not marker.exists()
+
+
+def test_weights_that_are_not_all_there_are_refused(model):
+    """transformers filled them in by chance, and answered."""
+    from safetensors.torch import load_file, save_file
+
+    file = model / "model.safetensors"
+    weights = load_file(file)
+    del weights["classifier.bias"]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"its weights lack classifier\.bias"):
+        load(model)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"_attn_implementation": "kernels-community/flash-attn"}, "must be eager or sdpa"),
+        ({"text_config": {"attn_implementation": "a/b"}}, "must be eager or sdpa"),
+        ({"quantization_config": {"quant_method": "torchao"}}, "quantised weights are not loaded"),
+        ({"num_hidden_layers": 10_000}, "no encoder has so many"),
+        ({"max_position_embeddings": 50}, "windows of 96 tokens, config.json has 50 places"),
+        ({"pad_token_id": -1}, "pad_token_id is -1"),
+        ({"pad_token_id": "0"}, "pad_token_id is '0'"),
+        ({"hidden_act": "__import__('os')"}, "no model that can be loaded"),
+        ({"num_attention_heads": 0}, "no model that can be loaded"),
+        ({"layer_norm_eps": "x"}, "no model that can be loaded"),
+    ],
+)
+def test_config_that_fetches_or_cannot_be_is_refused(model, values, message):
+    """Each ended in a traceback, or an attention was fetched as code, or it took minutes."""
+    change(model / "config.json", **values)
+    with pytest.raises(InputError, match=message):
+        load(model)
+
+
+def test_code_beside_tokenizer_and_processor_is_not_run(model, monkeypatch):
+    marker = model / "ran"
+    (model / "own.py").write_text(f"import pathlib; pathlib.Path({str(marker)!r}).touch()\n")
+    auto = {"AutoTokenizer": ["own.T", "own.T"], "AutoProcessor": "own.P", "AutoModel": "own.M"}
+    change(model / "tokenizer_config.json", auto_map=auto, tokenizer_class="T")
+    change(model / "config.json", auto_map=auto)
+    for name in ("preprocessor_config.json", "processor_config.json", "generation_config.json"):
+        (model / name).write_text(json.dumps({"auto_map": auto, "processor_class": "P"}))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n" * 9))
+    assert load(model).predict("Iraqi police").text
+    assert not marker.exists()
+    assert sys.stdin.read() == "y\n" * 9
+
+
 def test_adapter_beside_the_weights_is_refused(model):
     (model / "adapter_config.json").write_text("{}")
     with pytest.raises(InputError, match="adapters are not loaded"):
@@ -84,7 +146,19 @@ def test_adapter_beside_the_weights_is_refused(model):
     [
         ('"temperature": NaN', "NaN is no number"),
         ('"temperature": 1e999', "too large for a number"),
-        ('"temperature": 0', "must be above 0"),
+        ('"temperature": 0', "must be from 0.001"),
+        ('"temperature": 1e-300', "must be from 0.001"),
+        ('"temperature": -1', "must be from 0.001"),
+        ('"temperature": 1' + "0" * 400, "must be from 0.001"),
+        ('"temperature": true', "no number"),
+        ('"touching": "no"', "must be true or false"),
+        ('"calibration": []', "must be an object"),
+        ('"calibration": {"knots": {"scores": [0, 1], "probabilities": [1]}}', "as many"),
+        ('"calibration": {"review": {"ACTOR": [0.1]}}', "no pair of numbers"),
+        ('"thresholds": {"ACTOR": "0.5"}', "no number"),
+        ('"thresholds": {"ACTOR": -5}', "must be from 0 to 1"),
+        ('"labels": ["ACTOR", "ACTOR"]', "names one twice"),
+        ('"format_version": true', "format_version is True"),
         ('"temperature": "1"', "no number"),
         ('"window": 0', "0 <= overlap < window"),
         ('"labels": []', "must be a list of strings"),
