@@ -79,12 +79,10 @@ def _check_calibration(calibration: Mapping[str, Any]) -> None:
     knots, review = calibration.get("knots") or {}, calibration.get("review") or {}
     if not isinstance(knots, Mapping) or not isinstance(review, Mapping):
         raise ValueError("calibration: knots and review must be objects")
-    if knots:
-        lists = [knots.get("scores"), knots.get("probabilities")]
-        if not all(isinstance(v, list) and v for v in lists) or len({len(v) for v in lists}) > 1:
-            raise ValueError("calibration: knots has no scores with as many probabilities")
-    else:
-        lists = []
+    lists = [knots.get("scores"), knots.get("probabilities")] if knots else []
+    lengths = {len(numbers) if isinstance(numbers, list) else 0 for numbers in lists}
+    if len(lengths) > 1 or 0 in lengths:
+        raise ValueError("calibration: knots has no scores with as many probabilities")
     if not all(isinstance(band, list) and len(band) == 2 for band in review.values()):
         raise ValueError("calibration: review has a band that is no pair of numbers")
     for name, numbers in (*zip(("scores", "probabilities"), lists, strict=False), *review.items()):
