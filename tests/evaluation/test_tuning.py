@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ie_model.config.loading import load_config
-from ie_model.errors import InputError
+from ie_model.errors import InputError, RunError
 from ie_model.evaluation.tuning import judge as judging, tuning
 from ie_model.evaluation.tuning.outcome import unseen_gain
 from ie_model.evaluation.tuning.space import read_space
@@ -172,6 +172,36 @@ def test_tune_makes_up_for_a_trial_that_was_killed(files, tmp_path, quick):
     assert len(found.rows) == len(quick) == 3
     assert found.killed == 1
     assert "1 interrupted trials do not count" in found.table()
+
+
+def test_tune_says_before_it_begins_where_it_cannot_write(files, tmp_path, quick):
+    config, space = files
+    (tmp_path / "file").write_text("no folder")
+    inside = tmp_path / "file" / "x"
+    for places in ({"study": inside / "s.sqlite"}, {"output": inside / "best.yaml"}):
+        (place,) = places.values()
+        with pytest.raises(InputError, match=f"{place}: cannot be written: "):
+            tuning.tune(config, space, trials=2, **places)
+    assert not quick
+
+
+def test_tune_names_the_file_that_cannot_grow(tmp_path):
+    resource = pytest.importorskip("resource")
+    file = tmp_path / "s.sqlite"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def keep():
+        with opened(file, prune=False, seed=0) as kept:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size, hard))
+            kept.study.set_user_attr("long", ["x" * 500] * 2000)
+
+    try:
+        with pytest.raises(RunError, match=r"s\.sqlite: the search cannot be kept there \(.*disk"):
+            keep()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with opened(file, prune=False, seed=0) as kept:
+        assert "long" not in kept.study.user_attrs
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from ie_model.errors import InputError, RunError
 from ie_model.evaluation.tuning.judge import Judge, micro_f1
 from ie_model.evaluation.tuning.space import Space, Values, with_values
 from ie_model.evaluation.tuning.workers import side_by_side
+from ie_model.files import writing
 from ie_model.metrics.bootstrap import Counts
 
 NAME = "ie-model"
@@ -225,17 +226,25 @@ def opened(file: Path, *, prune: bool, seed: int) -> Iterator[Study]:
     """A study in a file, this process's alone. What a killed search left beside it is removed.
 
     Raises:
-        InputError: another search is at it, or the file is none.
+        InputError: another search is at it, the file is none, or its folder cannot be written.
+        RunError: the disk is full or failed.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file.with_name(f".{file.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"{file}: another search is at work on it; wait for its end") from None
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(f"{file}: another search is at work on it; wait for its end") from None
     try:
         shutil.rmtree(scratch_folder(file), ignore_errors=True)
         yield Study(file, prune, seed)
+    except optuna().exceptions.StorageInternalError as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise RunError(
+            f"{file}: the search cannot be kept there ({reason}); with that mended, the same "
+            "command goes on"
+        ) from error
     finally:
         shutil.rmtree(scratch_folder(file), ignore_errors=True)
         lock.release()
