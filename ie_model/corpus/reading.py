@@ -21,6 +21,7 @@ from ie_model.corpus.account import Account
 from ie_model.corpus.formats import FORMATS, brat, format_module, jsonl, webanno
 from ie_model.corpus.formats.detect import detect_format, has_text_column, is_dataset_folder
 from ie_model.corpus.formats.options import accepted_options
+from ie_model.corpus.pipes import is_pipe, spooled
 from ie_model.documents import Document
 from ie_model.errors import InputError
 
@@ -68,6 +69,9 @@ def read_located(
     Raises:
         InputError: as :func:`read_documents`.
     """
+    if is_pipe(Path(path)):
+        yield from _read_pipe(Path(path), format, account, options)
+        return
     given = {key: value for key, value in options.items() if value is not None}
     root = Path(path) if Path(path).is_dir() else None
     announced: set[str] = set()
@@ -110,6 +114,18 @@ def read_located(
             yield from reader(file, **arguments)
     if account is None:
         aside.tell()
+
+
+def _read_pipe(
+    pipe: Path, format: str | None, account: Account | None, options: dict[str, Any]
+) -> Iterator[tuple[str, Document]]:
+    """:func:`read_located` of a copy, places and errors called after the pipe."""
+    with spooled(pipe) as copy:
+        try:
+            for where, document in read_located(copy, format, account, **options):
+                yield where.replace(str(copy), str(pipe), 1), document
+        except InputError as error:
+            raise InputError(str(error).replace(str(copy), str(pipe))) from None
 
 
 def find_files(path: str | Path, format: str | None = None) -> list[Path]:

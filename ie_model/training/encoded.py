@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from ie_model.config.schema import SourceConfig
 from ie_model.corpus import reading as corpus
+from ie_model.corpus.pipes import is_pipe
 from ie_model.documents import Document, Entity
 from ie_model.encoding.alignment import IGNORED, Ledger, align
 from ie_model.encoding.windows import EncodedText, Encoder
@@ -180,6 +181,11 @@ def _sources_key(sources: Sequence[SourceConfig], encoder: Encoder, labels: Labe
     for source in sources:
         digest.update(source.model_dump_json(exclude={"train_only"}).encode())
         text_dir = source.options.get("text_dir")
+        if is_pipe(Path(source.path)):
+            raise InputError(
+                f"{source.path}: is a pipe, which can be read only once; training reads its "
+                "corpora several times: write it to a file first"
+            )
         for file in corpus.source_files(source.path, source.format, text_dir):
             digest.update(str(file).encode())
             with file.open("rb") as stream:
