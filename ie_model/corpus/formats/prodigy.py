@@ -138,7 +138,7 @@ def _document(row: dict[str, Any], where: str, fallback_id: str) -> Document:
     if other:
         meta["prodigy"] = other
     if _is_binary(row) and row.get("answer", "accept") == "accept":
-        meta["unannotated"] = _between(len(text), settled)
+        meta.setdefault("unannotated", _between(len(text), settled))
     return Document(text, settled, str(row.get("id") or fallback_id), meta)
 
 
@@ -180,6 +180,8 @@ def _is_binary(row: Mapping[str, Any]) -> bool:
 def _joined(answered: list[Document]) -> Document:
     """One document of several answers on a text: their spans, each once."""
     first = answered[0]
+    if len(answered) == 1:
+        return first
     spans = {e.key: e for document in reversed(answered) for e in document.entities}
     entities = sorted(spans.values(), key=lambda e: e.key)
     meta = {**first.meta, "unannotated": _between(len(first.text), entities)}
@@ -221,8 +223,10 @@ def _between(size: int, entities: Iterable[Entity]) -> list[list[int]]:
 def _row(document: Document) -> dict[str, Any]:
     meta = dict(document.meta)
     other = dict(meta.pop("prodigy", None) or {})
-    if _is_binary(other):  # the reader finds these stretches again
-        meta.pop("unannotated", None)
+    # The reader finds these stretches again, but for those of an entity that was dropped.
+    found = _between(len(document.text), document.entities)
+    if _is_binary(other) and meta.get("unannotated") == found:
+        del meta["unannotated"]
     kept = [t for t in other.pop("tokens", None) or [] if isinstance(t, dict)]
     tokens = tokens_of(document, kept)
     starts = {token["start"]: i for i, token in enumerate(tokens)}
