@@ -97,7 +97,7 @@ def test_files_folders_that_cannot_be_synced_are_no_fault(tmp_path, monkeypatch)
     assert (tmp_path / "x.txt").read_text() == "x"
 
 
-@pytest.mark.parametrize("place", ["folder", "file/x.txt"])
+@pytest.mark.parametrize("place", ["folder", "file/x.txt", "x" * 300])
 def test_files_places_that_cannot_be_written_are_named(tmp_path, place):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("x")

@@ -14,6 +14,7 @@ from ie_model.corpus.reading import source_files
 from ie_model.corpus.references import settle_references
 from ie_model.documents import Document
 from ie_model.errors import InputError
+from ie_model.files import writing
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +101,9 @@ def check_output(
         return
     if str(target) == "-":
         raise InputError("-: results are written to files, whole or not at all; name one")
-    if not Path(target).exists():
-        return
+    with writing(Path(target)):  # a name may be too long to be looked for
+        if not Path(target).exists():
+            return
     for source in sources:
         for file in (Path(source), *source_files(source, format, text_dir)):
             if file.exists() and file.samefile(target):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ class Target:
             if format not in ("auto", "jsonl") or write.parts:
                 raise InputError("standard output takes plain JSON lines: name a file for the rest")
             return cls(name, "jsonl", False)
-        if write.parts or name.endswith("/") or Path(name).is_dir():
+        if write.parts or name.endswith("/") or os.path.isdir(name):  # noqa: PTH112 - raises nothing
             return cls(name.rstrip("/") or name, "jsonl" if format == "auto" else format, True)
         named = next((f for f in OUTPUT_FORMATS if name.endswith(f".{f}")), None)
         if named is None and format == "auto":
