@@ -15,6 +15,7 @@ import errno
 import glob
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -28,14 +29,19 @@ from ie_model.files import sync, sync_all, writing
 from ie_model.models.directory import SETTINGS_FILE
 
 _OURS = (
-    "model.safetensors", "model-*.safetensors", "model.safetensors.index.json", "config.json",
+    "model.safetensors", "model-[0-9]*-of-[0-9]*.safetensors", "model.safetensors.index.json",
+    "config.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.txt", "vocab.json", "merges.txt", "*.model", SETTINGS_FILE, "config.yaml",
+    "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "spm.model",
+    "sentencepiece.bpe.model", SETTINGS_FILE, "config.yaml",
     "metrics.json", "README.md", "plan.json", "chat_template.jinja",
     ".[0-9a-f]*.tmp",
 )  # fmt: skip
 _ENGINES = ("openvino", "onnx")
-_ENGINE_ENDINGS = (".xml", ".bin", ".onnx", ".data", ".json", ".lock")
+_ENGINES_FILE = re.compile(
+    r"(fp32|fp16|bf16|int8)\.(xml|bin|onnx|data|onnx\.data|json)|\.lock"
+    r"|cache/[^/]+\.(blob|cl_cache)|\.([0-9a-f]{12}\.tmp|writing-[^/]+)(/.*)?"
+)
 _FILES_KEY = "files"
 
 
@@ -70,19 +76,15 @@ def foreign(model_dir: Path) -> list[Path]:
     found: list[Path] = []
     for entry in sorted(model_dir.iterdir()):
         if entry.is_dir() and not entry.is_symlink() and entry.name in _ENGINES:
-            inside = (f for f in entry.rglob("*") if f.is_file())
-            found += [f for f in inside if not _is_an_engines(f.relative_to(entry))]
+            inside = (f for f in sorted(entry.rglob("*")) if f.is_symlink() or not f.is_dir())
+            found += [
+                f for f in inside if not _ENGINES_FILE.fullmatch(f.relative_to(entry).as_posix())
+            ]
         elif entry.is_dir() or not any(
             fnmatch(entry.name, name) or fnmatch(entry.name, f".{name}.*") for name in written
         ):
             found.append(entry)
     return found
-
-
-def _is_an_engines(file: Path) -> bool:
-    """Whether a file in the folder of an engine is that engine's: a model, or its cache."""
-    top = file.parts[0]
-    return file.suffix in _ENGINE_ENDINGS or top == "cache" or top.startswith(".")
 
 
 def _recorded(model_dir: Path) -> list[str]:

@@ -111,8 +111,15 @@ def test_replacement_follows_a_link(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["train.jsonl", "data/gold.jsonl", "openvino/notes.md", ".git/HEAD", "a.safetensors"]
-)
+    "name",
+    [
+        "train.jsonl", "data/gold.jsonl", "openvino/notes.md", ".git/HEAD", "a.safetensors",
+        # Endings alone told an engine's files from a user's.
+        "openvino/train.json", "onnx/corpus.bin", "openvino/cache/gold.jsonl",
+        "openvino/.data/gold.jsonl", "onnx/deep/er/gold.jsonl", "model-backup.safetensors",
+        "words.model",
+    ],
+)  # fmt: skip
 def test_replacement_refuses_what_no_command_wrote(tmp_path, name):
     # A user's training data inside the model directory was deleted in silence.
     target = model(tmp_path / "m")
@@ -122,12 +129,12 @@ def test_replacement_refuses_what_no_command_wrote(tmp_path, name):
         "openvino/int8.xml",
         "openvino/.writing-x/a",
         "openvino/cache/1.blob",
-        "onnx/a.onnx",
+        "onnx/int8.onnx",
     ):
         (target / ours).parent.mkdir(parents=True, exist_ok=True)
         (target / ours).touch()
     check_destination(target)
-    (target / name).parent.mkdir(exist_ok=True)
+    (target / name).parent.mkdir(exist_ok=True, parents=True)
     (target / name).write_text("precious")
     with pytest.raises(InputError, match=f"{target}/{name.split('/')[0]}.*was not written by"):
         check_destination(target)
