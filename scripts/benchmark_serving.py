@@ -174,25 +174,13 @@ async def load(server: Server, clients: int, seconds: float) -> Measured:
     return Measured(len(waited) / seconds, cpu, cuts[49], cuts[98])
 
 
-def pipe(extractor: Extractor, seconds: float) -> Measured:
-    """`Extractor.pipe` over a long stream, from its first answer on."""
-    count, began, used = 0, 0.0, 0.0
-    now = end = float("inf")
-
-    def source() -> Iterator[str]:
-        for text in paragraphs():
-            if now > end:
-                return
-            yield text
-
-    for _ in extractor.pipe(source()):
-        if not began:  # what came before is the first buffer's
-            began, used = time.perf_counter(), time.process_time()
-            now, end = began, began + seconds
-            continue
-        count += 1
-        now = time.perf_counter()
-    return Measured(count / (now - began), 1000 * (time.process_time() - used) / count)
+def pipe(extractor: Extractor, count: int) -> Measured:
+    """`Extractor.pipe` over so many paragraphs, from the first asked to the last answered."""
+    began, used = time.perf_counter(), time.process_time()
+    for _ in extractor.pipe(itertools.islice(paragraphs(), count)):
+        pass
+    seconds = time.perf_counter() - began
+    return Measured(count / seconds, 1000 * (time.process_time() - used) / count)
 
 
 @dataclass
@@ -314,6 +302,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--paragraphs", type=int, default=1000, help="for pipe, before and after")
     parser.add_argument("--baseline", action="store_true", help="measure the plain server too")
     parser.add_argument("--soak", type=int, metavar="REQUESTS", help="the long mixed run instead")
     parser.add_argument("--serve-baseline", action="store_true", help=argparse.SUPPRESS)
@@ -353,9 +342,9 @@ def main() -> None:
         try:
             for clients in options.clients:
                 # Side by side in time: what else runs on the machine meets both alike.
-                before = pipe(extractor, options.seconds / 2)
+                before = pipe(extractor, options.paragraphs)
                 row = asyncio.run(load(server, clients, options.seconds))
-                after = pipe(extractor, options.seconds / 2)
+                after = pipe(extractor, options.paragraphs)
                 rate, cpu = (before.rate + after.rate) / 2, (before.cpu + after.cpu) / 2
                 print(
                     f"{name}, {clients} clients: {row.rate:,.0f}/s, {row.rate / rate:.0%} of pipe "

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ie_model.documents import Document
+import numpy as np
+
+from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.inference.engines import installed
 from ie_model.inference.extractor import Extractor
@@ -22,6 +27,16 @@ from ie_model.serving.questions import Question
 
 BATCHES = 2
 """Engine batches in one dispatch: enough to sort by length, few enough to answer soon."""
+
+_MEETING = 10.0  # seconds at most, before the first request is taken
+
+_NORMALISED = Document(
+    "500 people left on Tuesday.",
+    entities=(
+        Entity(0, 10, "QUANTITY", 1.0, "500 people"),
+        Entity(19, 26, "DATE", 1.0, "Tuesday"),
+    ),
+)
 
 _NAME = re.compile(r"[\w.-]+")
 
@@ -79,6 +94,10 @@ class Served:
             for answer in await self._batcher.submit(texts, lambda d: d):
                 if answer.error is not None:
                     raise InputError(f"model {self.name!r} does not answer: {answer.error}")
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, _meet_shapes, self.extractor)
+        if normalises():  # its libraries are slow to load
+            await loop.run_in_executor(None, normalise_document, _NORMALISED, "2018-12-05")
         self.ready = True
 
     async def answer(self, question: Question) -> list[Document]:
@@ -126,6 +145,25 @@ class Served:
         if self._batcher is not None:
             await self._batcher.close()
         self.extractor.close()
+
+
+def _meet_shapes(extractor: Extractor) -> None:
+    """Give the engine batches of one and of two windows, of every length, if time allows.
+
+    One that keeps memory for each shape takes it now, not while it serves.
+    """
+    engine = extractor.engine
+    if not engine.remembers_shapes:
+        return
+    until = time.perf_counter() + _MEETING
+    lengths = range(engine.multiple, extractor.encoder.window + 1, engine.multiple)
+    for rows, length in itertools.product((1, 2), lengths):
+        if time.perf_counter() > until:
+            break
+        ids = np.ones((rows, length), np.int64)
+        engine.forward(ids, ids)
+        for pending in [engine.submit(ids, ids) for _ in range(engine.streams)]:
+            pending.result()
 
 
 def normalises() -> bool:

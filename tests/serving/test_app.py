@@ -186,8 +186,10 @@ def test_client_that_leaves_frees_its_place(extractor):
             host, _, port = address.removeprefix("http://").partition(":")
             with socket.create_connection((host, int(port)), timeout=LONGEST) as leaving:
                 body = b'{"text": "GONE"}'
-                leaving.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
-                                b"Content-Length: %d\r\n\r\n%s" % (len(body), body))  # fmt: skip
+                leaving.sendall(
+                    b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                    b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+                )
                 wait_until(lambda: served.waiting_characters)
             wait_until(lambda: served.waiting_characters == 0)
             extractor.gate.set()
