@@ -45,6 +45,10 @@ def as_document(item: object, number: int) -> Document:
         kind = type(item).__name__
         message = f"item {number}: expected a str or Document, found {kind}"
         return Document("", id=str(number), error=message)
+    if not isinstance(document.text, str):
+        kind = type(document.text).__name__
+        message = f"document {document.id!r}: its text is no str but {kind}"
+        return replace(document, text="", error=message)
     try:
         document.text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -207,6 +207,9 @@ class Pipeline:
             inbox.put(job)
             inbox.put(None)
             self._feed_engine(inbox)
+            # In a thread of its own it must not end by these; in the caller's it must.
+            if job.error is not None and isinstance(job.error.__cause__, _OURS):
+                raise job.error.__cause__
 
     def run(
         self, chunks: Iterable[Chunk | None], on_done: Callable[[], None] | None = None

@@ -97,6 +97,17 @@ def test_extractor_error_raises_or_is_yielded_in_place(extractor):
         extractor.pipe(["x"], on_error="ignore")
 
 
+@pytest.mark.parametrize("text", [None, b"Hawija", 3])
+def test_extractor_document_whose_text_is_no_str_comes_back_in_its_place(extractor, text):
+    items = ["Hawija", Document(text, id="odd", meta={"k": 1}), "Hawija"]
+    found = list(extractor.pipe(items, on_error="yield"))
+    assert [bool(d.error) for d in found] == [False, True, False]
+    assert "document 'odd': its text is no str" in found[1].error
+    assert (found[1].id, found[1].meta) == ("odd", {"k": 1})
+    with pytest.raises(InputError, match="document 'odd'"):
+        extractor.predict(items)
+
+
 def test_extractor_message_of_a_bad_item_says_how_to_go_on(extractor):
     """The stream was over, and nothing said that it need not be."""
     for bad, named in (("half \ud83d here", "document '1'"), (None, "item 1")):

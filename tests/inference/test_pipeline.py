@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections import deque
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -216,6 +217,25 @@ def test_pipeline_lists_of_any_size_have_few_shapes_for_engines_that_keep_them(m
         some = sample[10 * count :][:count]
         assert keys(extractor.predict(some)) == keys(plain.predict(some))
     assert {rows for rows, _ in engine.shapes} <= {1, 2, 4, 8}
+
+
+@pytest.mark.parametrize(("stage", "count"), [("forward", 1), ("forward", 30), ("result", 30)])
+def test_pipeline_interrupt_ends_a_list_under_way(make, monkeypatch, stage, count):
+    """Ctrl-C was taken for a fault of the texts, and each of them was computed once more."""
+    engine = FakeEngine()
+    calls = []
+
+    def interrupted(*_):
+        calls.append(1)
+        raise KeyboardInterrupt
+
+    if stage == "forward":
+        monkeypatch.setattr(engine, "forward", interrupted)
+    else:
+        monkeypatch.setattr(engine, "submit", lambda *_: SimpleNamespace(result=interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        make(engine).predict(texts(count))
+    assert len(calls) <= engine.in_flight + 1  # what was under way is waited for, no more
 
 
 class Panic(BaseException):
