@@ -96,23 +96,30 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=60)
     parser.add_argument("--updates", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("idle", "busy"), help="leave the other out")
+    parser.add_argument("--commands", nargs="+", help="of train, predict, score, bench")
     parser.add_argument("--limit", type=float, default=300, help="seconds a command may take")
     options = parser.parse_args()
 
     times: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     states = {"idle": 0, "busy": available_cpus()}
+    if options.only:
+        states = {options.only: states[options.only]}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         texts = folder / "texts.jsonl"
         some = itertools.islice(read_documents(options.texts), options.documents)
         write_documents(some, texts)
         each = commands(options.model, texts, folder, options)
+        if options.commands:
+            each = {name: each[name] for name in options.commands}
         for arguments in each.values():  # what is made once, such as encoded windows
             seconds(STARTS["passively"], arguments, options.limit)
-        for _ in range(options.rounds):
+        for number in range(options.rounds):
+            turns = list(STARTS.items())[:: 1 if number % 2 else -1]
             for state, count in states.items():
                 for name, arguments in each.items():
-                    for how, program in STARTS.items():
+                    for how, program in turns:
                         with loops(count):
                             took = seconds(program, arguments, options.limit)
                         times[name, state, how].append(took)
