@@ -17,6 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ie_model import Document, Extractor, read_documents
 from ie_model.export.acceptance import entity_agreement
@@ -52,7 +53,7 @@ def stations(extractor: Extractor, texts: list[str]) -> tuple[dict[str, float], 
     budget, multiple = extractor.batch_tokens, engine.multiple
     spent = {"all, as predict": seconds(lambda: extractor.predict(texts))}
     spent["encoding"] = seconds(lambda: job.encode(extractor.encoder, budget, multiple))
-    arrays = []
+    arrays: list[Any] = []
     spent["padding"] = seconds(
         lambda: arrays.extend(job.padded(batch, 0, multiple) for batch in job.batches)
     )
