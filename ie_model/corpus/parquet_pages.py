@@ -34,8 +34,9 @@ def read_pages(file: BinaryIO, column: Any) -> Pages:
         ValueError: there is no page where one should be, or it ends behind its column.
     """
     at = column.data_page_offset
-    if column.has_dictionary_page and 0 < (column.dictionary_page_offset or 0) < at:
-        at = column.dictionary_page_offset
+    first = column.dictionary_page_offset or 0
+    if column.has_dictionary_page and first > 0 and (first < at or at <= 0):  # 0: no data page
+        at = first
     end = at + column.total_compressed_size
     unpacked = largest = values = 0
     while at < end:

@@ -54,6 +54,9 @@ def parquet_rows(source: Source, options: ReadOptions, meter: Meter) -> Iterator
 def _check_types(source: Source, schema: Any, options: ReadOptions) -> None:
     import pyarrow as pa
 
+    twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{source.path}: two columns are called {twice!r}")
     text = schema.field(options.text_column).type
     if not _is_string(text.value_type if pa.types.is_dictionary(text) else text):
         raise InputError(

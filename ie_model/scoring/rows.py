@@ -216,7 +216,7 @@ def _kept(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         value = fields.get(name)
         if not isinstance(name, str):
             raise _Bad("type", f"the column {name!r:.40} is not named by a string")
-        if _too_deep(value):
+        if not is_arrow(value) and _too_deep(value):
             raise _Bad("type", f"{name!r} is nested in more than {MAX_DEPTH} levels")
         _checked(plain(name), "a column's name")
         kept[name] = value if is_arrow(value) else _checked(plain(value), name)
@@ -284,18 +284,18 @@ def plain(value: Any, depth: int = 0) -> Any:
         return value if math.isfinite(value) else None
     if depth > 2 * MAX_DEPTH:
         return "nested too deeply"
+    if is_arrow(value):  # a map of Arrow's calls itself a Mapping
+        try:
+            return plain(value.as_py(), depth + 1)
+        except (ValueError, OverflowError, ArithmeticError):
+            # A time in the year 30000, say: Arrow counts further than Python does.
+            return f"{value.type} {getattr(value, 'value', 'without a Python value')}"
     if isinstance(value, Mapping):
         return {str(k): plain(v, depth + 1) for k, v in value.items()}
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    if is_arrow(value):
-        try:
-            return plain(value.as_py(), depth + 1)
-        except (ValueError, OverflowError, ArithmeticError):
-            # A time in the year 30000, say: Arrow counts further than Python does.
-            return f"{value.type} {getattr(value, 'value', 'without a Python value')}"
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a number of numpy's
         inner = value.item()
         return plain(inner, depth + 1) if type(inner) is not type(value) else str(value)

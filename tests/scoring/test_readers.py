@@ -21,7 +21,7 @@ from ie_model.errors import InputError
 from ie_model.scoring.options import ReadOptions
 from ie_model.scoring.raw import Meter
 from ie_model.scoring.readers import read_iterable, read_source
-from ie_model.scoring.rows import Rejected, Row, read_row
+from ie_model.scoring.rows import Rejected, Row, plain, read_row
 from ie_model.scoring.sources import differences, find_sources, units
 from ie_model.scoring.streams import ByteStream
 
@@ -516,6 +516,43 @@ def test_parquet_list_of_a_billion_nulls_does_not_fill_the_memory(tmp_path):
     assert file.stat().st_size < 20_000
     with pytest.raises(InputError, match=r"column 'n\..*' unpacks .* to 610 MiB"):
         read(file, keep=("n",))
+
+
+def test_parquet_of_no_rows_is_read(tmp_path):
+    """It has a dictionary and no page of data, and was called damaged."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet") == []
+
+
+def test_parquet_with_two_columns_of_one_name_is_refused(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    for names in (["text", "text"], ["text", "x", "x"]):
+        table = pa.Table.from_arrays([pa.array(["a"])] * len(names), names)
+        pq.write_table(table, tmp_path / "a.parquet")
+        with pytest.raises(InputError, match=f"two columns are called '{names[-1]}'"):
+            read(tmp_path / "a.parquet")
+
+
+def test_parquet_columns_of_any_type_are_kept(tmp_path):
+    """A column of maps ended the reader with a TypeError."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {
+        "map": pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int8())),
+        "deep": pa.array([[[{"a": [1]}]], None]),
+        "fixed": pa.array([[1, 2], None], pa.list_(pa.int8(), 2)),
+        "said once": pa.array(["x", None]).dictionary_encode(),
+        "days": pa.array([1, None], pa.date32()),
+        "span": pa.array([1, None], pa.duration("us")),
+        "none": pa.nulls(2),
+    }
+    pq.write_table(pa.table({"text": ["Alpha", "Bravo"], **columns}), tmp_path / "a.parquet")
+    rows = read(tmp_path / "a.parquet", keep=("*",))
+    assert texts(rows) == ["Alpha", "Bravo"]
+    for row in rows:
+        assert set(row.kept) == set(columns)
+        json.dumps(plain(row.kept), allow_nan=False)
+    assert plain(rows[0].kept)["map"] == [["a", 1]]
 
 
 def test_parquet_pages_are_those_that_the_footer_tells_of(tmp_path):
