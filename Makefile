@@ -61,7 +61,8 @@ test: setup check
 # Thousands of hostile cases for every reader, the encoder, the decoder and the normaliser, and new
 # examples for every property, of which `test` tries the same ones each time.
 fuzz: setup
-	IE_MODEL_FUZZ=$(or $(CASES),3000) $(BIN)/pytest $(SIDE_BY_SIDE) tests/faults/test_hostile.py
+	IE_MODEL_FUZZ=$(or $(CASES),3000) $(BIN)/pytest $(SIDE_BY_SIDE) tests/faults/test_hostile.py \
+		tests/faults/test_shapes.py tests/corpus/test_saved_dataset.py
 	IE_MODEL_FUZZ=1 $(BIN)/pytest $(SIDE_BY_SIDE) -m hypothesis --ignore tests/faults
 
 # Strict: a dead link or a page that the navigation leaves out is an error.
