@@ -39,7 +39,10 @@ def settle_references(
         # Prodigy's relations say where their spans stand, and need no names.
         named = target in (None, home) or FORMATS[str(target)].entity_meta is None
         known = document if named or home == "prodigy" else _without_names(document)
-        value, number = still_meant(document.meta[key], known)
+        try:
+            value, number = still_meant(document.meta[key], known)
+        except (TypeError, ValueError, KeyError, AttributeError):
+            continue  # a list for an id, say: no tool wrote that, and it stays what it is
         if number:
             kind = "relations" if key == home else f"{home} annotations that are no entities"
             gone[kind] += number
