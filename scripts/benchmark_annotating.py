@@ -122,7 +122,7 @@ def make_document(characters: int, spans: int, lines: int) -> Document:
 
 def press_all(page: Page, rounds: int) -> dict[str, Any]:
     """Press the keys and read the times, in milliseconds."""
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(4000)  # the browser has just been started, and is busy with itself
     page.evaluate(MEASURE)
     kinds: list[str] = []
     pressed: list[str] = []
