@@ -43,7 +43,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TORCH = "torch==2.13.0"
 STAGES = ("environments", "train", "score", "speed", "table")
 OURS = "ie_model"
-COLUMNS = ("", "rate", "F1", "training, CPU s", "training, s", "texts/s")
+COLUMNS = ("", "rate", "F1", "training, CPU s", "training, s", "texts/s", "texts per CPU s")
 
 Answers = Sequence[Sequence[tuple[int, int, str]]]
 
@@ -168,8 +168,11 @@ def table(rows: Iterable[dict[str, Any]]) -> str:
             f"{100 * row['f1']:.1f}" if "f1" in row else "",
             f"{train['cpu_seconds']:,.0f}" if "cpu_seconds" in train else "",
             f"{train['seconds']:,.0f}" if "seconds" in train else "",
-            f"{speed['texts_per_second']:,.1f}" if "texts_per_second" in speed else "",
+            f"{speed['texts'] / speed['seconds']:,.1f}" if speed else "",
+            f"{speed['texts'] / speed['cpu_seconds']:,.1f}" if speed else "",
         ]
+        if not train:
+            cells[2] = "not trained"
         if "error" in row:
             cells[-1] = f"failed ({row['error']['stage']}): {row['error']['said']}".replace(
                 "|", "\\|"
@@ -258,7 +261,7 @@ class Bench:
             return
         data, options = self.folder / "data", self.options
         answered = "speed" if stage == "speed" else "cut" if contender.environment else "whole"
-        job = home / "job.json"
+        job = home / f"{stage}_job.json"
         values = {
             "data": str(data), "model": str(home / "model"), "labels": self.config.labels,
             "backbone": str(Path(resolve(self.config.model.backbone)).resolve()),

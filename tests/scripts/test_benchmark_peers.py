@@ -50,12 +50,13 @@ def test_drawn_paragraphs_come_once_before_any_comes_again(script, tiny_config):
 
 def test_table_names_what_failed(script):
     train = {"cpu_seconds": 61.4, "seconds": 130.0}
+    speed = {"texts": 400, "cpu_seconds": 4.0, "seconds": 8.0}
     text = script.table(
         [
-            {"title": "a", "rate": 3e-4, "f1": 0.5, "train": train},
+            {"title": "a", "rate": 3e-4, "f1": 0.5, "train": train, "speed": speed},
             {"title": "b", "rate": 5e-5, "error": {"stage": "train", "said": "no | module"}},
         ]
     )
-    assert "| a | 0.0003 | 50.0 | 61 | 130 |  |" in text
-    assert "| b | 5e-05 |  |  |  | failed (train): no \\| module |" in text
+    assert "| a | 0.0003 | 50.0 | 61 | 130 | 50.0 | 100.0 |" in text
+    assert "| b | 5e-05 | not trained |  |  |  | failed (train): no \\| module |" in text
     assert len({line.replace("\\|", "").count("|") for line in text.splitlines()}) == 1
