@@ -116,8 +116,8 @@ def settle(files: Iterable[Path], wanted: str | None = None) -> dict[str, str | 
                     first.setdefault(found.name, file)
     if wanted is not None:
         named = {*first, *(name.rsplit(".", 1)[-1] for name in first)}
-        if len(several) > 1 and wanted not in named:  # one alone may be without it
-            there = ", ".join(first) or "none"
+        if first and len(several) > 1 and wanted not in named:  # one alone may be without it
+            there = ", ".join(first)
             raise InputError(f"no file has the layer {wanted!r}; span layers there: {there}")
         return {"layer": wanted}
     if _NAMED_ENTITY in first:
