@@ -30,8 +30,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ie_model import Extractor
+from ie_model import Document, Extractor
 from ie_model.export.benchmark.measuring import sample_texts
+from ie_model.serving import create_app
+from ie_model.serving.served import Served
+from ie_model.serving.server import address_of, listen, run
 
 PATH = "/v1/predict"
 
@@ -297,6 +300,31 @@ def serve_baseline(model: str) -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
+class Echo:
+    """A loaded model that gives documents back as they are: what is left is the server's own."""
+
+    def __init__(self, extractor: Extractor) -> None:
+        self._extractor = extractor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._extractor, name)
+
+    def predict(self, documents: list[Document]) -> list[Document]:
+        """In the server."""
+        return documents
+
+    def pipe(self, texts: list[str]) -> list[Document]:
+        """In the client, which compares with it."""
+        return [Document(text) for text in texts]
+
+
+def serve_echo(model: str) -> None:
+    echo: Any = Echo(Extractor.from_pretrained(model, min_score=0.0))
+    with listen("127.0.0.1", 0) as listener:
+        print(f"serving at {address_of(listener)}", file=sys.stderr, flush=True)
+        run(create_app([Served("echo", echo)]), listener, 30)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
@@ -305,6 +333,8 @@ def main() -> None:
     parser.add_argument("--paragraphs", type=int, default=1000, help="for pipe, before and after")
     parser.add_argument("--baseline", action="store_true", help="measure the plain server too")
     parser.add_argument("--soak", type=int, metavar="REQUESTS", help="the long mixed run instead")
+    parser.add_argument("--echo", action="store_true", help="soak the server without its model")
+    parser.add_argument("--serve-echo", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--serve-baseline", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto")
@@ -313,13 +343,18 @@ def main() -> None:
     if options.serve_baseline:
         serve_baseline(options.model)
         return
-    ours = ("-m", "ie_model", "--quiet", "serve", options.model, "--port", "0",
+    if options.serve_echo:
+        serve_echo(options.model)
+        return
+    ours: tuple[str, ...] = ("-m", "ie_model", "--quiet", "serve", options.model, "--port", "0",
             "--engine", options.engine, "--precision", options.precision,
             "--wait-ms", options.wait_ms)  # fmt: skip
-    extractor = Extractor.from_pretrained(
+    extractor: Any = Extractor.from_pretrained(
         options.model, options.engine, precision=options.precision
     )
     if options.soak:
+        if options.echo:
+            ours, extractor = (__file__, options.model, "--serve-echo"), Echo(extractor)
         server = start(*ours)
         try:
             began = time.perf_counter()
