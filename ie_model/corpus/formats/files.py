@@ -38,6 +38,7 @@ _CONTAINERS = {
     b"SQLite format 3": "a database of SQLite",
     b"PAR1": "Parquet, whose name ends in .parquet",
 }
+_BEGINNINGS = (*_MARKS, *_CONTAINERS)
 _SAVE = "save the file as UTF-8 (for example: iconv -f windows-1252 -t utf-8)"
 _ZEROS = 4  # so many, and one in ten pairs of bytes: blanks alone are more in most scripts
 
@@ -160,15 +161,17 @@ def _readable(path: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     with file:
         beginning = file.peek(4)
-        mark = next((mark for mark in _MARKS if beginning.startswith(mark)), b"")
-        if mark:
+        if beginning.startswith(_BEGINNINGS):
+            mark = next(mark for mark in _BEGINNINGS if beginning.startswith(mark))
+            if mark in _CONTAINERS:
+                raise InputError(
+                    f"{path}: is {_CONTAINERS[mark]}, and no text; unpack it, or save it as UTF-8 "
+                    "text"
+                )
             file.read(len(mark))
             with io.BufferedReader(_Utf8(file, path, _MARKS[mark])) as stream:
                 yield stream
             return
-        if beginning.startswith(tuple(_CONTAINERS)):
-            what = next(said for mark, said in _CONTAINERS.items() if beginning.startswith(mark))
-            raise InputError(f"{path}: is {what}, and no text; unpack it, or save it as UTF-8 text")
         if b"\0" in beginning:
             _refuse_unmarked(beginning, path)
         yield file

@@ -31,6 +31,7 @@ _READ = {
     # A text category is a word under "label"; a list there holds spans.
     "prodigy": ("spans", "answer"),
 }
+_PLAIN = {format: {"id", "text", "meta", *keys} for format, keys in _READ.items()}
 
 
 def refuse_foreign(row: Mapping[str, Any], format: str, where: str) -> None:
@@ -41,6 +42,8 @@ def refuse_foreign(row: Mapping[str, Any], format: str, where: str) -> None:
     Raises:
         InputError: such a key, with the format that is likely to read it.
     """
+    if row.keys() <= _PLAIN[format]:
+        return
     read = _READ[format]
     for key, home in _HOMES.items():
         held = row.get(key)
