@@ -146,7 +146,8 @@ class Lookahead:
                     documents = self._take()
                     last = self._ended and not self._waiting
                 if documents:
-                    yield self._give(documents, last, early=not full)
+                    # After the last chunk nobody asks again, and an error would be lost.
+                    yield self._give(documents, last and self._error is None, early=not full)
                 if last:
                     break
                 if not documents:

@@ -108,6 +108,18 @@ def test_extractor_document_whose_text_is_no_str_comes_back_in_its_place(extract
         extractor.predict(items)
 
 
+@pytest.mark.parametrize("max_wait", [None, 10.0])
+def test_extractor_interrupt_of_a_short_source_is_not_lost(extractor, max_wait):
+    """Read in a thread of its own, a source that was interrupted ended as if it were complete."""
+
+    def source():
+        yield "Hawija"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(extractor.pipe(source(), max_wait=max_wait))
+
+
 def test_extractor_message_of_a_bad_item_says_how_to_go_on(extractor):
     """The stream was over, and nothing said that it need not be."""
     for bad, named in (("half \ud83d here", "document '1'"), (None, "item 1")):
