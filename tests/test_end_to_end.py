@@ -16,7 +16,7 @@ def result(tmp_path_factory):
     if not folder_of("minilm").is_dir():
         pytest.skip("ie-model backbones install minilm")
     folder = tmp_path_factory.mktemp("seeds")
-    overrides = [f"output_dir={folder}/model", "training.epochs=12"]
+    overrides = [f"output_dir={folder}/model", "training.epochs=6"]
     return train(load_config(ROOT / "configs" / "seeds_only.yaml", overrides))
 
 
