@@ -124,12 +124,12 @@ def test_docbin_takes_any_shape(tmp_path_factory):
     @FUZZ
     @given(message=reshaped(sound), user=reshaped(own))
     def fuzz(message, user):
-        if isinstance(message, dict) and message.get("user_data"):
-            message["user_data"] = [srsly.msgpack_dumps(user)]
         try:
+            if isinstance(message, dict) and message.get("user_data"):
+                message["user_data"] = [srsly.msgpack_dumps(user)]
             packed = srsly.msgpack_dumps(message)
         except (TypeError, ValueError, OverflowError, UnicodeError):
-            return
+            return  # nothing that MessagePack can say
         file.write_bytes(zlib.compress(packed))
         check("shapes, docbin", lambda: everything(file, "docbin"))
 
