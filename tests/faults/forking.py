@@ -190,8 +190,10 @@ class _Forked:
     def ended(self) -> tuple[list[Any], dict[str, bool]]:
         """How it ended, and the modules it had loaded, or (false) barred from loading."""
         with self._pipe as pipe:
-            modules = json.loads(pipe.read() or b"{}")
+            heard = pipe.read()
         _, status = os.waitpid(self._pid, 0)
+        # One that was killed may have been killed in the middle of saying it.
+        modules = json.loads(heard or b"{}") if os.WIFEXITED(status) else {}
         seconds = time.monotonic() - self._began
         self._ended.set()
         self._clock.join()

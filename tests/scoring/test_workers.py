@@ -252,6 +252,8 @@ def test_place_shares_out_whole_cpus():
     if not hasattr(os, "sched_getaffinity"):
         pytest.skip("no CPU affinity on this system")
     cpus = os.sched_getaffinity(0)
+    if len(cpus) == 1:
+        pytest.skip("a single CPU is nothing to share out")
     assert place(workers=1, device="cpu")[0].cpus == ()
     placements = place(workers=len(cpus), device="cpu")
     assert sorted(cpu for p in placements for cpu in p.cpus) == sorted(cpus)
