@@ -139,9 +139,8 @@ def open_storage(
             "a .jsonl file or a folder with -o, and convert it later"
         )
     with writing(path):
-        path = Path(
-            os.path.realpath(path)
-        )  # a file has one lock, by whatever name, and a link stays one
+        # A file has one lock, by whatever name, and a link stays one.
+        path = Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path.parent / f".{path.name}.lock")
         try:

@@ -99,14 +99,14 @@ def check_loadable(folder: Path) -> None:
     Raises:
         InputError: it is one, or its ``config.json`` or index cannot be read.
     """
-    index = _object(folder / WEIGHTS_INDEX) if (folder / WEIGHTS_INDEX).is_file() else {}
+    file = folder / WEIGHTS_INDEX
+    index = _object(file) if file.is_file() else {}
     named = index.get("weight_map", {})
     for name in named.values() if isinstance(named, Mapping) else [named]:
         plain = isinstance(name, str) and Path(name).name == name
         if not plain or not name.endswith(".safetensors"):
             raise InputError(
-                f"{folder / WEIGHTS_INDEX}: names {name!r:.60}, which is no safetensors file of "
-                "this folder"
+                f"{file}: names {name!r:.60}, which is no safetensors file of this folder"
             )
     file = folder / CONFIG
     waiting: list[Any] = [_object(file)] if file.is_file() else []
@@ -117,13 +117,9 @@ def check_loadable(folder: Path) -> None:
             if key == "quantization_config" and value:
                 raise InputError(f"{file}: quantised weights are not loaded")
             if "attn_implementation" in key and value not in (None, "eager", "sdpa"):
-                raise InputError(
-                    f"{folder / CONFIG}: {key} is {value!r:.60}, must be eager or sdpa"
-                )
+                raise InputError(f"{file}: {key} is {value!r:.60}, must be eager or sdpa")
             if "layers" in key and type(value) is int and value > _MOST_LAYERS:
-                raise InputError(
-                    f"{folder / CONFIG}: {key} is {value!r:.60}: no encoder has so many"
-                )
+                raise InputError(f"{file}: {key} is {value!r:.60}: no encoder has so many")
 
 
 def _object(file: Path) -> dict[str, Any]:
