@@ -156,15 +156,27 @@ TINY = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
 
 
 @pytest.fixture(scope="session")
-def tiny_backbone(tmp_path_factory, bert_tokenizer) -> Path:
-    """A BERT encoder of random weights with its tokenizer, as a local folder."""
+def common_folder(tmp_path_factory) -> Path:
+    """One folder for all processes of a run."""
+    root = tmp_path_factory.getbasetemp()
+    return root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(common_folder, bert_tokenizer) -> Path:
+    """A BERT encoder of random weights with its tokenizer, as a local folder; never written to.
+
+    There is one for all processes, since models that are made once for all name it.
+    """
     import torch
     from transformers import BertConfig, BertModel
 
-    folder = tmp_path_factory.mktemp("backbone")
-    torch.manual_seed(0)
-    BertModel(BertConfig(vocab_size=len(bert_tokenizer), **TINY)).save_pretrained(folder)
-    bert_tokenizer.save_pretrained(folder)
+    folder = common_folder / "backbone"
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            torch.manual_seed(0)
+            BertModel(BertConfig(vocab_size=len(bert_tokenizer), **TINY)).save_pretrained(folder)
+            bert_tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -254,14 +266,11 @@ def overfit(folder: Path, backbone: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory):
+def made_once(common_folder, tmp_path_factory):
     """Makes a model once for all processes of a run; each gets a copy."""
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
 
     def made(name: str, make: Callable[[Path], Path]) -> Path:
-        folder = root / name
+        folder = common_folder / name
         with FileLock(f"{folder}.lock"):
             if not (folder / "model").is_dir():
                 folder.mkdir(exist_ok=True)
