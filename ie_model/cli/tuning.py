@@ -82,7 +82,10 @@ def tune(
 
 
 def _progress(trial: Any, done: int, trials: int) -> None:
-    how = f"F1 {100 * trial.value:.1f}" if trial.value is not None else trial.state.name.lower()
+    if trial.state.name == "COMPLETE":  # one that was pruned has a value, too
+        how = f"F1 {100 * trial.value:.1f}"
+    else:
+        how = trial.user_attrs.get("reason") or trial.state.name.lower()
     typer.echo(f"[{done}/{trials}] trial {trial.number}: {how}", err=True)
 
 
@@ -92,7 +95,7 @@ def _written(found: evaluation.Outcome, form: str, title: str) -> str:
     if form == "jsonl":
         return json_lines(found.rows)
     if form in ("csv", "tsv"):
-        columns = ("number", "f1", "interval", "state", "start", "values")
+        columns = ("number", "f1", "interval", "state", "stopped", "start", "values")
         return records_table(found.rows, columns, form)
     text = found.table(len(found.rows))
     return text_page(text, title) if form == "html" else text

@@ -131,7 +131,7 @@ def test_tune_command_writes_the_table_in_the_form_of_its_ending(
     arguments = ("tune", config, space, "--trials", 2, "--study", "s.sqlite", "-o", "best.yaml")
     for name, begins in (
         ("t.txt", "trial "), ("t.html", "<!doctype html>"), ("t.json", "{"),
-        ("t.jsonl", '{"number": '), ("t.csv", "number,f1,interval,state,start,values\n"),
+        ("t.jsonl", '{"number": '), ("t.csv", "number,f1,interval,state,stopped,start,values\n"),
     ):  # fmt: skip
         code, out, err = invoke(*arguments, "--table", name)
         assert code == 0, err
@@ -223,6 +223,70 @@ def test_tune_stops_a_trial_that_falls_behind(files, tmp_path, monkeypatch):
     monkeypatch.setattr(judging.Judge, "measure", measure)
     found = tuning.tune(config, space, trials=6)
     assert [row["state"] for row in found.rows] == ["complete"] * 5 + ["pruned"]
+    assert found.rows[-1]["stopped"] == (0.5, 0.1)
+    assert "(pruned at 50%, F1 10.0 then)" in found.table()
+
+
+def test_tune_command_tells_how_each_trial_ended(files, monkeypatch, invoke):
+    config, space = files
+    scores = iter([0.9, 0.9, 0.9, 0.9, 0.1, None])
+
+    def measure(self, config, report, scratch):
+        if (score := next(scores)) is None:
+            raise RunError("the loss became nan")
+        report(50, score)
+        return counts_of(4)
+
+    monkeypatch.setattr(judging.Judge, "measure", measure)
+    code, _, err = invoke("tune", config, space, "--trials", 6)
+    assert code == 0, err
+    assert "[4/6] trial 3: F1 100.0\n" in err
+    assert "trial 4: pruned\n" in err  # was "F1 10.0", as if it had come to its end
+    assert "trial 5: the loss became nan\n" in err
+
+
+def test_trials_judged_at_other_moments_are_compared(files, monkeypatch):
+    # The pruner looked at equal steps only: with other epochs in each trial it never acted.
+    config, space = files
+    moments = iter([(50, 100), (33, 67, 100), (25, 50, 75, 100), (40, 80), (20, 60, 100)])
+    f1 = iter([0.9, 0.9, 0.9, 0.9, 0.1])
+
+    def measure(self, config, report, scratch):
+        score = next(f1)
+        for percent in next(moments):
+            report(percent, score)
+        return counts_of(4)
+
+    monkeypatch.setattr(judging.Judge, "measure", measure)
+    found = tuning.tune(config, space, trials=5)
+    assert [row["state"] for row in found.rows] == ["complete"] * 4 + ["pruned"]
+    assert found.rows[-1]["stopped"] == (0.6, 0.1)  # of two tenths only one trial knew an F1
+
+
+def test_a_trial_that_falls_behind_at_its_end_is_complete(files, monkeypatch):
+    config, space = files
+    f1 = iter([0.9, 0.9, 0.9, 0.9, 0.1])
+
+    def measure(self, config, report, scratch):
+        report(100, next(f1))
+        return counts_of(4)
+
+    monkeypatch.setattr(judging.Judge, "measure", measure)
+    found = tuning.tune(config, space, trials=5)
+    assert [row["state"] for row in found.rows] == ["complete"] * 5
+
+
+@pytest.mark.slow
+def test_a_rate_that_learns_nothing_is_stopped_in_a_real_search(files):
+    config, space = files
+    space.write_text("training.learning_rate: [0.02, 1.0e-9]")
+    settings = ["training.epochs=40", "training.evaluate_every=8", "training.learning_rate=0.02"]
+    found = tuning.tune(config, space, settings, trials=9)
+    stopped = [row for row in found.rows if row["state"] == "pruned"]
+    assert stopped
+    for row in stopped:
+        assert row["values"] == {"training.learning_rate": 1e-9}
+        assert 0 < row["stopped"][0] < 1
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ from ie_model.training.run import train
 
 By = Literal["dev", "crossval"]
 Report = Callable[[int, float], None]
-"""Told how far a trial is (percent of updates, or folds done) and its F1; may end it."""
+"""Told how far a trial is (percent of its updates or folds) and its F1; may end it."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Judge:
                 run = OofRun(run_dir)
                 parts = [p for p in run.protocol.parts if p not in run.missing]
                 scores = [run.part_metrics(p)["span"]["micro"]["f1"] for p in parts]
-                report(done, float(np.mean(scores)))
+                report(100 * done // total, float(np.mean(scores)))
 
         cross_validate(
             config, run_dir, seeds=[config.training.seed], folds=self.folds, progress=progress

@@ -13,6 +13,7 @@ import yaml
 
 from ie_model.config.schema import SOURCES, Config
 from ie_model.config.shipped import shipped_names
+from ie_model.evaluation.tuning.course import TENTHS
 from ie_model.files import write_text
 from ie_model.metrics.bootstrap import (
     Counts,
@@ -29,7 +30,8 @@ class Outcome:
 
     ``best`` is the number of the best trial, ``values`` its settings (empty: the start was not
     beaten), ``difference`` the paired row of :func:`ie_model.metrics.bootstrap.paired_differences`
-    and ``unseen`` the interval of :func:`unseen_gain`. ``rows`` hold the trials, best first.
+    and ``unseen`` the interval of :func:`unseen_gain`. ``rows`` hold the trials, best first, those
+    that were ended early with the share and the F1 at which they were ``stopped``.
     """
 
     best: int
@@ -55,7 +57,10 @@ class Outcome:
             score = f"{100 * row['f1']:5.1f}" if row["f1"] is not None else "    -"
             bounds = " to ".join(f"{100 * x:.1f}" for x in row["interval"] or ())
             settings = "the starting point" if row["start"] else said(row["values"])
-            note = f"  ({row['state']})" if row["state"] != "complete" else ""
+            note = "" if row["state"] == "complete" else f"  ({row['state']})"
+            if row["stopped"]:
+                share, f1 = row["stopped"]
+                note = f"  ({row['state']} at {share:.0%}, F1 {100 * f1:.1f} then)"
             lines.append(f"{row['number']:5}  {score}  {bounds:13}  {settings}{note}")
         if len(self.rows) > most:
             lines.append(f"       and {len(self.rows) - most} more")
@@ -116,6 +121,7 @@ def conclude(
             "values": t.user_attrs.get("values", {}),
             "start": bool(t.user_attrs.get("start")),
             "state": t.user_attrs.get("reason") or t.state.name.lower(),
+            "stopped": last_told(t) if t.state.name == "PRUNED" else None,
         }
         for t in sorted(trials, key=lambda t: (t not in done, -(t.value or 0), t.number))
     ]
@@ -129,6 +135,12 @@ def conclude(
         rows,
         killed,
     )
+
+
+def last_told(trial: Any) -> tuple[float, float] | None:
+    """The share of a trial after which it was judged last, and its F1 then."""
+    told = trial.intermediate_values
+    return (max(told) / TENTHS, told[max(told)]) if told else None
 
 
 def starting_trial(done: Sequence[Any]) -> Any:

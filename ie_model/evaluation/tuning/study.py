@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from ie_model.config.schema import Config, differences, tell
 from ie_model.errors import InputError, RunError
+from ie_model.evaluation.tuning.course import Course, PrunedError
 from ie_model.evaluation.tuning.judge import Judge, micro_f1
 from ie_model.evaluation.tuning.space import Space, Values, with_values
 from ie_model.evaluation.tuning.workers import side_by_side
@@ -58,7 +59,7 @@ class Study:
             direction="maximize",
             load_if_exists=True,
             sampler=package.samplers.TPESampler(seed=seed + found, constant_liar=True),
-            pruner=package.pruners.MedianPruner(n_startup_trials=4),
+            pruner=package.pruners.MedianPruner(n_startup_trials=4, n_min_trials=3),
         )
 
     @property
@@ -184,10 +185,6 @@ class Study:
         }
 
 
-class _PrunedError(Exception):
-    """A trial that is not worth its end."""
-
-
 def attempt(
     trial: Any | None, config: Config | str, judge: Judge, scratch: Path, prune: bool
 ) -> tuple[str, Any]:
@@ -199,15 +196,18 @@ def attempt(
     if isinstance(config, str):
         return "failed", config
 
-    def report(step: int, f1: float) -> None:
-        if trial is not None:
-            trial.report(f1, step)
-            if prune and trial.should_prune():
-                raise _PrunedError
+    course = Course(trial, prune) if trial is not None else None
+
+    def report(percent: int, f1: float) -> None:
+        if course is not None:
+            course.judged(percent, f1)
 
     try:
-        return "done", judge.measure(config, report, scratch).tolist()
-    except _PrunedError:
+        counts = judge.measure(config, report, scratch).tolist()
+        if course is not None:
+            course.over()
+        return "done", counts
+    except PrunedError:
         return "pruned", None
     except (InputError, RunError) as error:
         return "failed", str(error)
