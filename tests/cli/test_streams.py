@@ -35,9 +35,10 @@ def shell(line: str, folder: Path, **options) -> subprocess.CompletedProcess:
 
 @pytest.fixture
 def rows(tmp_path, tiny_model) -> Path:
+    """A hundred rows whose answers are more than a pipe holds."""
     with (tmp_path / "in.jsonl").open("w") as file:
-        for i in range(1000):
-            file.write(json.dumps({"id": f"d{i}", "text": TEXT if i % 2 else f"{TEXT} {i}"}) + "\n")
+        for i in range(100):
+            file.write(json.dumps({"id": f"d{i}" + "-" * 1000, "text": TEXT}) + "\n")
     (tmp_path / "model").symlink_to(tiny_model)
     return tmp_path
 
@@ -49,9 +50,9 @@ def test_command_with_closed_streams_writes_what_it_should(rows):
     """The first file opened took the place of standard error, and libraries' words in it."""
     assert shell(f"{SCORE} a.jsonl <&- >&- 2>&-", rows).returncode == 0
     lines = (rows / "a.jsonl").read_text().splitlines()
-    assert len(lines) == 1000
-    assert all(json.loads(line)["id"] == f"d{i}" for i, line in enumerate(lines))
-    done = shell("$IE predict model --text Hawija --engine torch --to jsonl >&-", rows)
+    assert len(lines) == 100
+    assert all(json.loads(line)["id"].startswith(f"d{i}-") for i, line in enumerate(lines))
+    done = shell("$IE annotations stats a.jsonl >&-", rows)
     assert done.returncode == 1, "what cannot be written is no success"
 
 
@@ -81,16 +82,15 @@ def test_command_for_a_user_without_home_or_name(open_folder, tiny_model):
         pytest.skip("needs root and setpriv, to become somebody without a name")
     model = shutil.copytree(tiny_model, open_folder / "model")
     subprocess.run(["chmod", "-R", "a+rX", str(model)], check=True)
-    if subprocess.run([*become, sys.executable, "-c", "import torch"], check=False).returncode:
+    if subprocess.run([*become, sys.executable, "-c", "import numpy"], check=False).returncode:
         pytest.skip("the packages are not readable to others")
-    for engine in ("torch", "auto"):
-        done = shell(
-            f"env -u HOME {' '.join(become)} $IE predict {model} --text Hawija "
-            f"--engine {engine} --to jsonl", open_folder,
-            environment={"PYTHONDONTWRITEBYTECODE": "1"},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr.decode()
-        assert json.loads(done.stdout)["text"] == "Hawija"
+    # Left to itself it converts the model with torch, and has nowhere to keep what it made.
+    done = shell(
+        f"env -u HOME {' '.join(become)} $IE predict {model} --text Hawija --to jsonl",
+        open_folder, environment={"PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads(done.stdout)["text"] == "Hawija"
     assert not (open_folder / "~").exists()
 
 

@@ -59,20 +59,19 @@ def test_export_int8_is_stored_with_its_figures_and_used(model, corpus):
     assert [e.key for e in extractor.predict(text).entities] == [e.key for e in fp32.entities]
 
 
-@pytest.mark.slow
-@needs_nncf
+@needs_onnx
 def test_export_that_fails_the_gate_leaves_nothing_unless_forced(model, corpus):
     calibration, gate = corpus
     impossible = Limits(agreement=1.01)
     before = (model / "README.md").read_text() if (model / "README.md").exists() else None
     arguments = {"calibration": calibration, "gate": gate, "limits": impossible}
     with pytest.raises(RunError, match=r"failed the quality gate.*below 101\.00%.*--force"):
-        export(model, "openvino", "int8", **arguments)
-    assert artifacts.locate(model, "openvino", "int8") is None
+        export(model, "onnx", "int8", **arguments)
+    assert artifacts.locate(model, "onnx", "int8") is None
     assert before == ((model / "README.md").read_text() if before is not None else None)
-    result = export(model, "openvino", "int8", force=True, **arguments)
+    result = export(model, "onnx", "int8", force=True, **arguments)
     assert not result.verdict.passed
-    _write_card(model, "openvino int8", result.verdict)
+    _write_card(model, "onnx int8", result.verdict)
     assert (model / "README.md").read_text().count("FAILED (entity agreement") == 1
 
 
@@ -133,12 +132,11 @@ def test_export_away_from_its_data_says_what_to_give(moved, config):
     assert artifacts.locate(moved, "openvino", "int8") is None
 
 
-@pytest.mark.slow
-@needs_nncf
+@needs_onnx
 def test_export_away_from_its_data_is_calibrated_and_judged_by_texts_alone(moved, corpus, caplog):
     texts = [Document(d.text, id=d.id) for d in corpus[0]]
-    result = export(moved, "openvino", "int8", calibration=texts, limits=LENIENT)
-    facts = json.loads((moved / "openvino" / "int8.json").read_text())
+    result = export(moved, "onnx", "int8", calibration=texts, limits=LENIENT)
+    facts = json.loads((moved / "onnx" / "int8.json").read_text())
     assert result.verdict.f1 is None  # plain texts: judged by agreement
     assert facts["calibration_windows"] + facts["gate"]["documents"] == len(texts)
     assert "a part of the calibration documents judges the export" in caplog.text

@@ -12,7 +12,7 @@ import threading
 import httpx
 import pytest
 
-from ie_model import Extractor, train
+from ie_model import Extractor
 from ie_model.errors import InputError
 from ie_model.serving import create_app, serve
 from ie_model.serving.served import Served
@@ -24,15 +24,9 @@ TEXTS = [s.replace("[[", "").replace("]]", "") for s in SENTENCES]
 
 
 @pytest.fixture
-def model(tiny_config):
-    """A model that was trained for a second: it finds things, if not the right ones."""
-    return train(tiny_config()).model_dir
-
-
-@pytest.fixture
-def process(model):
+def process(tiny_model):
     """``ie-model serve`` and its address."""
-    command = [sys.executable, "-m", "ie_model", "serve", str(model), "--port", "0",
+    command = [sys.executable, "-m", "ie_model", "serve", str(tiny_model), "--port", "0",
                "--engine", "torch", "--threads", "1"]  # fmt: skip
     started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
     try:
@@ -49,9 +43,9 @@ def process(model):
         started.wait()
 
 
-def test_serve_answers_as_the_extractor_and_finishes_what_is_in_hand(process, model):
+def test_serve_answers_as_the_extractor_and_finishes_what_is_in_hand(process, tiny_model):
     started, address = process
-    expected = Extractor.from_pretrained(model, "torch", threads=1).predict(TEXTS)
+    expected = Extractor.from_pretrained(tiny_model, "torch", threads=1).predict(TEXTS)
     assert any(d.entities for d in expected)
     answer = documents(post(f"{address}/v1/predict", json={"documents": TEXTS}))
     assert [[e.key for e in d.entities] for d in answer] == [
