@@ -14,7 +14,10 @@ from tests.faults.jobs import JOBS
 MOST = int(os.environ.get("IE_MODEL_FAULTS", "12"))
 """Points a test tries of a job that takes its time, spread over all; of others it tries all.
 IE_MODEL_FAULTS=0 tries each event of every job."""
-SLOW = {"training": 12, "training over an old model": 24, "training with checkpoints": 24}
+SLOW = {
+    "training": 12, "training over an old model": 24, "training with checkpoints": 24,
+    "exporting to OpenVINO": 12,  # it is stored as ONNX is, of which all are tried
+}  # fmt: skip
 WORKERS = [job for job in JOBS if "worker" in job]
 
 
