@@ -208,7 +208,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     assert len(children) >= 2
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while any(Path(f"/proc/{child}/exe").exists() for child in children):
         assert time.monotonic() < deadline, "a worker outlived its parent"
         time.sleep(0.1)
@@ -298,7 +298,7 @@ def test_twenty_kills_at_any_moment_change_nothing(tmp_path):
         # Every third kill comes while the job or its workers start; the others in the middle,
         # which is where the journal has grown and not where a clock says so.
         if kills % 3:
-            wait_for_shards(process, output, shards_done(output) + rng.randint(1, 3))
+            wait_for_shards(process, output, shards_done(output) + rng.randint(2, 4))
         time.sleep(rng.uniform(0, 0.2))
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         workers = [int(pid) for pid in children.read_text().split()] if children.exists() else []
