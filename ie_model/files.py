@@ -3,7 +3,8 @@
 A reader, or the same work after a power cut, never sees half of what is written here. Until
 then it has a hidden name that ends in ``.tmp``, and its writer holds a lock on it: what
 nobody holds was left by a process that was killed, and goes when the next one writes there.
-Permissions are those of any other new file.
+Permissions are those of any other new file. A link given as an output stays, and what it
+points at is replaced.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ except ImportError:  # Windows: nothing is locked there, and nothing cleared awa
 
 TEMPORARY = ".tmp"
 """How the names of what is unfinished end."""
+_MOST_LINKS = 40  # as the system follows them
 _UNFINISHED = re.compile(r"\.[0-9a-f]{12}\.tmp")
 _cleared: set[Path] = set()
 
@@ -49,7 +51,8 @@ def writing(target: Path) -> Iterator[None]:
         RunError: the disk is full or failed.
     """
     try:
-        if target.exists() and not (target.is_file() or target.is_dir()):
+        place = followed(target)
+        if place.exists() and not (place.is_file() or place.is_dir()):
             # A file renamed over /dev/null would take its place.
             raise InputError(f"{target}: is no ordinary file and is not replaced; name another")
         yield
@@ -58,17 +61,42 @@ def writing(target: Path) -> Iterator[None]:
         raise kind(f"{target}: cannot be written: {error.strerror or error}") from error
 
 
+def followed(path: Path) -> Path:
+    """Where a link leads at last, be it there or not; any other path as it is.
+
+    Raises:
+        InputError: the link stands for what a process has open, as /dev/stdout does.
+        OSError: links lead in a circle.
+    """
+    place = path
+    for _ in range(_MOST_LINKS):
+        if not place.is_symlink():
+            return place
+        folder = Path(os.path.realpath(place.parent))
+        if folder == Path("/dev") or folder.is_relative_to("/proc"):
+            # Renamed over what is open there, a log that is added to would lose what it holds.
+            raise InputError(f"{path}: is no ordinary file and is not replaced; name the file")
+        place = folder / place.readlink()
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+
+
 @contextlib.contextmanager
 def whole_path(path: Path, scratch: Path | None = None) -> Iterator[Path]:
     """A path to write to, by any means; ``path`` itself when the block ends without an error.
 
-    Until then it lies in ``scratch``, a folder of the same file system (by default its own,
-    made where it is missing), under a unique name: two processes that write the same path do
-    not meet.
+    Until then it lies in its own folder, made where it is missing, under a unique name: two
+    processes that write the same path do not meet. A link is followed.
+
+    Args:
+        path: to write.
+        scratch: another folder of the same file system to work in. ``path`` is the caller's
+            own then, and a link there is replaced.
 
     Raises:
         OSError: as the system gives it; see :func:`writing`.
     """
+    if scratch is None:
+        path = followed(path)
     folder = path.parent if scratch is None else scratch
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,19 +156,21 @@ def text_file(path: Path, name: Path | None = None) -> Iterator[IO[str]]:
         ) from None
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, scratch: Path | None = None) -> None:
     """Write a text file, whole or not at all; the old file stays as it was when that fails.
+
+    ``scratch`` is as in :func:`whole_path`.
 
     Raises:
         InputError: as :func:`whole_text`.
         RunError: the disk is full or failed.
     """
-    with whole_text(path) as file:
+    with whole_text(path, scratch) as file:
         file.write(text)
 
 
 def write_json(path: Path, value: Any, indent: int = 2, scratch: Path | None = None) -> None:
-    """Write a value as indented JSON, whole or not at all.
+    """Write a value as indented JSON, whole or not at all; ``scratch`` as in :func:`whole_path`.
 
     Raises:
         ValueError: the value holds an infinite number, or none.
@@ -161,6 +191,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         RunError: the disk is full or failed.
     """
     with writing(path):
+        path = followed(path)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(f"{path}: exists already; name a new folder")
         with scratch_folder(path.parent) as scratch:

@@ -124,3 +124,56 @@ def test_files_json_is_plain_and_finite(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(tmp_path / "a.json", float("nan"))
     assert (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["relative", "chain", "dangling"])
+@pytest.mark.parametrize("writer", [whole_path, whole_file, whole_text, new_folder])
+def test_files_given_as_a_link_are_written_where_it_leads(tmp_path, writer, kind):
+    """Some commands replaced the link, one refused it, two followed it."""
+    real, link = tmp_path / "far" / "real", tmp_path / "near" / "link"
+    real.parent.mkdir()
+    link.parent.mkdir()
+    if kind != "dangling":
+        real.mkdir() if writer is new_folder else real.write_text("old")
+    if kind == "chain":
+        (tmp_path / "far" / "hop").symlink_to("real")
+    link.symlink_to("../far/hop" if kind == "chain" else "../far/real")
+    with writer(link) as begun:
+        if writer is new_folder:
+            (begun / "x").write_text("new")
+        elif writer is whole_path:
+            begun.write_text("new")
+        else:
+            begun.write(b"new" if writer is whole_file else "new")
+    assert link.is_symlink()
+    assert (link / "x" if writer is new_folder else link).read_text() == "new"
+    assert os.listdir(link.parent) == ["link"]
+    assert set(os.listdir(real.parent)) <= {"real", "hop"}
+
+
+def test_files_given_as_links_that_lead_nowhere_good_are_refused(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(InputError, match="symbolic links"):
+        write_text(tmp_path / "a", "x")
+    # Renamed over, a log that standard output is added to would lose what it holds.
+    with (tmp_path / "log").open("a") as log:
+        log.write("line\n")
+        log.flush()
+        (tmp_path / "out").symlink_to(f"/proc/self/fd/{log.fileno()}")
+        for name in (tmp_path / "out", Path(f"/dev/fd/{log.fileno()}")):
+            if name.exists():
+                with pytest.raises(InputError, match="is no ordinary file"):
+                    write_text(name, "x")
+    assert (tmp_path / "log").read_text() == "line\n"
+
+
+def test_files_of_a_folder_of_ones_own_replace_a_link(tmp_path):
+    """Of a model in the hub's cache, every file is a link to what other revisions share."""
+    (tmp_path / "blob").write_text("shared")
+    (tmp_path / "model").mkdir()
+    file = tmp_path / "model" / "ie_model.json"
+    file.symlink_to("../blob")
+    write_json(file, {}, scratch=file.parent)
+    assert not file.is_symlink()
+    assert (tmp_path / "blob").read_text() == "shared"

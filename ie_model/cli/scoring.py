@@ -176,7 +176,7 @@ def score(
     speed = f"{summary['run']['documents_per_second']:,.0f} documents/s"
     if summary.get("already_complete"):
         speed = "finished before, nothing to do"
-    where = "standard error" if output == "-" else f"{output.rstrip('/')}.rejected.jsonl"
+    where = "standard error" if output == "-" else f"{summary['output']}.rejected.jsonl"
     longest = summary["longest_row"]
     spans = f"; {longest['row']} spans {longest['lines']:,} lines" if longest else ""
     typer.echo(

@@ -208,4 +208,4 @@ def _write_card(folder: Path, name: str, verdict: Verdict) -> None:
     if not begin:
         before = before.rstrip("\n") + "\n\n" if before else ""
         after = "\n"
-    write_text(file, before + section + after)
+    write_text(file, before + section + after, scratch=folder)

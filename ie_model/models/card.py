@@ -69,7 +69,7 @@ def write_card(
     former = file.read_text(encoding="utf-8") if file.is_file() else ""
     _, begin, rest = former.partition(EXPORTS_BEGIN)
     exports = f"\n{begin}{rest.partition(EXPORTS_END)[0]}{EXPORTS_END}\n" if begin else ""
-    write_text(file, text.rstrip("\n") + "\n" + exports)
+    write_text(file, text.rstrip("\n") + "\n" + exports, scratch=folder)
 
 
 def refresh_card(folder: Path, *, hub_id: str | None = None) -> bool:

@@ -110,8 +110,12 @@ def tokenizer_file(model_dir: str | os.PathLike[str]) -> Path:
 
 
 def write_settings(model_dir: str | os.PathLike[str], settings: ModelSettings) -> None:
-    """Write ``ie_model.json``, whole or not at all."""
-    write_json(Path(model_dir) / SETTINGS_FILE, asdict(settings))
+    """Write ``ie_model.json``, whole or not at all.
+
+    A link there is replaced: it leads into the hub's cache, which other revisions share.
+    """
+    folder = Path(model_dir)
+    write_json(folder / SETTINGS_FILE, asdict(settings), scratch=folder)
 
 
 def weights_fingerprint(model_dir: str | os.PathLike[str]) -> str:

@@ -74,7 +74,7 @@ def save_plan(
         "weights": weights_digest(folder),
         "measured": measured or {},
     }
-    write_json(folder / PLAN_FILE, values)
+    write_json(folder / PLAN_FILE, values, scratch=folder)
     return folder / PLAN_FILE
 
 

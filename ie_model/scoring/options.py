@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError
+from ie_model.files import followed, writing
 
 INPUT_FORMATS = ("jsonl", "csv", "tsv", "parquet", "text", "lines")
 OUTPUT_FORMATS = ("jsonl", "jsonl.gz", "jsonl.zst", "parquet")
@@ -134,6 +135,8 @@ class Target:
         """Decide from the name: a ``.jsonl``, ``.jsonl.gz``, ``.jsonl.zst`` or ``.parquet``
         file, a folder, or ``-`` for standard output.
 
+        Of a link, what it points at is written; the format goes by the name that is given.
+
         Raises:
             InputError: the name says no format and none was given, or the two differ.
         """
@@ -145,7 +148,8 @@ class Target:
                 raise InputError("standard output takes plain JSON lines: name a file for the rest")
             return cls(name, "jsonl", False)
         if write.parts or name.endswith("/") or os.path.isdir(name):  # noqa: PTH112 - raises nothing
-            return cls(name.rstrip("/") or name, "jsonl" if format == "auto" else format, True)
+            place = _followed(name.rstrip("/") or name)
+            return cls(place, "jsonl" if format == "auto" else format, True)
         named = next((f for f in OUTPUT_FORMATS if name.endswith(f".{f}")), None)
         if named is None and format == "auto":
             raise InputError(
@@ -154,7 +158,7 @@ class Target:
             )
         if named is not None and format not in ("auto", named):
             raise InputError(f"{name}: the name says {named}, the option says {format}")
-        return cls(name, named or format, False)
+        return cls(_followed(name), named or format, False)
 
     @property
     def work(self) -> Path:
@@ -193,6 +197,13 @@ def as_settings(*options: Any) -> dict[str, Any]:
         for o in options
         for key, value in asdict(o).items()
     }
+
+
+def _followed(name: str) -> str:
+    path = Path(name)
+    with writing(path):
+        place = followed(path)
+    return name if place == path else str(place)
 
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:

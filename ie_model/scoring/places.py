@@ -20,7 +20,7 @@ def check_places(target: Target) -> None:
     """Refuse before the work what would fail behind it, or harm something else's place.
 
     Raises:
-        InputError: a link, a device, a mount point, or a name that cannot be.
+        InputError: a link beside the output, a device, a mount point, or a name that cannot be.
     """
     for path in (Path(target.path), target.work, target.rejected, target.summary):
         try:
@@ -30,7 +30,10 @@ def check_places(target: Target) -> None:
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from error
         if stat.S_ISLNK(mode):
-            raise InputError(f"{path}: is a link; name what it points to: {path.resolve()}")
+            raise InputError(
+                f"{path}: is a link where the job keeps a file of its own; remove it, or name "
+                "another output"
+            )
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise InputError(f"{path}: is no ordinary file and is not replaced; name another")
         if os.path.ismount(path):

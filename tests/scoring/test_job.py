@@ -205,7 +205,7 @@ def test_score_wrong_options_are_explained(tmp_path, output, options, message):
     assert [p.name for p in tmp_path.iterdir()] == ["in.jsonl"]
 
 
-@pytest.mark.parametrize("kind", ["device", "link", "pipe", "long", "longer", "dot"])
+@pytest.mark.parametrize("kind", ["device", "circle", "pipe", "long", "longer", "dot"])
 def test_score_output_in_a_wrong_place_is_refused_before_the_work(tmp_path, kind):
     """`-o /dev/null --overwrite` as root replaced the device; others failed behind the work."""
     source, out = corpus(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
@@ -215,9 +215,10 @@ def test_score_output_in_a_wrong_place_is_refused_before_the_work(tmp_path, kind
             os.mknod(out, stat.S_IFCHR | 0o666, os.makedev(1, 3))
         except PermissionError:
             out = Path("/dev/null")
-    elif kind == "link":
-        out.symlink_to(tmp_path / "elsewhere.jsonl")
-        message = "is a link; name what it points to"
+    elif kind == "circle":
+        (tmp_path / "other.jsonl").symlink_to(out)
+        out.symlink_to(tmp_path / "other.jsonl")
+        message = "out.jsonl: cannot be written: Too many levels of symbolic links"
     elif kind == "pipe":
         os.mkfifo(out)
     elif kind in ("long", "longer"):  # the one with what a job adds to it, the other at once
@@ -229,6 +230,23 @@ def test_score_output_in_a_wrong_place_is_refused_before_the_work(tmp_path, kind
     with pytest.raises(InputError, match=message):
         run(source, out, overwrite=True, write=WriteOptions(format="jsonl"))
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out/"])
+def test_score_output_given_as_a_link_is_written_where_it_leads(tmp_path, name):
+    """One job is at work on a file, by whatever name, and a link stays one."""
+    source, there = corpus(tmp_path / "in.jsonl"), tmp_path / "there"
+    there.mkdir()
+    link = tmp_path / name.rstrip("/")
+    link.symlink_to(there / "1")
+    run(source, f"{tmp_path}/{name}")
+    run(source, tmp_path / "plain.jsonl")
+    assert link.is_symlink()
+    written = sorted(link.iterdir()) if name.endswith("/") else [link]
+    assert b"".join(f.read_bytes() for f in written) == (tmp_path / "plain.jsonl").read_bytes()
+    assert sorted(p.name for p in there.iterdir()) == ["1", "1.summary.json"]
+    summary = run(source, str(there / "1"), write=WriteOptions(format="jsonl"))
+    assert summary["already_complete"]
 
 
 def test_score_row_that_cannot_be_written_is_set_aside_and_the_others_are_not(tmp_path):

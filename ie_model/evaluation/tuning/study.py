@@ -18,7 +18,7 @@ from ie_model.evaluation.tuning.course import Course, PrunedError
 from ie_model.evaluation.tuning.judge import Judge, micro_f1
 from ie_model.evaluation.tuning.space import Space, Values, with_values
 from ie_model.evaluation.tuning.workers import side_by_side
-from ie_model.files import writing
+from ie_model.files import followed, writing
 from ie_model.metrics.bootstrap import Counts
 
 NAME = "ie-model"
@@ -225,10 +225,17 @@ def with_values_or_none(config: Config, values: Values) -> Config | str:
 def opened(file: Path, *, prune: bool, seed: int) -> Iterator[Study]:
     """A study in a file, this process's alone. What a killed search left beside it is removed.
 
+    By whatever links the file is named, it has one lock.
+
     Raises:
         InputError: another search is at it, the file is none, or its folder cannot be written.
         RunError: the disk is full or failed.
     """
+    with writing(file):
+        file = followed(file)
+        if file.exists() and file.stat().st_nlink > 1:
+            # SQLite finds what a killed search was about to write by the file's name.
+            raise InputError(f"{file}: has a second name (a hard link); a search needs a copy")
     lock = FileLock(file.with_name(f".{file.name}.lock"))
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
