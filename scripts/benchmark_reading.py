@@ -1,4 +1,4 @@
-"""Throughput of reading JSONL, brat and CoNLL, in MB of files a second of CPU time, the best of some.
+"""Throughput of reading JSONL, brat and CoNLL, in MB of files a second of CPU time, at best.
 
     python scripts/benchmark_reading.py --documents 2000
 

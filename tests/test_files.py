@@ -147,8 +147,8 @@ def test_files_given_as_a_link_are_written_where_it_leads(tmp_path, writer, kind
             begun.write(b"new" if writer is whole_file else "new")
     assert link.is_symlink()
     assert (link / "x" if writer is new_folder else link).read_text() == "new"
-    assert os.listdir(link.parent) == ["link"]
-    assert set(os.listdir(real.parent)) <= {"real", "hop"}
+    assert [p.name for p in link.parent.iterdir()] == ["link"]
+    assert {p.name for p in real.parent.iterdir()} <= {"real", "hop"}
 
 
 def test_files_given_as_links_that_lead_nowhere_good_are_refused(tmp_path):
