@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 
 from ie_model import Extractor, evaluate, read_documents
+from ie_model.metrics import format_table
 from ie_model.metrics.matching import match_spans
-from ie_model.metrics.spans import format_table
 
 
 def main() -> None:

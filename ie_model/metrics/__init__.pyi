@@ -1,1 +1,2 @@
-from .spans import format_table as format_table, score_documents as score_documents
+from .spans import score_documents as score_documents
+from .table import format_table as format_table

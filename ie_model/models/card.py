@@ -15,7 +15,7 @@ from ie_model.config.loading import load_config
 from ie_model.corpus.reading import read_documents
 from ie_model.errors import InputError
 from ie_model.files import write_text
-from ie_model.models.backbones import BACKBONES
+from ie_model.models.catalogue import BACKBONES
 from ie_model.models.directory import read_settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ie_model.config.schema import Config, DistillationConfig
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
-from ie_model.models.backbones import BACKBONES
+from ie_model.models.catalogue import BACKBONES
 from ie_model.models.devices import resolve_device
 from ie_model.models.replacement import check_destination
 from ie_model.training.backbone import trained_backbone, window_limit

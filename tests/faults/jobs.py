@@ -262,7 +262,7 @@ def _index() -> tuple[Any, dict[str, bytes]]:
     import io
     import zipfile
 
-    from ie_model.models.backbones import Backbone
+    from ie_model.models.catalogue import Backbone
 
     content = {"config.json": b'{"model_type": "bert"}', "model.safetensors": b"weights" * 9999}
     files = {k: (len(v), hashlib.sha256(v).hexdigest()) for k, v in content.items()}

@@ -11,7 +11,8 @@ import pytest
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.metrics.bootstrap import unit_counts
-from ie_model.metrics.spans import document_counts, format_table, score_documents
+from ie_model.metrics.spans import document_counts, score_documents
+from ie_model.metrics.table import format_table
 
 LABELS = ("ACTOR", "LOCATION", "DATE")
 TEXT = "Iraqi federal police cleared Hawija on Tuesday. U.S.-backed forces advanced."

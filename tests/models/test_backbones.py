@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from ie_model.cli.backbones import app
 from ie_model.errors import InputError, RunError
 from ie_model.models import backbones
-from ie_model.models.backbones import Backbone
+from ie_model.models.catalogue import Backbone
 
 CONTENT = {"config.json": b'{"model_type": "bert"}', "model.safetensors": b"weights" * 999}
 

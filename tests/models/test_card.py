@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from ie_model.config.loading import load_config, parse_config
-from ie_model.models.backbones import BACKBONES
 from ie_model.models.card import example_text, refresh_card, write_card
+from ie_model.models.catalogue import BACKBONES
 from ie_model.models.directory import read_settings, write_settings
 
 

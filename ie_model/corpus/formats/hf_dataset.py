@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from ie_model.corpus.account import Account
 from ie_model.corpus.formats import saved_dataset
-from ie_model.corpus.formats.conll import TAG, tags_to_spans
 from ie_model.corpus.formats.jsonl import no_constant, read_rows, refuse_surrogates
 from ie_model.corpus.formats.saved_dataset import class_names
-from ie_model.corpus.formats.spacing import join_tokens
+from ie_model.corpus.formats.tagged_words import document_of
 from ie_model.corpus.parquet_sizes import rows_at_once
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.files import new_folder, scratch_folder
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 _OURS = ("id", "text", "entities", "meta")
 _BATCH = 1000  # rows in one Arrow record batch
-_NOT_LABELLED = (-1, -100)  # of test sets without tags; of what the loss leaves out
 
 
 def read(
@@ -267,7 +265,7 @@ def _documents(
             if not isinstance(row, dict) or tokens_column not in row:
                 raise InputError(f"{where}: has no {tokens_column!r}")
             tokens, tags = row[tokens_column], row.get(tags_column)
-            document = _from_tokens(tokens, tags, names, where, tags_column, account)
+            document = document_of(tokens, tags, names, where, tags_column, account)
             if document is not None:
                 id_ = row.get("id")
                 yield where, replace(document, id=f"{stem}:{number}" if id_ is None else str(id_))
@@ -277,69 +275,6 @@ def _documents(
             f"{tokens_column} and {tags_column} (name others with --option tokens_column=NAME, "
             "--option tags_column=NAME)"
         )
-
-
-def _from_tokens(
-    tokens: Sequence[str] | None,
-    tags: Sequence[int | str | None] | None,
-    names: Sequence[str] | None,
-    where: str,
-    column: str,
-    account: Account,
-) -> Document | None:
-    """A row of words and tags; ``None``, and counted, where nothing in it is labelled."""
-    if tokens is None or tags is None:
-        account.set_aside("row whose tags are null", where)
-        return None
-    if not isinstance(tokens, list | tuple) or not isinstance(tags, list | tuple):
-        raise InputError(f"{where}: expected a list of words and one of tags in {column!r}")
-    for i, token in enumerate(tokens, 1):
-        if not isinstance(token, str) or not token.strip():
-            raise InputError(f"{where}, token {i}: {token!r} is no word; leave it out, and its tag")
-    if len(tokens) != len(tags):
-        raise InputError(f"{where}: {len(tokens)} tokens but {len(tags)} tags")
-    known = [tag is not None and tag not in _NOT_LABELLED for tag in tags]
-    if tags and not any(known):
-        account.set_aside("row whose tags all say that it was not labelled", where)
-        return None
-    text, offsets = join_tokens(tokens)
-    ends = [offset + len(token) for offset, token in zip(offsets, tokens, strict=True)]
-    words = [
-        _tag(tag, names, f"{where}, token {i} of {column!r}") if sure else "O"
-        for i, (tag, sure) in enumerate(zip(tags, known, strict=True), 1)
-    ]
-    entities = tuple(
-        Entity(offsets[first], ends[last - 1], label, text=text[offsets[first] : ends[last - 1]])
-        for first, last, label in tags_to_spans(words)
-    )
-    unsure = [
-        [start, end] for start, end, sure in zip(offsets, ends, known, strict=True) if not sure
-    ]
-    if unsure:
-        account.set_aside("token that was not labelled", where, len(unsure))
-    return Document(text, entities, meta={"unannotated": unsure} if unsure else {})
-
-
-def _tag(tag: int | str | None, names: Sequence[str] | None, where: str) -> str:
-    """A tag by its name, as ``B-`` or ``I-`` and a label.
-
-    Raises:
-        InputError: a number without a name, or a name that is no tag.
-    """
-    if isinstance(tag, int) and not isinstance(tag, bool):
-        if names is None:
-            raise InputError(
-                f"{where}: the tag is the number {tag} and the column has no class names; cast it "
-                "to Sequence(ClassLabel(names=[...])) with the names of the data's card"
-            )
-        if not 0 <= tag < len(names):
-            raise InputError(f"{where}: tag {tag} is none of the {len(names)} classes")
-        tag = names[tag]
-    if not isinstance(tag, str) or TAG.fullmatch(tag) is None:
-        raise InputError(
-            f"{where}: {tag!r} is no tag; expected O, or B-, I-, E-, S-, L- or U- before a label"
-        )
-    return tag
 
 
 def _from_row(row: Any, where: str, fallback_id: str) -> Document:

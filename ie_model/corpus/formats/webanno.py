@@ -23,6 +23,7 @@ from ie_model.corpus.account import Account
 from ie_model.corpus.formats.files import document_files, read_lines
 from ie_model.corpus.formats.offsets import UTF16, convert_spans
 from ie_model.corpus.formats.spacing import split_tokens
+from ie_model.corpus.formats.webanno_layers import ROW, Layer, layers_of
 from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
 from ie_model.files import new_folder, text_file
@@ -35,8 +36,6 @@ _TEXT_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\r": "\\r", "\f": "\\f", "\b": "\\b
 _BAR = re.compile(r"(?<!\\)((?:\\\\)*)\|")
 _NUMBER = re.compile(r"(?<!\\)((?:\\\\)*)\[(\d+)\]\Z")
 _HEADER_LINES = 200  # layers stand at the very beginning of a file
-_HEADER = re.compile(r"#T_(SP|RL|CH)=")
-_ROW = re.compile(r"\d+-\d+(\.\d+)?")
 
 
 @dataclass
@@ -76,7 +75,7 @@ def read(
     lines = list(read_lines(path))
     if not lines or not lines[0][1].startswith("#FORMAT=WebAnno TSV 3"):
         raise InputError(f"{path}:1: not WebAnno TSV 3 (its first line says #FORMAT=...)")
-    layers = _layers(line for _, line in lines)
+    layers = layers_of(line for _, line in lines)
     wanted = layer or settle([path])["layer"]
     chosen = next((found for found in layers if found.is_called(wanted)), None)
     column = None if chosen is None else chosen.label_column(feature, path)
@@ -108,10 +107,10 @@ def settle(files: Iterable[Path], wanted: str | None = None) -> dict[str, str | 
     first: dict[str, Path] = {}
     several = list(files)
     for file in several:
-        header = itertools.takewhile(lambda row: not _ROW.match(row[1]), read_lines(file))
+        header = itertools.takewhile(lambda row: not ROW.match(row[1]), read_lines(file))
         lines = [line for _, line in itertools.islice(header, _HEADER_LINES)]
         if lines and lines[0].startswith("#FORMAT=WebAnno TSV 3"):
-            for found in _layers(lines):
+            for found in layers_of(lines):
                 if found.kind == "SP":
                     first.setdefault(found.name, file)
     if wanted is not None:
@@ -148,52 +147,8 @@ def write(documents: Iterable[Document], path: Path) -> None:
                     file.write("\n" + sentence)
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """A line of the header: a layer, its features, and the column of the first of them."""
-
-    kind: str  # SP: spans, RL: relations, CH: chains
-    name: str
-    features: tuple[str, ...]
-    column: int
-
-    @property
-    def short_name(self) -> str:
-        return self.name.rsplit(".", 1)[-1]
-
-    def is_called(self, name: str | None) -> bool:
-        return self.kind == "SP" and name in (self.name, self.short_name)
-
-    def label_column(self, feature: str | None, path: Path) -> int | None:
-        """The column of the label; ``None`` where no feature could be one, so the name is."""
-        if feature is not None and feature not in self.features:
-            held = ", ".join(self.features) or "none"
-            raise InputError(f"{path}: layer {self.name} has no feature {feature!r}; it has {held}")
-        plain = [
-            f
-            for f in self.features
-            if not f.startswith("ROLE_") and "." not in f and f != "identifier"
-        ]
-        label = feature or ("value" if "value" in plain else plain[0] if plain else None)
-        return None if label is None else self.column + self.features.index(label)
-
-
-def _layers(lines: Iterable[str]) -> list[_Layer]:
-    found: list[_Layer] = []
-    column = 3
-    for line in lines:
-        if _ROW.match(line):
-            break  # the header is over
-        if head := _HEADER.match(line):
-            name, *fields = line.split("=", 1)[1].split("|")
-            features = tuple(f for f in fields if f)
-            found.append(_Layer(head.group(1), name, features, column))
-            column += max(1, len(features))
-    return found
-
-
 def _not_read(
-    lines: list[tuple[int, str]], layers: list[_Layer], chosen: _Layer | None, column: int | None
+    lines: list[tuple[int, str]], layers: list[Layer], chosen: Layer | None, column: int | None
 ) -> dict[str, tuple[int, int]]:
     """What no entity holds, by kind: how many annotations, and the first line."""
     kinds = {"SP": "annotation of layer", "RL": "relation of layer", "CH": "chain link of layer"}
@@ -209,7 +164,7 @@ def _not_read(
     seen: set[tuple[int, str]] = set()  # an annotation has one number on all its rows
     for number, line in lines if columns else ():
         cells = line.split("\t")
-        if not _ROW.fullmatch(cells[0]):
+        if not ROW.fullmatch(cells[0]):
             continue
         for at, kind in columns.items():
             if at >= len(cells) or cells[at] in ("", "_"):
@@ -244,7 +199,7 @@ def _read_rows(
             pending.append(_unescape(line.removeprefix("#Text=")))
             continue
         cells = line.split("\t")
-        if not _ROW.fullmatch(cells[0]):
+        if not ROW.fullmatch(cells[0]):
             continue
         where = f"{path}:{number}"
         span = _offsets(cells, 2 if column is None else column, where)
