@@ -91,7 +91,13 @@ def main() -> None:
     ready = prepare(config)
     device = resolve_device(settings.device)
     precision = resolve_precision(settings, device)
-    model = make_model(config.model, ready.labels, ready.vocabulary, seed=settings.seed)
+    model = make_model(
+        config.model,
+        ready.labels,
+        ready.vocabulary,
+        seed=settings.seed,
+        letter_case=ready.encoder.letter_case,
+    )
     watch = Watch(options.warm, options.updates)
     with tempfile.TemporaryDirectory() as work:
         fit(

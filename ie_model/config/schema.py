@@ -169,6 +169,9 @@ class EncodingConfig(_Section):
     context: int = Field(0, ge=0)
     """Neighbouring lines of a document share a model input up to so many tokens, so that each
     is read beside the others; 0 reads each alone. At most the window."""
+    letter_case: bool | Literal["auto"] = "auto"
+    """An encoder whose vocabulary has lower case alone is told which words have capitals, by its
+    token types; auto does so where it can (BERT, ELECTRA and ALBERT without case)."""
     whole_words: bool = False
     """No mention begins or ends inside a word; for data labelled word by word, such as posts."""
 

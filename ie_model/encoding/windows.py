@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ie_model.encoding.letter_case import ID_BITS, cases, with_cases
 from ie_model.encoding.lines import LINE_END, LINES, sequences, unwrapped
 from ie_model.encoding.units import MAX_UNIT_TOKENS, RULES, group_tokens
 from ie_model.errors import InputError
@@ -53,6 +54,8 @@ its windows."""
 @dataclass(frozen=True, slots=True)
 class Window:
     """One model input: ``input_ids`` int32 ``[tokens]``, special tokens included.
+
+    In their upper bits is the case of words, where the encoder keeps it.
 
     ``positions`` int32 ``[units]`` says where in ``input_ids`` the first token of each
     unit stands that this window answers for.
@@ -95,6 +98,7 @@ class Encoder:
             paragraph and no span crosses one), with ``auto`` but for soft breaks of wrapped
             text; each paragraph; or the whole document.
         whole_words: no unit begins inside a word (for data labelled word by word).
+        letter_case: tokens carry the case of their words (:mod:`ie_model.encoding.letter_case`).
         context: tokens up to which sequences of one text share a window; 0: none do.
         parallel: tokenise on all CPUs; else in the caller's thread alone.
 
@@ -110,6 +114,7 @@ class Encoder:
         lines: str = "line",
         *,
         whole_words: bool = False,
+        letter_case: bool = False,
         context: int = 0,
         parallel: bool = True,
     ) -> None:
@@ -126,7 +131,7 @@ class Encoder:
         self._tokenizer.no_padding()
         self._prefix, self._suffix = self._special_tokens()
         self.window, self.overlap, self.lines = window, overlap, lines
-        self.whole_words, self.context = whole_words, context
+        self.whole_words, self.context, self.letter_case = whole_words, context, letter_case
         self.parallel = parallel
         if lines not in LINES:
             raise InputError(f"encoding.lines is {lines!r}: use {', '.join(LINES)}")
@@ -137,6 +142,8 @@ class Encoder:
                 f"needs at least {2 * MAX_UNIT_TOKENS} tokens besides its special tokens, "
                 "and the overlap at most half of them"
             )
+        if letter_case and self._tokenizer.get_vocab_size() >> ID_BITS:
+            raise InputError("encoding.letter_case: the vocabulary has more than a million tokens")
         if not 0 <= context <= window:
             raise InputError(f"encoding.context: {context} is not from 0 to the window, {window}")
 
@@ -145,7 +152,7 @@ class Encoder:
         """SHA-256 over everything that windows depend on besides the text."""
         state = [
             RULES, self._tokenizer.to_str(), self.window, self.overlap, self.lines,
-            self.whole_words, self.context,
+            self.whole_words, self.context, self.letter_case,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
@@ -201,7 +208,11 @@ class Encoder:
         units = bounds.tolist()
         for k, place in enumerate(places):
             some = slice(units[k], units[k + 1])
-            windows = self._windows(ids[edges[k] : edges[k + 1]], first[some], after[some])
+            own = ids[edges[k] : edges[k + 1]]
+            if self.letter_case:
+                found = cases(pieces[k], starts[some], ends[some])
+                own = with_cases(own, first[some], after[some], found)
+            windows = self._windows(own, first[some], after[some])
             heads = _heads(originals[k], starts[some])
             yield starts[some] + place, ends[some] + place, heads, windows
 

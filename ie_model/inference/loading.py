@@ -17,7 +17,13 @@ from ie_model.inference.model import LoadedModel
 from ie_model.models.directory import ModelSettings, read_settings, tokenizer_file
 from ie_model.models.names import find_model
 from ie_model.models.plan import load_plan
-from ie_model.models.soundness import check_loadable, check_sizes, check_tags, strict_json
+from ie_model.models.soundness import (
+    check_letter_case,
+    check_loadable,
+    check_sizes,
+    check_tags,
+    strict_json,
+)
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -51,6 +57,7 @@ def load_model(
     encoder = Encoder(
         tokenizer, settings.window, settings.overlap, lines or settings.lines,
         whole_words=settings.whole_words, context=settings.context,
+        letter_case=settings.letter_case,
     )  # fmt: skip
     measured = load_plan(folder) if engine == precision == "auto" else None
     # What the caller says comes before what was measured.
@@ -168,6 +175,7 @@ def _read_tokenizer(folder: Path, settings: ModelSettings) -> tuple[Tokenizer, i
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{folder}/config.json: cannot be read: {error}") from None
     check_tags(folder, config, settings.tags)
+    check_letter_case(folder, config, settings.letter_case)
     check_loadable(folder)
     try:
         tokenizer = Tokenizer.from_file(str(file))

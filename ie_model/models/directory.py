@@ -1,6 +1,7 @@
 """The model directory: an ordinary Hugging Face one plus what the package needs to know.
 
-``ie_model.json`` holds the encoding (window, overlap, lines, whole_words, context), the label
+``ie_model.json`` holds the encoding (window, overlap, lines, whole_words,
+letter_case, context), the label
 set, the calibration and thresholds, and where the model came from. Directories are written
 beside their destination and renamed into place, so one that exists is always whole.
 """
@@ -44,6 +45,7 @@ class ModelSettings:
     lines: str = "auto"
     touching: bool = True
     whole_words: bool = False
+    letter_case: bool = False
     context: int = 0
     temperature: float = 1.0
     calibration: Mapping[str, Any] = field(default_factory=dict)

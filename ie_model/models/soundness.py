@@ -52,7 +52,7 @@ def check_settings(values: Mapping[str, Any]) -> None:
     context = values.get("context", 0)
     if type(context) is not int or not 0 <= context <= window:
         raise ValueError(f"context {context!r}: a number from 0 to the window, {window}")
-    for name in ("touching", "whole_words"):
+    for name in ("touching", "whole_words", "letter_case"):
         if not isinstance(values.get(name, False), bool):
             raise ValueError(f"{name} is {values[name]!r:.60}, must be true or false")
     for name in ("calibration", "thresholds", "origin"):
@@ -165,6 +165,15 @@ def check_tags(folder: Path, config: Mapping[str, Any], tags: Sequence[str]) -> 
                 f"{folder}: tag {number} is {tag!r} in ie_model.json and "
                 f"{named.get(str(number))!r} in config.json; the files belong to different models"
             )
+
+
+def check_letter_case(folder: Path, config: Mapping[str, Any], wanted: bool) -> None:
+    """Raise :class:`InputError` if the windows carry the case of words to a model without it."""
+    if wanted and config.get("letter_case") is not True:
+        raise InputError(
+            f"{folder}: ie_model.json says letter_case, config.json does not; the files belong to "
+            "different models"
+        )
 
 
 def check_sizes(folder: Path, config: Mapping[str, Any], ids: Sequence[int], window: int) -> None:

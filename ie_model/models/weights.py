@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ie_model.errors import InputError
 from ie_model.models.soundness import check_loadable
+from ie_model.models.token_types import read_token_types
 
 if TYPE_CHECKING:
     import torch
@@ -49,6 +50,7 @@ def load_classifier(model_dir: Path, dtype: torch.dtype | None = None) -> Any:
             f"{model_dir} holds no model that can be loaded: its weights lack {missing[0]}"
             + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
         )
+    read_token_types(model)
     return model.eval()
 
 

@@ -28,6 +28,7 @@ from ie_model.corpus import reading as corpus
 from ie_model.corpus.pipes import is_pipe
 from ie_model.documents import Document, Entity
 from ie_model.encoding.alignment import IGNORED, Ledger, align
+from ie_model.encoding.letter_case import sometimes_without, token_ids
 from ie_model.encoding.windows import EncodedText, Encoder
 from ie_model.errors import InputError
 from ie_model.files import sync_all, write_json, writing
@@ -70,7 +71,7 @@ class TrainingWindows:
         """The distinct token ids that occur, sorted; chunk by chunk, so in flat memory."""
         seen = np.empty(0, np.int64)
         for chunk in self.table.data.column("input_ids").chunks:
-            seen = np.union1d(seen, np.unique(chunk.flatten().to_numpy()))
+            seen = np.union1d(seen, np.unique(token_ids(chunk.flatten().to_numpy())))
         return seen
 
 
@@ -298,7 +299,8 @@ def _encode_chunk(
         ):
             targets = np.full(len(window.input_ids), IGNORED, np.int16)
             targets[window.positions] = window_tags
-            row = {"input_ids": window.input_ids, "labels": targets, "weight": weight}
+            ids = sometimes_without(window.input_ids)
+            row = {"input_ids": ids, "labels": targets, "weight": weight}
             if soft is not None and part is not None:
                 row["soft"] = part[window_tags != IGNORED].astype(np.float16).ravel()
                 row["share"] = soft.share if annotated else 1.0

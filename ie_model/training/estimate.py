@@ -41,6 +41,7 @@ def estimate_seconds(config: Config, ready: Preparation) -> float:
     device = resolve_device(settings.device, "training.device")
     model = make_model(
         config.model, ready.labels, ready.vocabulary, seed=settings.seed,
+        letter_case=ready.encoder.letter_case,
         gradient_checkpointing=settings.gradient_checkpointing,
     )  # fmt: skip
     clock = _Clock()

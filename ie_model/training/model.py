@@ -14,6 +14,7 @@ from ie_model.config.schema import ModelConfig
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.models.soundness import check_loadable
+from ie_model.models.token_types import add_token_types
 from ie_model.training.backbone import backbone_folder, source_options
 from ie_model.training.layers import keep_layers
 from ie_model.training.vocabulary import Vocabulary
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def make_model(
     settings: ModelConfig, labels: LabelSet, vocabulary: Vocabulary, *, seed: int,
-    gradient_checkpointing: bool = False,
+    letter_case: bool = False, gradient_checkpointing: bool = False,
 ) -> Any:  # fmt: skip
     """The backbone with a token-classification head; new weights follow the seed.
 
@@ -56,6 +57,8 @@ def make_model(
     if settings.layers is not None:
         keep_layers(model, settings.layers)
     _add_embeddings(model, vocabulary)
+    if letter_case:
+        add_token_types(model)
     if gradient_checkpointing:
         model.gradient_checkpointing_enable()
     if settings.dropout is not None:

@@ -16,7 +16,7 @@ from ie_model.encoding.windows import Encoder
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
 from ie_model.models.backbones import default_cache_dir
-from ie_model.training.backbone import backbone_folder
+from ie_model.training.backbone import backbone_folder, carries_letter_case
 from ie_model.training.encoded import TrainingWindows, encode
 from ie_model.training.inputs import GivenDocuments, read_corpora
 from ie_model.training.plan import Plan, plan_batches
@@ -123,6 +123,9 @@ def read_and_plan(
     encoder = Encoder(
         vocabulary.tokenizer, encoding.window, encoding.overlap, encoding.lines,
         whole_words=encoding.whole_words, context=encoding.context,
+        letter_case=carries_letter_case(
+            config.model, encoding.letter_case, vocabulary.tokenizer
+        ),
     )  # fmt: skip
     cache = data.cache_dir or default_cache_dir()
     soft = soft_targets(config.distillation, labels, cache, training.device, training.threads)

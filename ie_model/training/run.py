@@ -96,6 +96,7 @@ def train(
         checkpoint = last_checkpoint(work, _key(config, ready), resume)
         model = make_model(
             config.model, ready.labels, ready.vocabulary, seed=settings.seed,
+            letter_case=ready.encoder.letter_case,
             gradient_checkpointing=settings.gradient_checkpointing,
         )  # fmt: skip
         if is_first_process():
@@ -140,6 +141,7 @@ def _directory_settings(config: Config, ready: Preparation) -> ModelSettings:
         lines=encoding.lines,
         touching=labels.touching,
         whole_words=encoding.whole_words,
+        letter_case=ready.encoder.letter_case,
         context=encoding.context,
         thresholds=dict.fromkeys(labels.labels, floor) if floor else {},
         sure_score=config.sure_score,

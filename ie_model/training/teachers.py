@@ -68,7 +68,7 @@ class _Teacher:
         self._precision = native_precision(resolve_device(device))
         encoding = [
             settings.window, settings.overlap, settings.lines, settings.whole_words,
-            settings.context, settings.tags, RULES,
+            settings.context, settings.letter_case, settings.tags, RULES,
         ]  # fmt: skip
         tokenizer = hashlib.sha256(tokenizer_file(model_dir).read_bytes()).hexdigest()
         told = json.dumps([weights_fingerprint(model_dir), tokenizer, self._precision, *encoding])

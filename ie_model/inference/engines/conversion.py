@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from ie_model.encoding.letter_case import CASES, ID_BITS
 from ie_model.errors import InputError, RunError
 from ie_model.inference.engines import artifacts
 from ie_model.inference.engines.interface import Ids, Logits
 from ie_model.inference.engines.runtimes import import_onnxruntime, import_openvino
+from ie_model.models.token_types import FLAG
 from ie_model.models.weights import load_classifier
 
 TOLERANCE = 1e-3
@@ -75,6 +77,8 @@ def largest_difference(model: Any, run: Callable[[Ids, Ids], Logits]) -> float:
         ids = rng.integers(vocabulary // 2, vocabulary, (rows, length), dtype=np.int64)
         real = np.maximum(length - 3 * np.arange(rows), 1)
         mask = (np.arange(length) < real[:, None]).astype(np.int64)
+        if getattr(model.config, FLAG, False):
+            ids += rng.integers(CASES, size=ids.shape) << ID_BITS
         ids[mask == 0] = model.config.pad_token_id or 0
         with torch.inference_mode():
             expected = model(

@@ -1,0 +1,95 @@
+"""The case of words, for encoders whose vocabulary has lower case alone.
+
+``Turkey`` and ``turkey`` are one token to an uncased encoder, and of a name it has never seen it
+cannot tell that it is one. Its tokens keep the case of their unit's letters as a token type
+(BERT's segments, of which token classifiers use the first alone), at no cost in tokens.
+
+On its way to the model a token's case stands in the upper bits of its id, so that whatever
+carries, sorts, caches or pads windows need not know of it;
+:func:`ie_model.models.token_types.read_token_types` takes the two apart.
+
+Where case says nothing (all capitals, none at all, a headline in title case) tokens have the
+type 0, as from programs that know nothing of this.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+
+UNKNOWN, LOWER, CAPITALISED, UPPER = range(4)
+"""What stands in the upper bits: nothing is known; no capital; a capital and small letters, or
+one capital alone; two capitals or more and nothing else."""
+
+CASES = 4
+ID_BITS = 20
+"""Bits of the token's own id: enough for a million tokens."""
+
+_ID = (1 << ID_BITS) - 1
+_LEAST_LOWER = 1 / 3
+"""Share of the words of a sequence that must be without capitals for capitals to say something."""
+
+_DROPPED = 10
+"""Of so many training windows one is without."""
+
+
+def cases(text: str, starts: Ints, ends: Ints) -> Ints:
+    """The case of each unit of a sequence, int32 ``[units]``; ``starts`` and ``ends`` in code
+    points."""
+    capital, small = _letters(text)
+    up, low = (before[ends] - before[starts] for before in (_counted(capital), _counted(small)))
+    words, lower_words = np.count_nonzero(up + low), np.count_nonzero((up == 0) & (low > 0))
+    if lower_words in (0, words) or lower_words < _LEAST_LOWER * words:
+        return np.full(len(starts), UNKNOWN, np.int32)
+    found = np.where(up == 0, LOWER, np.where((low == 0) & (up > 1), UPPER, CAPITALISED))
+    return found.astype(np.int32)
+
+
+def _counted(flags: NDArray[np.bool_]) -> Ints:
+    return np.concatenate([[0], np.cumsum(flags, dtype=np.int32)])
+
+
+def _letters(text: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which characters are capitals, and which small letters; each bool ``[characters]``."""
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    table = _table()
+    common = codes < len(table)
+    kinds = table[codes] if common.all() else np.array([_kind(c) for c in text], np.uint8)
+    return kinds == _CAPITAL, kinds == _SMALL
+
+
+_NEITHER, _CAPITAL, _SMALL = range(3)
+
+
+def _kind(char: str) -> int:
+    return _CAPITAL if char.isupper() or char.istitle() else _SMALL if char.islower() else _NEITHER
+
+
+@cache
+def _table() -> NDArray[np.uint8]:
+    return np.array([_kind(chr(c)) for c in range(0x2100)], np.uint8)
+
+
+def with_cases(ids: Ints, first: Ints, after: Ints, found: Ints) -> Ints:
+    """The ids of a sequence with their case; unit ``u`` is ``ids[first[u]:after[u]]``."""
+    lengths = after - first
+    carried = ids.copy()
+    places = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+    carried[places] += np.repeat(found, lengths) << ID_BITS
+    return carried
+
+
+def token_ids(ids: Ints) -> Ints:
+    """The tokens' own ids."""
+    return ids & _ID
+
+
+def sometimes_without(ids: Ints) -> Ints:
+    """The ids of a window, of one window in ten without any case: a model that learns so can do
+    without it. The window decides, so that it is the same ones in every run."""
+    plain = token_ids(ids)
+    return plain if int(plain.sum()) % _DROPPED == 0 else ids
