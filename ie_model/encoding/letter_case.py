@@ -33,7 +33,7 @@ _ID = (1 << ID_BITS) - 1
 _LEAST_LOWER = 1 / 3
 """Share of the words of a sequence that must be without capitals for capitals to say something."""
 
-_DROPPED = 10
+_DROPPED = 5
 """Of so many training windows one is without."""
 
 
@@ -89,7 +89,7 @@ def token_ids(ids: Ints) -> Ints:
 
 
 def sometimes_without(ids: Ints) -> Ints:
-    """The ids of a window, of one window in ten without any case: a model that learns so can do
+    """The ids of a window, of one window in five without any case: a model that learns so can do
     without it. The window decides, so that it is the same ones in every run."""
     plain = token_ids(ids)
     return plain if int(plain.sum()) % _DROPPED == 0 else ids

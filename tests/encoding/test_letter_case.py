@@ -121,7 +121,7 @@ def test_training_learns_some_windows_without_case():
     rng = np.random.default_rng(0)
     windows = [rng.integers(5, 500, 30).astype(np.int32) | (LOWER << ID_BITS) for _ in range(2000)]
     without = [not (sometimes_without(w) >> ID_BITS).any() for w in windows]
-    assert 0.07 < np.mean(without) < 0.13
+    assert 0.15 < np.mean(without) < 0.25
     assert without == [not (sometimes_without(w) >> ID_BITS).any() for w in windows]
 
 
