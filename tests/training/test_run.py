@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 from ie_model import Extractor, evaluate, read_documents
 from ie_model.config.loading import load_config
 from ie_model.documents import Document, Entity
+from ie_model.encoding.letter_case import token_ids
 from ie_model.errors import InputError, RunError
 from ie_model.training.batches import LengthGroupedBatches
 from ie_model.training.preparation import prepare
@@ -343,7 +344,7 @@ def test_training_augmented_copies_train_beside_their_originals(tiny_config):
     assert len(found) > len(pairs)
     police = ready.vocabulary.tokenizer.convert_tokens_to_ids("police")
     for row, weight in zip(ready.windows.table, found, strict=True):
-        assert weight == (3.0 if police in row["input_ids"] else 0.25)
+        assert weight == (3.0 if police in token_ids(row["input_ids"]) else 0.25)
 
 
 def test_training_rule_for_a_label_that_does_not_occur_is_told(tiny_config, caplog):
