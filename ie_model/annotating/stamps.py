@@ -7,16 +7,19 @@ from typing import TypeAlias
 
 from ie_model.errors import RunError
 
-Stamp: TypeAlias = tuple[int, int, int]
+Stamp: TypeAlias = tuple[int, int, int, int]
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """What changes when a file is written anew; ``None``: it is not there."""
+    """What changes when a file is written anew; ``None``: it is not there.
+
+    Some programs put the time of change back, but none that of the entry, which the system keeps.
+    """
     try:
         found = path.stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def refuse_changed(path: Path, stamp: Stamp | None) -> None:

@@ -21,7 +21,7 @@ from ie_model.models.directory import SETTINGS_FILE, TOKENIZER_FILE, file_digest
 _FILES = ("config.json", SETTINGS_FILE, TOKENIZER_FILE, "*.safetensors")
 """What a model's answers depend on."""
 
-State = tuple[int, int, int]
+State = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -94,5 +94,7 @@ def _states(folders: Sequence[Path]) -> dict[str, State]:
     for folder in folders:
         for file in (file for name in _FILES for file in sorted(folder.glob(name))):
             facts = file.stat()
-            states[str(file)] = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            # The last is the system's own, which no program puts back.
+            times = (facts.st_mtime_ns, facts.st_ctime_ns)
+            states[str(file)] = (facts.st_ino, facts.st_size, *times)
     return states

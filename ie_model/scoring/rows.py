@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 
+from ie_model.corpus.formats.json_array import STRICT
 from ie_model.documents import Document
 from ie_model.scoring.options import EVERY, ReadOptions
 from ie_model.scoring.raw import Origin, RawRow
@@ -141,13 +142,9 @@ def _decoded(value: Any, column: str | None) -> Any:
         raise _Bad("encoding", f"{where} is not UTF-8 at byte {error.start}") from None
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _json_object(text: str) -> Mapping[str, Any]:
     try:
-        row = json.loads(text, parse_constant=_no_constant)
+        row = STRICT.decode(text)
     except json.JSONDecodeError as error:
         raise _Bad("json", f"{error.msg} at column {error.colno}") from None
     except (ValueError, RecursionError) as error:

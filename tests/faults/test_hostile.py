@@ -70,14 +70,23 @@ CRASHERS = {
     "jsonl": [
         b'{"text": "a b", "meta": {"x": NaN}}',
         b'[{"text": "a b", "meta": {"x": -Infinity}}]',
+        b'{"text": "a: b", "entities": [], "entities": [{"start": 0, "end": 1, "label": "X"}]}',
+        b'{"text" : "a", "text": "b", "entities": []}',
+        b'{"text": "a\\u003a", "entities": [], "id": "1", "id": "2"}',
+        b'{"text": "a b", "entities": [{"start": 0, "end": 1, "label": "X", "label": "Y"}]}',
+        b'{"text": "a b", "entities": [], "meta": {"x": 1, "x": {"y": 2}}}',
+        b'{"text": "a", "entities": []}\n{"id": "1", "text": "b", "text": "c"}',
+        b'[{"text": "a b", "text": "c"}]',
     ],
+    "labelstudio": [b'[{"data": {"text": "a b"}, "data": {"text": "c"}, "annotations": []}]'],
     "prodigy": [
+        b'{"text": "a", "spans": []}\n{"text": "a b", "spans": [], "text": "c"}',
         b'{"text": "a b", "spans": [], "tokens": [{"text": "a", "start": 0}]}',
         b'{"text": "a b", "spans": [], "tokens": [{"text": "a", "start": "0", "end": null}]}',
         b'{"text": "a b", "spans": [], "tokens": {"start": 0}, "relations": [1]}',
     ],
 }
-"""Files that ended a reader with another exception than InputError."""
+"""Files that ended a reader with another exception than InputError, or lost what they hold."""
 
 
 @pytest.mark.parametrize(("format", "data"), [(f, d) for f, all_ in CRASHERS.items() for d in all_])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -81,6 +82,22 @@ def no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON; write null there")
 
 
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of these keys and values; :class:`ValueError` at a key that is there twice.
+
+    JSON leaves open which value such a key has, and Python takes the last without a word.
+    """
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object; leave one of them out")
+    return made
+
+
+STRICT = json.JSONDecoder(parse_constant=no_constant, object_pairs_hook=unique_keys)
+"""Reads JSON in which no number is NaN and no object has a key twice."""
+
+
 def refuse_surrogates(row: Any, where: str) -> None:
     """Reject half a surrogate pair, which no tokenizer and no UTF-8 file can take.
 
@@ -104,7 +121,6 @@ class _Buffer:
         self.chunks = read_chunks(path)
         self.text = ""
         self.position = 0
-        self.decoder = json.JSONDecoder(parse_constant=no_constant)
 
     def next_character(self) -> str:
         """Skip white space; the character there, or ``""`` at the end of the file."""
@@ -118,7 +134,7 @@ class _Buffer:
     def element(self, where: str) -> Any:
         while True:
             try:
-                element, stop = self.decoder.raw_decode(self.text, self.position)
+                element, stop = STRICT.raw_decode(self.text, self.position)
             except json.JSONDecodeError as error:
                 if not self.fill():
                     raise InputError(f"{where}: not JSON: {error.msg}") from None
