@@ -14,12 +14,14 @@ type 0, as from programs that know nothing of this.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
 
 UNKNOWN, LOWER, CAPITALISED, UPPER = range(4)
 """What stands in the upper bits: nothing is known; no capital; a capital and small letters, or
@@ -37,16 +39,25 @@ _DROPPED = 5
 """Of so many training windows one is without."""
 
 
-def cases(text: str, starts: Ints, ends: Ints) -> Ints:
-    """The case of each unit of a sequence, int32 ``[units]``; ``starts`` and ``ends`` in code
-    points."""
-    capital, small = _letters(text)
-    up, low = (before[ends] - before[starts] for before in (_counted(capital), _counted(small)))
-    words, lower_words = np.count_nonzero(up + low), np.count_nonzero((up == 0) & (low > 0))
-    if lower_words in (0, words) or lower_words < _LEAST_LOWER * words:
-        return np.full(len(starts), UNKNOWN, np.int32)
+def cases(texts: Sequence[str], starts: Ints, ends: Ints, bounds: Longs) -> Ints:
+    """The case of each unit of some sequences, int32 ``[units]``.
+
+    Args:
+        texts: the sequences.
+        starts: each unit's first code point in its sequence, int32 ``[units]``.
+        ends: the one behind its last.
+        bounds: where each sequence's units begin, int64 ``[sequences + 1]``.
+    """
+    sizes = np.diff(bounds)
+    owner = np.repeat(np.arange(len(texts)), sizes)
+    base = np.cumsum([0, *(len(text) for text in texts)])[:-1][owner]
+    capital, small = _letters("".join(texts))
+    up, low = (b[ends + base] - b[starts + base] for b in (_counted(capital), _counted(small)))
+    words = np.bincount(owner, up + low > 0, len(texts))
+    lower = np.bincount(owner, (up == 0) & (low > 0), len(texts))
+    told = (lower > 0) & (lower < words) & (lower >= _LEAST_LOWER * words)
     found = np.where(up == 0, LOWER, np.where((low == 0) & (up > 1), UPPER, CAPITALISED))
-    return found.astype(np.int32)
+    return np.where(told[owner], found, UNKNOWN).astype(np.int32)
 
 
 def _counted(flags: NDArray[np.bool_]) -> Ints:
@@ -58,7 +69,9 @@ def _letters(text: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     table = _table()
     common = codes < len(table)
-    kinds = table[codes] if common.all() else np.array([_kind(c) for c in text], np.uint8)
+    kinds = table[np.where(common, codes, 0)]
+    for place in np.flatnonzero(~common).tolist():
+        kinds[place] = _kind(text[place])
     return kinds == _CAPITAL, kinds == _SMALL
 
 
@@ -75,7 +88,7 @@ def _table() -> NDArray[np.uint8]:
 
 
 def with_cases(ids: Ints, first: Ints, after: Ints, found: Ints) -> Ints:
-    """The ids of a sequence with their case; unit ``u`` is ``ids[first[u]:after[u]]``."""
+    """Ids with their case; unit ``u`` is ``ids[first[u]:after[u]]``."""
     lengths = after - first
     carried = ids.copy()
     places = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())

@@ -204,15 +204,15 @@ class Encoder:
         first, after, starts, ends, bounds = group_tokens(
             pieces, offsets, lengths, whole_words=self.whole_words
         )
-        edges = np.concatenate([[0], np.cumsum(lengths)]).tolist()
-        units = bounds.tolist()
+        edges = np.concatenate([[0], np.cumsum(lengths)])
+        if self.letter_case:
+            before = np.repeat(edges[:-1], np.diff(bounds))
+            found = cases(pieces, starts, ends, bounds)
+            ids = with_cases(ids, first + before, after + before, found)
+        edges, units = edges.tolist(), bounds.tolist()
         for k, place in enumerate(places):
             some = slice(units[k], units[k + 1])
-            own = ids[edges[k] : edges[k + 1]]
-            if self.letter_case:
-                found = cases(pieces[k], starts[some], ends[some])
-                own = with_cases(own, first[some], after[some], found)
-            windows = self._windows(own, first[some], after[some])
+            windows = self._windows(ids[edges[k] : edges[k + 1]], first[some], after[some])
             heads = _heads(originals[k], starts[some])
             yield starts[some] + place, ends[some] + place, heads, windows
 

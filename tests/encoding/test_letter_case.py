@@ -92,7 +92,7 @@ def test_letter_case_is_judged_line_by_line(encoder):
 def test_letter_case_of_any_script(word, kind):
     text = f"{word} the next was on Monday"
     edges = np.cumsum([0, *(len(w) + 1 for w in text.split())], dtype=np.int32)
-    found = cases(text, edges[:-1], edges[1:] - 1)
+    found = cases([text], edges[:-1], edges[1:] - 1, np.array([0, 6]))
     assert found.tolist() == [kind, LOWER, LOWER, LOWER, LOWER, CAPITALISED]
 
 
