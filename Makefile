@@ -1,11 +1,15 @@
 # `make demo` and `make test` are the README's commands; every target is safe to repeat.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 ENCODER_DATA := $(wildcard annotations/seeds/* seeds/* annotations/authored/*)
 export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 export NO_MKDOCS_2_WARNING = 1
+# uv asks the index that pip is set to.
+ifneq ($(PIP_INDEX_URL),)
+export UV_DEFAULT_INDEX = $(PIP_INDEX_URL)
+endif
 # Each process begins with half of the files, so that it makes what a file shares once, and takes
 # work over from the other when it is done.
 SIDE_BY_SIDE := -n 2 --dist worksteal
@@ -15,12 +19,14 @@ SIDE_BY_SIDE := -n 2 --dist worksteal
 setup: .venv/.installed
 	@$(BIN)/ie-model -q backbones install minilm
 
-# torch comes first: with it in place no other package asks for a build with CUDA. Python compiles
-# what it imports; compiling all 24,000 files beforehand would take longer than the tests' first import.
+# torch comes first: with it in place no other package asks for a build with CUDA. uv fetches the
+# rest side by side, in a third of pip's time; where it cannot, pip does. Python compiles what it
+# imports; to compile all 24,000 files beforehand takes longer.
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(INSTALL) torch
-	$(INSTALL) -e ".[all,dev,docs]"
+	$(PIP) torch uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[all,dev,docs]" \
+		|| $(PIP) -e ".[all,dev,docs]"
 	@touch $@
 
 runs/default/ie_model.json: configs/default.yaml $(ENCODER_DATA) | setup
