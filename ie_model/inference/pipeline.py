@@ -23,9 +23,11 @@ from ie_model.errors import RunError
 from ie_model.inference.batching import (
     even_batches,
     first_occurrences,
+    next_step,
     pad_batch,
-    powers_of_two,
+    padded_tokens,
     round_up,
+    stepped_batches,
     token_budget_batches,
 )
 from ie_model.inference.engines.interface import Done, Engine, Pending
@@ -33,9 +35,6 @@ from ie_model.inference.lookahead import Chunk
 
 DEPTH = 3
 """Jobs under way at a time: one being encoded, one at the engine, one being decoded."""
-
-_MANY = 8
-"""With more batches than this, one that is filled up with padding hardly counts."""
 
 _OURS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 """What ends the caller's own thread, and is for nobody in between."""
@@ -55,9 +54,7 @@ class Job:
     ) -> None:
         self.documents = documents
         self._on_done = on_done
-        self.followed = False  # other jobs come before or after it
-        self.filled = False  # batches are filled up with padding
-        self.early = False  # and before it was given, the engine had nothing to do
+        self.early = False  # cut short, since the engine had nothing to do
         self.done = threading.Event()
         self.error: Exception | None = None
         self.abandoned = False
@@ -69,35 +66,34 @@ class Job:
         self._logits: list[Floats] = []
         self._left = 0
 
-    def encode(self, encoder: Encoder, budget: int, multiple: int) -> None:
-        """Cut the texts into windows and the distinct windows into batches."""
+    def encode(self, encoder: Encoder) -> None:
+        """Cut the texts into windows, of which the distinct ones are to be computed."""
         self.encoded = encoder.encode([d.text for d in self.documents])
         windows = [w.input_ids for e in self.encoded for w in e.windows]
         # Wire copy repeats itself: equal windows have equal answers.
         firsts, self._slots = first_occurrences(ids.tobytes() for ids in windows)
         self._rows = [windows[i] for i in firsts]
         self.lengths = [len(ids) for ids in self._rows]
-        self.cut(token_budget_batches(self.lengths, budget, multiple))
         self._logits = [np.empty((0, 0), np.float32)] * len(self._rows)
-        if not self.batches:
-            self._finish()
 
     def cut(self, batches: list[list[int]]) -> None:
-        """Compute the windows in these batches."""
+        """Compute the windows in these batches; without any, the job is done."""
         self.batches, self._left = batches, len(batches)
+        if not batches:
+            self._finish()
 
     def padded(
         self, batch: Sequence[int], pad_id: int, multiple: int, budget: int = 0
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The ids and mask of one batch, int64 ``[rows, padded length]``.
 
-        With a ``budget``, rows of a single token are added until it is full or their number is
-        a power of two.
+        With a ``budget``, rows of a single token are added up to the next of its
+        :func:`~ie_model.inference.batching.steps`.
         """
         rows = [self._rows[i] for i in batch]
-        full = budget // round_up(len(rows[0]), multiple)
-        wanted = min(full, 1 << (len(rows) - 1).bit_length())
-        rows += [rows[0][:1]] * (wanted - len(rows))
+        if budget:
+            wanted = next_step(len(rows), round_up(len(rows[0]), multiple), budget)
+            rows += [rows[0][:1]] * (wanted - len(rows))
         return pad_batch(rows, pad_id, multiple)
 
     def take(self, batch: Sequence[int], pending: Pending) -> None:
@@ -162,11 +158,14 @@ class Pipeline:
         self.pad_id, self.batch_tokens, self.multiple = pad_id, batch_tokens, multiple
         self.tokens = self.places = 0  # given to the engine so far, without and with padding
 
-    def _padded(self, job: Job, batch: Sequence[int]) -> tuple[NDArray[np.int64], ...]:
-        # The last batch of a job has fewer rows; in a long stream each number of rows would
-        # in time be seen, and kept in memory for ever by engines that prepare for each. Jobs
-        # of few batches, and those on their own, are cut into few shapes in the first place.
-        budget = self.batch_tokens if job.filled else 0
+    def batches(self, lengths: Sequence[int]) -> list[list[int]]:
+        """The batches of windows of these lengths, where others come after."""
+        cut = stepped_batches if self.engine.remembers_shapes else token_budget_batches
+        return cut(lengths, self.batch_tokens, self.multiple)
+
+    def padded(self, job: Job, batch: Sequence[int]) -> tuple[NDArray[np.int64], ...]:
+        """The ids and mask of one batch, as the engine is to have them."""
+        budget = self.batch_tokens if self.engine.remembers_shapes else 0
         ids, mask = job.padded(batch, self.pad_id, self.multiple, budget)
         self.tokens += sum(job.lengths[i] for i in batch)
         self.places += ids.size
@@ -180,29 +179,30 @@ class Pipeline:
 
     def _finish(self, job: Job) -> None:
         try:
-            job.encode(self.encoder, self.batch_tokens, self.multiple)
+            job.encode(self.encoder)
+            job.cut(self.batches(job.lengths))
         except _OURS:
             raise
         except BaseException as error:
             job.fail(error)
             return
-        few_shapes = self.engine.remembers_shapes
-        if len(job.batches) == 1:  # nothing to overlap with: every thread on this batch
-            if few_shapes:
-                job.cut(powers_of_two(job.batches))
+        if padded_tokens(job.lengths, job.batches, self.multiple) <= self.batch_tokens:
+            # Nothing worth overlapping: every thread on one batch after the other.
             try:
                 for batch in job.batches:
-                    ids, mask = self._padded(job, batch)
+                    ids, mask = self.padded(job, batch)
                     job.take(batch, Done(self.engine.forward(ids, mask)))
             except _OURS:
                 raise
             except BaseException as error:
                 job.fail(error)
-        elif job.batches:
-            streams = self.engine.streams
+        else:
             job.cut(
-                even_batches(job.lengths, self.batch_tokens, self.multiple, streams, few_shapes)
-            )
+                even_batches(
+                    job.lengths, self.batch_tokens, self.multiple, self.engine.streams,
+                    stepped=self.engine.remembers_shapes,
+                )
+            )  # fmt: skip
             inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
             inbox.put(job)
             inbox.put(None)
@@ -242,7 +242,7 @@ class Pipeline:
             for chunk in itertools.chain([first], source):
                 if chunk is not None:
                     job = Job(chunk.documents, on_done)
-                    job.followed, job.early = True, chunk.early
+                    job.early = chunk.early
                     under_way.append(job)
                     to_encode.put(job)
                 while len(under_way) == DEPTH or (under_way and under_way[0].done.is_set()):
@@ -264,7 +264,8 @@ class Pipeline:
         while (job := inbox.get()) is not None:
             try:
                 if not job.abandoned:
-                    job.encode(self.encoder, self.batch_tokens, self.multiple)
+                    job.encode(self.encoder)
+                    job.cut(self.batches(job.lengths))
             except BaseException as error:
                 job.fail(error)
             outbox.put(job)
@@ -288,20 +289,16 @@ class Pipeline:
                 break
             try:
                 alone = job.early and len(job.batches) == 1 and not flying
-                if job.followed and self.engine.remembers_shapes:
-                    job.filled = len(job.batches) > _MANY
-                    if not job.filled:
-                        job.cut(powers_of_two(job.batches))
                 for batch in job.batches:
                     if job.abandoned or job.error:
                         break
                     if alone:  # every thread on this batch
-                        ids, mask = self._padded(job, batch)
+                        ids, mask = self.padded(job, batch)
                         job.take(batch, Done(self.engine.forward(ids, mask)))
                         continue
                     while len(flying) >= self.engine.in_flight:
                         land()
-                    ids, mask = self._padded(job, batch)
+                    ids, mask = self.padded(job, batch)
                     flying.append((job, batch, self.engine.submit(ids, mask)))
             except BaseException as error:
                 job.fail(error)

@@ -6,11 +6,13 @@ from ie_model.errors import InputError
 from ie_model.inference.batching import (
     even_batches,
     first_occurrences,
+    next_step,
     pad_batch,
     padded_tokens,
     padding_waste,
-    powers_of_two,
     round_up,
+    stepped_batches,
+    steps,
     token_budget_batches,
 )
 
@@ -61,18 +63,39 @@ def test_batching_evens_out_a_small_rest():
 
 
 @given(LENGTHS, st.integers(1, 600), st.integers(1, 4))
-def test_batching_of_few_shapes_has_powers_of_two_and_no_more_padding(lengths, budget, streams):
-    few = even_batches(lengths, budget, 8, streams, few_shapes=True)
+def test_batching_by_steps_has_few_sizes_and_stays_within_the_budget(lengths, budget, streams):
+    few = even_batches(lengths, budget, 8, streams, stepped=True)
     assert sorted(i for batch in few for i in batch) == list(range(len(lengths)))
-    assert all(len(batch).bit_count() == 1 for batch in few)
-    whole = token_budget_batches(lengths, budget, 8)
-    assert padded_tokens(lengths, powers_of_two(whole)) <= padded_tokens(lengths, whole)
+    for batch in few:
+        length = round_up(max(lengths[i] for i in batch), 8)
+        filled = next_step(len(batch), length, budget)
+        assert filled in steps(length, budget)
+        assert filled * length <= max(budget, length)
+
+
+@given(LENGTHS, st.integers(1, 600))
+def test_batching_by_steps_fills_up_the_last_batch_only(lengths, budget):
+    few = stepped_batches(lengths, budget)
+    order = [lengths[i] for batch in few for i in batch]
+    assert order == sorted(order, reverse=True)
+    for batch in few[:-1]:
+        assert len(batch) in steps(round_up(lengths[batch[0]], 8), budget)
+
+
+def test_batching_by_steps_cuts_a_rest_where_that_is_cheaper_than_padding():
+    assert steps(48, 1024) == [21, 10, 5, 2, 1]
+    assert [len(b) for b in stepped_batches([48] * 41, 1024)] == [21, 20]
+    assert [len(b) for b in stepped_batches([48] * 32, 1024)] == [21, 10, 1]
+    assert [len(b) for b in stepped_batches([256] * 5 + [8] * 3, 1024)] == [4, 1, 3]
 
 
 @pytest.mark.parametrize("options", [{"budget": 0}, {"multiple": 0}, {"max_items": 0}])
 def test_batching_refuses_limits_below_one(options):
     with pytest.raises(InputError, match=next(iter(options))):
         token_budget_batches([1], **{"budget": 8, **options})
+    if "max_items" not in options:
+        with pytest.raises(InputError, match=next(iter(options))):
+            stepped_batches([1], **{"budget": 8, **options})
 
 
 @given(st.lists(st.integers(0, 5), max_size=30))

@@ -40,8 +40,8 @@ class Engine(Protocol):
 
     ``multiple`` is the length that padded batches should be rounded up to, ``batch_tokens``
     how many padded tokens a batch should hold when nothing was measured (see
-    :mod:`ie_model.models.plan`). An engine that ``remembers_shapes`` keeps some memory for every
-    shape of batch it has seen.
+    :mod:`ie_model.models.plan`). An engine that ``remembers_shapes`` takes time and
+    keeps memory for every size of batch it meets.
     """
 
     name: str
