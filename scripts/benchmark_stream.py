@@ -115,7 +115,7 @@ def against(other: Path, options: argparse.Namespace) -> None:
         for tree, more in ((here, own), (other.resolve(), []))
     ]  # fmt: skip
     rows = []
-    for turn in range(options.rounds + 1):  # the first one warms up
+    for turn in range(options.rounds + 1):  # in the first one the engine meets every size of batch
         row = {}
         for k in (0, 1) if turn % 2 else (1, 0):
             stdin, stdout = workers[k].stdin, workers[k].stdout
@@ -125,6 +125,8 @@ def against(other: Path, options: argparse.Namespace) -> None:
             row[k] = [float(number) for number in stdout.readline().split()]
         if turn:
             rows.append(row)
+        else:
+            print(f"the first time {row[0][1]:.2f} CPU s, the other {row[1][1]:.2f}", flush=True)
     for worker in workers:
         worker.communicate()
     for k, what in enumerate(("wall-clock time", "CPU time")):

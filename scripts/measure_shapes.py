@@ -2,9 +2,9 @@
 
     python scripts/measure_shapes.py runs/default --precision fp32
 
-Every shape that a server can meet (a power of two of windows, each length the engine pads to, up to
-its budget of tokens) is computed with all threads on it, and one batch a stream; all of it twice.
-Memory is that of the process without mapped files.
+Every shape that a server can meet (each length the engine pads to, and as many windows as its
+budget of tokens allows, half of them, a quarter, ... one) is computed with all threads on it, and
+one batch a stream; all of it twice. Memory is that of the process without mapped files.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ie_model import Extractor
+from ie_model.inference.batching import steps
 
 
 def resident_mib() -> float:
@@ -37,7 +38,7 @@ def main() -> None:
     )
     engine, budget = extractor.engine, extractor.batch_tokens
     lengths = range(engine.multiple, extractor.encoder.window + 1, engine.multiple)
-    shapes = [(1 << k, n) for n in lengths for k in range(budget.bit_length()) if n << k <= budget]
+    shapes = [(rows, length) for length in lengths for rows in steps(length, budget)]
 
     def compute(rows: int, length: int) -> None:
         ids = np.ones((rows, length), np.int64)
