@@ -338,6 +338,7 @@ def main() -> None:
     parser.add_argument("--serve-baseline", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--threads", type=int, help="of the engine; by default one a CPU")
     parser.add_argument("--wait-ms", default="3")
     options = parser.parse_args()
     if options.serve_baseline:
@@ -349,8 +350,10 @@ def main() -> None:
     ours: tuple[str, ...] = ("-m", "ie_model", "--quiet", "serve", options.model, "--port", "0",
             "--engine", options.engine, "--precision", options.precision,
             "--wait-ms", options.wait_ms)  # fmt: skip
+    if options.threads:
+        ours = (*ours, "--threads", str(options.threads))
     extractor: Any = Extractor.from_pretrained(
-        options.model, options.engine, precision=options.precision
+        options.model, options.engine, precision=options.precision, threads=options.threads
     )
     if options.soak:
         if options.echo:

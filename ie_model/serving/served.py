@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -76,12 +76,18 @@ class Served:
         return self._batcher.waiting_characters if self._batcher else 0
 
     async def warm_up(self) -> None:
-        """Answer texts from one short line to several full batches.
+        """Take the weights into memory, and answer texts from one short line to several full batches.
 
         No request then pays for what the engine does once, and the memory for its largest
         batches is taken before the first of them.
         """
         assert self._batcher is not None
+        loop = asyncio.get_running_loop()
+        try:
+            # A model that is overwritten in place must neither change answers nor end the process.
+            await loop.run_in_executor(None, self.extractor.engine.detach)
+        except Exception as error:  # each engine's library has its own for a damaged file
+            raise InputError(f"model {self.name!r} does not answer: {error}") from error
         budget = CHARACTERS_PER_TOKEN * self.extractor.batch_tokens
         # One batch alone and several at a time: engines treat the two differently.
         for characters in (1, budget // 2, 3 * budget // 4, budget, 2 * BATCHES * budget):
@@ -94,7 +100,6 @@ class Served:
             for answer in await self._batcher.submit(texts, lambda d: d):
                 if answer.error is not None:
                     raise InputError(f"model {self.name!r} does not answer: {answer.error}")
-        loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, _meet_shapes, self.extractor)
         if normalises():  # its libraries are slow to load
             await loop.run_in_executor(None, normalise_document, _NORMALISED, "2018-12-05")
@@ -148,16 +153,19 @@ class Served:
 
 
 def _meet_shapes(extractor: Extractor) -> None:
-    """Give the engine batches of one and of two windows, of every length, if time allows.
+    """Give the engine batches of every shape that it will meet, the small ones first, if time allows.
 
-    One that keeps memory for each shape takes it now, not while it serves.
+    One that keeps memory for each shape takes it now, not while it serves. It is about as much
+    for a small shape as for a large one, so as many as possible are met.
     """
-    engine = extractor.engine
+    engine, budget = extractor.engine, extractor.batch_tokens
     if not engine.remembers_shapes:
         return
     until = time.perf_counter() + _MEETING
     lengths = range(engine.multiple, extractor.encoder.window + 1, engine.multiple)
-    for rows, length in itertools.product((1, 2), lengths):
+    powers = [1 << k for k in range(budget.bit_length())]
+    shapes = [(rows, n) for rows in powers for n in lengths if rows == 1 or rows * n <= budget]
+    for rows, length in sorted(shapes, key=math.prod):
         if time.perf_counter() > until:
             break
         ids = np.ones((rows, length), np.int64)

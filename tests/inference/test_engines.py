@@ -159,6 +159,26 @@ def test_engines_model_directory_that_cannot_be_written_converts_into_the_cache(
     assert weights_digest(model) in home.parts
 
 
+@pytest.mark.parametrize("name", ["torch", *ENGINES])
+def test_engines_detached_from_files_that_are_overwritten_in_place(
+    tiny_model, tmp_path, batches, expected, name
+):
+    # It changed the answers of a server, and a file cut short ended the process.
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    engine = load_engine(folder, name, "fp32", threads=2, device="cpu")
+    engine.detach()
+    engine.forward(*batches[0])
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("r+b") as opened:
+                opened.write(bytes(file.stat().st_size))
+    answers = [engine.forward(*batch) for batch in batches]
+    assert largest_gap(answers, expected, batches) < 1e-4
+    submitted = [engine.submit(*batch).result() for batch in batches]
+    assert largest_gap(submitted, expected, batches) < 1e-4
+    engine.close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

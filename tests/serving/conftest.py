@@ -39,7 +39,7 @@ class FakeExtractor:
     labels = ("ACTOR", "QUANTITY", "DATE")
     batch_tokens = 100
     fingerprint = "0" * 64
-    engine = SimpleNamespace(name="fake", precision="fp32", remembers_shapes=False)
+    engine = SimpleNamespace(name="fake", precision="fp32", remembers_shapes=False, detach=list)
 
     def __init__(self, thresholds=None):
         self.settings = SimpleNamespace(thresholds=thresholds or {})

@@ -68,6 +68,13 @@ class Engine(Protocol):
         """Start one batch and return at once where the engine can work in the background."""
         ...
 
+    def detach(self) -> None:
+        """Hold the weights in memory of its own, whatever becomes of the model's files.
+
+        Before that they may be mapped: shared with other processes, and changed with the file.
+        """
+        ...
+
     def close(self) -> None:
         """Free the model; a batch at work is finished, another one gets :func:`closed`."""
         ...

@@ -54,6 +54,10 @@ class OnnxEngine:
         """``forward`` now: one batch already uses every thread."""
         return Done(self.forward(input_ids, attention_mask))
 
+    def detach(self) -> None:
+        """Read the model now; ONNX Runtime maps no file."""
+        self._ready()
+
     def close(self) -> None:
         """Free the session."""
         with self._lock:

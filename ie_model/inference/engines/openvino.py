@@ -99,6 +99,21 @@ class OpenVINOEngine:
         """Start one batch; its ``result()`` waits for the logits."""
         return self._start("THROUGHPUT", input_ids, attention_mask)
 
+    def detach(self) -> None:
+        """Read the weights into memory of this process's own, and compile from there."""
+        if self._survived_fork():
+            return
+        core = import_openvino().Core()
+        core.set_property({"ENABLE_MMAP": False})
+        # Read once: both compiled models share what they do not rearrange.
+        model = core.read_model(self._path)
+        with self._lock:
+            if self._closed:
+                raise closed(self.name)
+            for hint in ("THROUGHPUT",) if self.threads == 1 else ("LATENCY", "THROUGHPUT"):
+                if hint not in self._compiled:
+                    self._compiled[hint] = core.compile_model(model, "CPU", self._options(hint))
+
     def close(self) -> None:
         """Free the compiled models."""
         with self._lock:
@@ -146,8 +161,20 @@ class OpenVINOEngine:
             return self._compiled[hint]
 
     def _compile_now(self, hint: str) -> Any:
+        options = self._options(hint)
+        core = import_openvino().Core()
+        try:
+            cache = self._path.parent / "cache"
+            with artifacts.exclusive(self._model_dir, "openvino", wait=30.0):
+                cached = {"CACHE_DIR": str(cache), "CACHE_MODE": "OPTIMIZE_SIZE"}
+                return core.compile_model(self._path, "CPU", {**options, **cached})
+        except (OSError, RunError):  # no place to lock or to write: compile every time
+            return core.compile_model(self._path, "CPU", options)
+
+    def _options(self, hint: str) -> dict[str, Any]:
+        """How to compile; from now on OpenVINO counts as started."""
         global _first_pid
-        openvino = import_openvino()
+        _first_pid = _first_pid or os.getpid()
         low = "bf16" if self.precision == "bf16" or _computes_bf16() else "f32"
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": hint,
@@ -158,15 +185,7 @@ class OpenVINOEngine:
         }
         if hint == "THROUGHPUT" and self._streams:
             options["NUM_STREAMS"] = str(min(self._streams, self.threads))
-        _first_pid = _first_pid or os.getpid()
-        core = openvino.Core()
-        try:
-            cache = self._path.parent / "cache"
-            with artifacts.exclusive(self._model_dir, "openvino", wait=30.0):
-                cached = {"CACHE_DIR": str(cache), "CACHE_MODE": "OPTIMIZE_SIZE"}
-                return core.compile_model(self._path, "CPU", {**options, **cached})
-        except (OSError, RunError):  # no place to lock or to write: compile every time
-            return core.compile_model(self._path, "CPU", options)
+        return options
 
     def _survived_fork(self) -> bool:
         """Whether OpenVINO was started before this process was forked off.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,12 @@ class TorchEngine:
         if (gpu := self._gpu) is not None:
             return gpu.submit(input_ids, attention_mask)
         return Done(self.forward(input_ids, attention_mask))
+
+    def detach(self) -> None:
+        """Copy the weights out of the mapped file."""
+        if self.device.type == "cpu" and self._model is not None:
+            for tensor in itertools.chain(self._model.parameters(), self._model.buffers()):
+                tensor.data = tensor.data.clone()
 
     def close(self) -> None:
         """Free the model."""
