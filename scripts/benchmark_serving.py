@@ -356,6 +356,8 @@ def main() -> None:
         options.model, options.engine, precision=options.precision, threads=options.threads
     )
     if options.soak:
+        # A machine that stands still for a while is no fault of the server's.
+        ours = (*ours, "--timeout", "600")
         if options.echo:
             ours, extractor = (__file__, options.model, "--serve-echo"), Echo(extractor)
         server = start(*ours)
