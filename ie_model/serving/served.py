@@ -76,7 +76,7 @@ class Served:
         return self._batcher.waiting_characters if self._batcher else 0
 
     async def warm_up(self) -> None:
-        """Take the weights into memory, and answer texts from one short line to several full batches.
+        """Take the weights into memory, and answer from one short line to several full batches.
 
         No request then pays for what the engine does once, and the memory for its largest
         batches is taken before the first of them.
@@ -153,7 +153,7 @@ class Served:
 
 
 def _meet_shapes(extractor: Extractor) -> None:
-    """Give the engine batches of every shape that it will meet, the small ones first, if time allows.
+    """Give the engine batches of every shape it can meet, the small ones first, if time allows.
 
     One that keeps memory for each shape takes it now, not while it serves. It is about as much
     for a small shape as for a large one, so as many as possible are met.

@@ -56,6 +56,9 @@ class _LiveEngine:
     def submit(self, input_ids: Ids, attention_mask: Ids) -> Done:
         return Done(self.forward(input_ids, attention_mask))
 
+    def detach(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -82,5 +82,8 @@ class DryEngine:
         """``forward`` now."""
         return Done(self.forward(input_ids, attention_mask))
 
+    def detach(self) -> None:
+        """It has no files."""
+
     def close(self) -> None:
         """Nothing to free."""
