@@ -15,6 +15,7 @@ import numpy as np
 
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
+from ie_model.inference.batching import steps
 from ie_model.inference.engines import installed
 from ie_model.inference.extractor import Extractor
 from ie_model.inference.lookahead import CHARACTERS_PER_TOKEN
@@ -163,8 +164,7 @@ def _meet_shapes(extractor: Extractor) -> None:
         return
     until = time.perf_counter() + _MEETING
     lengths = range(engine.multiple, extractor.encoder.window + 1, engine.multiple)
-    powers = [1 << k for k in range(budget.bit_length())]
-    shapes = [(rows, n) for rows in powers for n in lengths if rows == 1 or rows * n <= budget]
+    shapes = [(rows, length) for length in lengths for rows in steps(length, budget)]
     for rows, length in sorted(shapes, key=math.prod):
         if time.perf_counter() > until:
             break
