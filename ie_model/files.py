@@ -80,6 +80,22 @@ def followed(path: Path) -> Path:
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
 
 
+def check_writable(path: Path) -> None:
+    """Refuse before the work what could not be written behind it; nothing is made.
+
+    Raises:
+        InputError: a part of ``path`` is a file, or a folder is not writable.
+    """
+    with writing(path):
+        folder = followed(path).parent
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{folder} is not writable")
+
+
 @contextlib.contextmanager
 def whole_path(path: Path, scratch: Path | None = None) -> Iterator[Path]:
     """A path to write to, by any means; ``path`` itself when the block ends without an error.

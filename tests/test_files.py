@@ -8,6 +8,7 @@ import pytest
 
 from ie_model.errors import InputError, RunError
 from ie_model.files import (
+    check_writable,
     new_folder,
     whole_file,
     whole_path,
@@ -177,3 +178,17 @@ def test_files_of_a_folder_of_ones_own_replace_a_link(tmp_path):
     write_json(file, {}, scratch=file.parent)
     assert not file.is_symlink()
     assert (tmp_path / "blob").read_text() == "shared"
+
+
+def test_files_that_cannot_be_written_are_refused_before_the_work(tmp_path, monkeypatch):
+    check_writable(tmp_path / "new" / "deep" / "a.json")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match=r"a\.json: cannot be written: .*file is no folder"):
+        check_writable(tmp_path / "file" / "deep" / "a.json")
+    (tmp_path / "link").symlink_to("file/b.json")
+    with pytest.raises(InputError, match=r"link: cannot be written: .*file is no folder"):
+        check_writable(tmp_path / "link")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(InputError, match=r"a\.json: cannot be written: .* is not writable"):
+        check_writable(tmp_path / "new" / "a.json")

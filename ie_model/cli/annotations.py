@@ -9,6 +9,7 @@ import typer
 
 from ie_model import annotation, corpus, display
 from ie_model.cli.results import as_json, json_lines, put, records_table, text_page
+from ie_model.cli.streams import until_reader_leaves
 from ie_model.cli.vocabulary import (
     From,
     Options,
@@ -335,4 +336,5 @@ def _print(draw: Callable[[Console], None], output: Path | None) -> None:
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:  # a pipe has no width of its own; tables need room
         console.width = 120
-    draw(console)
+    with until_reader_leaves():
+        draw(console)

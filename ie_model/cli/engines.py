@@ -143,11 +143,12 @@ def bench(
         model, texts, engines=engine, precisions=precision, budgets=batch_tokens,
         device=device, threads=threads, rounds=rounds, baseline=not no_baseline,
     )  # fmt: skip
-    typer.echo(exporting.format_table(report))
-    if output is not None:
+    if output is not None:  # before anything is printed, which may fail
         write_json(output, report)
     if plot is not None:
         exporting.write_plot(report, plot)
+    told = [exporting.format_table(report)]
     if plan:
         best, measured = exporting.best_plan(report)
-        typer.echo(f"plan {best.name} saved in {models.save_plan(model, best, measured)}")
+        told.append(f"plan {best.name} saved in {models.save_plan(model, best, measured)}")
+    typer.echo("\n".join(told))

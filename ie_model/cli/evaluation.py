@@ -10,6 +10,7 @@ import typer
 
 import ie_model
 from ie_model import corpus, evaluation, inference, metrics, models
+from ie_model.cli.streams import until_reader_leaves
 from ie_model.cli.vocabulary import (
     Folds,
     From,
@@ -141,9 +142,10 @@ def compare(
         found = evaluation.compare(
             documents, [sides[0]], [sides[1]], labels, max_drop=drop, names=(str(a), str(b))
         )
-    typer.echo(evaluation.format_comparison(found, most))
-    if output is not None:
+    if output is not None:  # before anything is printed, which may fail
         _write_json(output, _comparison(found))
+    with until_reader_leaves():
+        typer.echo(evaluation.format_comparison(found, most))
     if found.regressions:
         raise typer.Exit(1)
 
@@ -185,6 +187,12 @@ def suspects(
     opened = evaluation.OofRun(run)
     found = evaluation.find_suspects(opened)
     contradictions = evaluation.find_contradictions(opened.pairs()[0])
+    if output is not None:  # before anything is printed, which may fail
+        rows = {
+            "suspects": [asdict(s) for s in found],
+            "contradictions": [asdict(c) for c in contradictions],
+        }
+        _write_json(output, rows)
     typer.echo(f"{len(found)} disagreements, likeliest slips first (! doubted)")
     for s in found[:most]:
         entities = [(e.label if e else "-") for e in (s.gold, s.predicted)]
@@ -203,12 +211,6 @@ def suspects(
                 f"    {p.says}  {p.document} {p.start}: "
                 f"{p.excerpt.before}[{p.excerpt.mention}]{p.excerpt.after}"
             )
-    if output is not None:
-        rows = {
-            "suspects": [asdict(s) for s in found],
-            "contradictions": [asdict(c) for c in contradictions],
-        }
-        _write_json(output, rows)
 
 
 def calibrate(
@@ -246,6 +248,8 @@ def calibrate(
         opened, precision=precision, review_precision=review_precision
     )
     evaluation.store_calibration(model, fitted, keep_all=keep_all)
+    if output is not None:  # before anything is printed, which may fail
+        _write_json(output, fitted)
     before, after = fitted["before"], fitted["after"]
     typer.echo(
         f"{fitted['spans']} out-of-fold spans, temperature {fitted['temperature']:.2f}\n"
@@ -263,8 +267,6 @@ def calibrate(
             )
             review = f"review below {fitted['review'][label][1]:.2f}"
             typer.echo(f"{label:12} {review}" if keep_all else f"{label:12} {kept}{review}{notes}")
-    if output is not None:
-        _write_json(output, fitted)
     typer.echo(f"{model}: calibrated" + (", all spans kept" if keep_all else ""))
 
 

@@ -95,6 +95,8 @@ def evaluate(
     if output is None and form != "table":
         put(_scores(scores, form), None)
         return
+    if output is not None:  # before anything is printed, which may fail
+        put(_scores(scores, form), output)
     typer.echo(metrics.format_table(scores))
     drawn = scores["intervals"]
     typer.echo(
@@ -111,8 +113,6 @@ def evaluate(
             f"{whole['joined']} gold entities go on behind a soft line break; with these mentions "
             f"made whole F1 is {100 * whole['micro']['f1']:.1f} (--lines line reads line by line)"
         )
-    if output is not None:
-        put(_scores(scores, form), output)
 
 
 def _scores(scores: Mapping[str, Any], form: str) -> str:

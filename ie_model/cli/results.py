@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from ie_model.cli.streams import until_reader_leaves
 from ie_model.files import whole_text
 
 
@@ -55,7 +56,8 @@ def put(text: str, output: Path | None) -> None:
         InputError: the file cannot be written.
     """
     if output is None:
-        typer.echo(text.rstrip("\n"))
+        with until_reader_leaves():
+            typer.echo(text.rstrip("\n"))
         return
     with whole_text(output) as file:
         file.write(text.rstrip("\n") + "\n")

@@ -1,7 +1,9 @@
 """Standard streams that the caller closed: ``ie-model ... 2>&-``, or a service without any."""
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 
 
 def fill_closed_streams() -> None:
@@ -39,6 +41,20 @@ def settle_output() -> bool:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return False
     return True
+
+
+@contextlib.contextmanager
+def until_reader_leaves() -> Iterator[None]:
+    """Print in the block; where nobody reads any more, as behind ``| head``, go on behind it.
+
+    For what is not over with the printing: the exit code says something of its own.
+    """
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as stop:  # rich makes an exit of it
+        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def silence_broken_streams() -> None:

@@ -46,10 +46,10 @@ def next_(
     extractor = inference.Extractor.from_pretrained(model, engine, min_score=0, lines=lines)
     predicted = extractor.pipe(corpus.read_documents(documents, from_, **options), on_error="yield")
     chosen = evaluation.rank_documents(predicted, count, known)
+    evaluation.write_tasks(chosen, output, form)  # before anything is printed, which may fail
     for rank, c in enumerate(chosen, 1):
         typer.echo(
             f"{rank:3} {c.document.id}: {c.uncertainty:.2f} doubtful spans in 100 words, "
             f"novelty {c.novelty:.2f}"
         )
-    evaluation.write_tasks(chosen, output, form)
     typer.echo(f"{counted(len(chosen), 'document')} written to {output}")

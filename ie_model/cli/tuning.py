@@ -75,9 +75,9 @@ def tune(
         output=output,
         progress=_progress,
     )
-    typer.echo(found.table())
-    if table is not None:
+    if table is not None:  # before anything is printed, which may fail
         put(_written(found, form, f"{config}: search"), table)
+    typer.echo(found.table())
     typer.echo(f"{found.config_file}: written; train it with ie-model train {found.config_file}")
 
 

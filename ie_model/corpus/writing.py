@@ -14,7 +14,7 @@ from ie_model.corpus.reading import source_files
 from ie_model.corpus.references import settle_references
 from ie_model.documents import Document
 from ie_model.errors import InputError
-from ie_model.files import writing
+from ie_model.files import check_writable, writing
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,7 @@ def check_output(
         return
     if str(target) == "-":
         raise InputError("-: results are written to files, whole or not at all; name one")
+    check_writable(Path(target))
     with writing(Path(target)):  # a name may be too long to be looked for
         if not Path(target).exists():
             return

@@ -67,6 +67,17 @@ def test_command_whose_reader_leaves_ends_without_a_traceback(rows):
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_command_whose_reader_leaves_still_says_that_it_failed(tmp_path, form):
+    """`annotations check ... | head -1` of a faulty corpus ended with success."""
+    row = {"id": "1", "text": " a b", "entities": [{"start": 0, "end": 2, "label": "X"}]}
+    (tmp_path / "bad.jsonl").write_text(json.dumps(row) + "\n")
+    line = f"$IE annotations check bad.jsonl --format {form} | true; echo ${{PIPESTATUS[0]}}"
+    done = shell(line, tmp_path)
+    assert done.stdout.strip() == b"1", done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.fixture
 def open_folder():
     """A temporary folder that others may enter."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +15,7 @@ from ie_model.evaluation.tuning.judge import By, Judge
 from ie_model.evaluation.tuning.outcome import Outcome, best_trial, conclude, write_winner
 from ie_model.evaluation.tuning.space import read_space, with_values
 from ie_model.evaluation.tuning.study import Study, opened, optuna
-from ie_model.files import writing
+from ie_model.files import check_writable
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +72,7 @@ def tune(
     target = Path(output) if output else beside.with_name(f"{beside.name}-tuned.yaml")
     if target.resolve() == Path(config).resolve():
         raise InputError(f"{target}: is the config that is searched from; name another")
-    with writing(target):  # not found out at the end of a long search
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(target.parent, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    check_writable(target)  # not found out at the end of a long search
     parameters = read_space(space, start)
     judge = Judge.prepare(start, by, folds)
     told = without_places(start.model_dump(mode="json", exclude={"output_dir": True}))
