@@ -8,8 +8,6 @@ and the state that a checkpoint holds decide as before.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import nn
@@ -24,16 +22,15 @@ class DropoutMasks:
         seed = int(torch.randint(1 << 62, ()))
         self._random = np.random.SFC64(seed)
 
-    def draw(self, shape: tuple[int, ...], rate: float, dtype: torch.dtype) -> torch.Tensor:
-        """A tensor of zeros, with probability ``rate``, and ``1 / (1 - rate)``.
+    def draw(self, mask: torch.Tensor, rate: float) -> torch.Tensor:
+        """Fill a tensor with zeros, with probability ``rate``, and ``1 / (1 - rate)``.
 
         The rate is rounded to a multiple of 2**-16.
         """
-        count = math.prod(shape)
+        count = mask.numel()
         words = torch.from_numpy(self._random.random_raw(-(-count // 4)).view(np.int16))
-        kept = torch.empty(shape, dtype=dtype)
-        torch.ge(words[:count].view(shape), round(rate * _STEPS) - _STEPS // 2, out=kept)
-        return kept.mul_(1 / (1 - rate))
+        torch.ge(words[:count].view(mask.shape), round(rate * _STEPS) - _STEPS // 2, out=mask)
+        return mask.mul_(1 / (1 - rate))
 
 
 class QuickDropout(nn.Dropout):
@@ -43,7 +40,7 @@ class QuickDropout(nn.Dropout):
         """The values, some of them zero while training."""
         if not self.training or self.p == 0:
             return values
-        return values * DropoutMasks().draw(tuple(values.shape), self.p, values.dtype)
+        return values * DropoutMasks().draw(torch.empty_like(values), self.p)
 
 
 def quicken_dropout(model: nn.Module) -> None:

@@ -13,15 +13,18 @@ Formulas and initial weights are those of BERT (Devlin and others 2019) and MPNe
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu, pad
+from torch.nn.functional import pad
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
 from ie_model.inference.batching import round_up
+from ie_model.training.arena import Arena
 from ie_model.training.dropout import DropoutMasks
 
 aten = torch.ops.aten
@@ -38,6 +41,10 @@ _ROW, _REST = 32, 8
 torch's softmax takes the rest of a row one number at a time."""
 
 
+New = Callable[[tuple[int, ...]], Tensor]
+"""Makes a tensor of a shape, in the type of the products, with whatever its memory holds."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where each sequence stands: its tokens among the packed, its row in attention.
@@ -52,22 +59,21 @@ class Layout:
     heads: int
     head_size: int
 
-    def spread(self, packed: Tensor, parts: int) -> Tensor:
+    def spread(self, packed: Tensor, parts: int, new: New) -> Tensor:
         """Packed ``[tokens, parts * heads * size]`` as ``[parts, rows * heads, places, size]``,
         zero in padding."""
-        shape = (parts, len(self.lengths), self.heads, self.places, self.head_size)
-        full = min(self.lengths) == self.places
-        spread = (torch.empty if full else torch.zeros)(shape, dtype=packed.dtype)
+        spread = new((parts, len(self.lengths), self.heads, self.places, self.head_size))
         source = packed.view(-1, parts, self.heads, self.head_size).permute(1, 2, 0, 3)
         source = source[:, :, : sum(self.lengths)]
         for row, some in enumerate(source.split(self.lengths, dim=2)):
             spread[:, row, :, : some.shape[2]] = some
+            spread[:, row, :, some.shape[2] :] = 0
         return spread.flatten(1, 2)
 
-    def gather(self, spread: Tensor) -> Tensor:
+    def gather(self, spread: Tensor, new: New) -> Tensor:
         """The inverse of :meth:`spread`."""
         source = spread.unflatten(1, (len(self.lengths), self.heads)).permute(1, 3, 0, 2, 4)
-        packed = spread.new_empty((self.size, *source.shape[2:]))
+        packed = new((self.size, *source.shape[2:]))
         real = sum(self.lengths)
         packed[real:] = 0
         for row, some in enumerate(packed[:real].split(self.lengths)):
@@ -101,6 +107,10 @@ class _Weights:
         self._joint = (weights[:3], biases[:3])
         self._single = [p for pair in zip(weights[3:], biases[3:], strict=True) for p in pair]
         self._as_they_are = dtype == weights[0].dtype
+        self._matrices = (weights[:3], *([w] for w in weights[3:]))
+        self._gradients = [
+            torch.UntypedStorage(sum(p.nbytes for p in parts)) for parts in self._matrices
+        ]
         with torch.no_grad():
             joint = [torch.cat(parts) for parts in self._joint]
             self.copies = [p.to(dtype) for p in (*joint, *self._single)]
@@ -121,6 +131,21 @@ class _Weights:
                 for copy, part in zip(self.copies[2:], self._single, strict=True):
                     copy.copy_(part)
 
+    def gradient(self, number: int, left: Tensor, right: Tensor) -> Tensor:
+        """``left.t() @ right``, of one of the four matrices, in memory that is kept for it.
+
+        Where a gradient is there already, as with accumulation, that memory holds it.
+        """
+        parts = self._matrices[number]
+        if any(p.grad is not None for p in parts):
+            return left.t() @ right
+        shape = (left.shape[1], right.shape[1])
+        kept = torch.empty(0, dtype=parts[0].dtype)
+        kept.set_(self._gradients[number], 0, shape, (shape[1], 1))
+        if self._as_they_are:
+            return torch.mm(left.t(), right, out=kept)
+        return kept.copy_(left.t() @ right)
+
 
 class _Layer(torch.autograd.Function):
     """One layer: packed tokens in, packed tokens out, ``[tokens, hidden]``."""
@@ -132,6 +157,8 @@ class _Layer(torch.autograd.Function):
         bias: Tensor,
         weights: _Weights,
         layout: Layout,
+        arena: Arena | None,
+        scratch: Arena,
         masks: DropoutMasks | None,
         *parameters: Tensor,
     ) -> Tensor:
@@ -140,25 +167,36 @@ class _Layer(torch.autograd.Function):
         size = (x.shape[1],)
         scale = 1 / math.sqrt(layout.head_size)
 
-        def dropped(values: Tensor, rate: float) -> tuple[Tensor, Tensor | None]:
+        new = partial(arena.take if arena else torch.empty, dtype=x.dtype)
+
+        def linear(values: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
+            out = new((len(values), len(weight)))
+            return torch.addmm(shift, values, weight.t(), out=out)
+
+        def dropped(values: Tensor, rate: float, out: Tensor) -> tuple[Tensor, Tensor | None]:
             if masks is None or rate == 0:
                 return values, None
-            mask = masks.draw(tuple(values.shape), rate, values.dtype)
-            return values * mask, mask
+            mask = masks.draw(new(tuple(values.shape)), rate)
+            return torch.mul(values, mask, out=out), mask
 
-        q, k, v = layout.spread(torch.addmm(bqkv, x, wqkv.t()), 3)
-        scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale)
-        chances = torch.softmax(scores, -1)
-        kept, mask0 = dropped(chances, weights.attention_rate)
-        mixed = layout.gather(torch.bmm(kept, v)[None])
-        attended, mask1 = dropped(torch.addmm(bo, mixed, wo.t()), weights.hidden_rate)
+        q, k, v = layout.spread(linear(x, wqkv, bqkv), 3, new)
+        square = (*q.shape[:2], q.shape[1])
+        scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale, out=new(square))
+        chances = aten._softmax.out(scores, -1, False, out=scores)
+        kept, mask0 = dropped(chances, weights.attention_rate, new(square))
+        mixed = layout.gather(torch.bmm(kept, v)[None], new)
+        attended = linear(mixed, wo, bo)
+        attended, mask1 = dropped(attended, weights.hidden_rate, attended)
         sum1 = attended.add_(x)
         y, mean1, scale1 = torch.native_layer_norm(sum1, size, g1, n1, weights.epsilon)
-        inner = torch.addmm(b1, y, w1.t())
-        active = gelu(inner)
-        outer, mask2 = dropped(torch.addmm(b2, active, w2.t()), weights.hidden_rate)
+        inner = linear(y, w1, b1)
+        active = aten.gelu.out(inner, out=new(tuple(inner.shape)))
+        outer = linear(active, w2, b2)
+        outer, mask2 = dropped(outer, weights.hidden_rate, outer)
         sum2 = outer.add_(y)
         z, mean2, scale2 = torch.native_layer_norm(sum2, size, g2, n2, weights.epsilon)
+        ctx.arena, ctx.filled = arena, arena.passes if arena else None
+        ctx.scratch = scratch
         ctx.weights, ctx.layout, ctx.size, ctx.scale = weights, layout, size, scale
         ctx.save_for_backward(
             x, q, k, v, chances, kept, mask0, mixed, mask1, sum1, mean1, scale1, y, inner,
@@ -172,41 +210,52 @@ class _Layer(torch.autograd.Function):
             x, q, k, v, chances, kept, mask0, mixed, mask1, sum1, mean1, scale1, y, inner,
             active, mask2, sum2, mean2, scale2, *norms,
         ) = ctx.saved_tensors  # fmt: skip
-        wqkv, _, wo, _, w1, _, w2, _ = ctx.weights.copies
+        if ctx.arena is not None and ctx.arena.passes != ctx.filled:
+            raise RuntimeError("another forward pass came between this one and its backward pass")
+        ctx.scratch.start()  # what the layer above had there, it has used
+        new = partial(ctx.scratch.take, dtype=grad.dtype)
+        weights, (wqkv, _, wo, _, w1, _, w2, _) = ctx.weights, ctx.weights.copies
         layout, size, scale = ctx.layout, ctx.size, ctx.scale
         all_three = [True, True, True]
+
+        def through(values: Tensor, weight: Tensor) -> Tensor:
+            return torch.mm(values, weight, out=new((len(values), weight.shape[1])))
+
+        def kept_alone(values: Tensor, mask: Tensor | None) -> Tensor:
+            return values if mask is None else torch.mul(values, mask, out=new(tuple(mask.shape)))
 
         dsum2, dg2, db2 = aten.native_layer_norm_backward(
             grad, sum2, size, mean2, scale2, *norms[2:], all_three
         )
-        douter = dsum2 if mask2 is None else dsum2 * mask2
-        dw2, dbias2 = douter.t() @ active, douter.sum(0)
-        dinner = aten.gelu_backward(douter @ w2, inner)
-        dw1, dbias1 = dinner.t() @ y, dinner.sum(0)
-        dy = torch.addmm(dsum2, dinner, w1)
+        douter = kept_alone(dsum2, mask2)
+        dw2, dbias2 = weights.gradient(3, douter, active), douter.sum(0)
+        dinner = through(douter, w2)
+        aten.gelu_backward.grad_input(dinner, inner, grad_input=dinner)
+        dw1, dbias1 = weights.gradient(2, dinner, y), dinner.sum(0)
+        dy = torch.addmm(dsum2, dinner, w1, out=new(tuple(y.shape)))
 
         dsum1, dg1, db1 = aten.native_layer_norm_backward(
             dy, sum1, size, mean1, scale1, *norms[:2], all_three
         )
-        dattended = dsum1 if mask1 is None else dsum1 * mask1
-        dwo, dbo = dattended.t() @ mixed, dattended.sum(0)
-        (dmixed,) = layout.spread(dattended @ wo, 1)
-        dspread = q.new_empty((3, *q.shape))
+        dattended = kept_alone(dsum1, mask1)
+        dwo, dbo = weights.gradient(1, dattended, mixed), dattended.sum(0)
+        (dmixed,) = layout.spread(through(dattended, wo), 1, new)
+        dspread = new((3, *q.shape))
         dq, dk, dv = dspread
         torch.bmm(kept.transpose(1, 2), dmixed, out=dv)
-        dchances = torch.bmm(dmixed, v.transpose(1, 2))
+        dchances = torch.bmm(dmixed, v.transpose(1, 2), out=new(tuple(chances.shape)))
         if mask0 is not None:
             dchances.mul_(mask0)
         dscores = torch._softmax_backward_data(dchances, chances, -1, chances.dtype)
         empty = dscores.new_empty(1, 1, 1)
         torch.baddbmm(empty, dscores, k, beta=0, alpha=scale, out=dq)
         torch.baddbmm(empty, dscores.transpose(1, 2), q, beta=0, alpha=scale, out=dk)
-        dqkv = layout.gather(dspread)
-        dwqkv, dbqkv = dqkv.t() @ x, dqkv.sum(0)
+        dqkv = layout.gather(dspread, new)
+        dwqkv, dbqkv = weights.gradient(0, dqkv, x), dqkv.sum(0)
         dx = torch.addmm(dsum1, dqkv, wqkv)
         dbias = dscores if ctx.needs_input_grad[1] else None
         return (
-            dx, dbias, None, None, None, *dwqkv.chunk(3), dwo, dw1, dw2,
+            dx, dbias, None, None, None, None, None, *dwqkv.chunk(3), dwo, dw1, dw2,
             *dbqkv.chunk(3), dbo, dbias1, dbias2, dg1, db1, dg2, db2,
         )  # fmt: skip
 
@@ -219,6 +268,7 @@ class _PackedEncoder:
         self._encoder = self._base.encoder
         self._layers = [_Weights(layer, dtype) for layer in self._encoder.layer]
         self._mask: Tensor | None = None
+        self._arena, self._scratch = Arena(), Arena()
         self._hook = self._base.register_forward_pre_hook(self._keep_mask, with_kwargs=True)
         self._encoder.forward = self
 
@@ -253,9 +303,12 @@ class _PackedEncoder:
         x = hidden_states.flatten(0, 1).index_select(0, tokens).to(self._dtype)
         x = pad(x, (0, 0, 0, size - len(x)))
         masks = DropoutMasks() if self._encoder.training else None
+        arena = self._arena if torch.is_grad_enabled() else None
+        if arena:
+            arena.start()
         for layer in self._layers:
             layer.renew()
-            x = _Layer.apply(x, bias, layer, layout, masks, *layer.parameters)
+            x = _Layer.apply(x, bias, layer, layout, arena, self._scratch, masks, *layer.parameters)
         padded = x.new_zeros((rows * longest, width), dtype=hidden_states.dtype)
         padded = padded.index_copy(0, tokens, x[: len(tokens)].to(hidden_states.dtype))
         last = padded.view(rows, longest, width)

@@ -11,7 +11,7 @@ SHAPE = (300, 401)  # no multiple of what one random number gives
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_dropout_masks_drop_their_share_and_keep_the_mean(rate, dtype):
     torch.manual_seed(0)
-    mask = DropoutMasks().draw(SHAPE, rate, dtype)
+    mask = DropoutMasks().draw(torch.empty(SHAPE, dtype=dtype), rate)
     assert mask.shape == SHAPE
     assert mask.dtype == dtype
     assert set(mask.unique().tolist()) == {0.0, torch.tensor(1 / (1 - rate), dtype=dtype).item()}
@@ -26,7 +26,7 @@ def test_dropout_masks_follow_torchs_seed_and_are_never_the_same_twice():
     def two():
         torch.manual_seed(3)
         masks, later = DropoutMasks(), DropoutMasks()
-        return [m.draw((64, 64), 0.5, torch.float32) for m in (masks, masks, later)]
+        return [m.draw(torch.empty(64, 64), 0.5) for m in (masks, masks, later)]
 
     first, again = two(), two()
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))

@@ -142,3 +142,39 @@ def test_packed_layers_evaluated_before_and_after_an_update_go_on_learning(dtype
     # The fused optimiser changes weights without telling: layers that kept old copies would
     # not learn.
     assert losses[-1] < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_packed_layers_add_the_gradients_of_two_batches(dtype):
+    model = tiny("mpnet")
+    pack(model, dtype)
+    first, second = batch(model), batch(model)
+    apart = [learn(model, *data)[2] for data in (first, second)]
+    learn(model, *first)
+    ids, mask, labels = second
+    logits = model(input_ids=ids, attention_mask=mask).logits
+    cross_entropy(logits.view(-1, TAGS), labels.view(-1)).backward()  # onto those of the first
+    for name, parameter in model.named_parameters():
+        if name in apart[0]:
+            torch.testing.assert_close(parameter.grad, apart[0][name] + apart[1][name])
+
+
+def test_packed_layers_give_gradients_the_same_memory_at_every_update():
+    model = tiny("bert")
+    pack(model, torch.float32)
+    weights = [m.weight for m in model.bert.encoder.modules() if isinstance(m, torch.nn.Linear)]
+    places = []
+    for _ in range(2):
+        learn(model, *batch(model))
+        places.append([w.grad.data_ptr() for w in weights])
+    assert places[0] == places[1]
+
+
+def test_packed_layers_refuse_a_backward_pass_whose_activations_are_gone():
+    model = tiny("bert")
+    pack(model, torch.float32)
+    ids, mask, _ = batch(model)
+    early = model(input_ids=ids, attention_mask=mask).logits.sum()
+    model(input_ids=ids, attention_mask=mask)
+    with pytest.raises(RuntimeError, match="another forward pass came between"):
+        early.backward()
