@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from pathlib import Path
@@ -49,20 +48,17 @@ def test_cluster_takes_no_standard_streams(tmp_path):
 @pytest.fixture(scope="module")
 def cluster():
     """A head and one more node, two logical CPUs and a small object store each."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(ROOT)  # the workers import the stand-in model
-    two = cluster_utils.Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": STORE}
-    )
-    two.extra = two.add_node(num_cpus=2, object_store_memory=STORE)
-    ray.init(address=two.address, log_to_driver=False)
-    yield two
-    ray.shutdown()
-    two.shutdown()
-    if before is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = before
+    node = {"num_cpus": 2, "object_store_memory": STORE, "include_dashboard": False,
+            "include_log_monitor": False}  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))  # the workers import the stand-in model
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        two = cluster_utils.Cluster(initialize_head=True, head_node_args=node)
+        two.extra = two.add_node(**node)
+        ray.init(address=two.address, log_to_driver=False)
+        yield two
+        ray.shutdown()
+        two.shutdown()
 
 
 @pytest.fixture(autouse=True)
