@@ -90,7 +90,7 @@ def write_project(folder: str | Path) -> list[str]:
     names = (*_PARTS, "README.md")
     with writing(target), scratch_folder(target) as scratch:
         for part in _PARTS:
-            shutil.copytree(PRESETS / part, scratch / part, copy_function=shutil.copy)
+            _copy(PRESETS / part, scratch / part)
         (scratch / "README.md").write_text(_README, encoding="utf-8")
         taken = [name for name in names if (target / name).exists()]
         # An init that was killed between two names is gone on with.
@@ -105,6 +105,16 @@ def write_project(folder: str | Path) -> list[str]:
             if name not in taken:
                 (scratch / name).replace(target / name)
     return [f"{part}/" for part in _PARTS] + ["README.md"]
+
+
+def _copy(source: Path, to: Path) -> None:
+    """Copy a folder's files with the modes of new ones: an installed package may be read-only."""
+    to.mkdir()
+    for entry in source.iterdir():
+        if entry.is_dir():
+            _copy(entry, to / entry.name)
+        else:
+            shutil.copyfile(entry, to / entry.name)
 
 
 def _content(path: Path) -> dict[str, bytes]:

@@ -117,9 +117,9 @@ def new_directory(target: Path, keep_foreign: bool = False) -> Iterator[Path]:
         scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.new-"))
     try:
         yield scratch
-        for entry in foreign(target) if keep_foreign else ():
-            _copy(entry, scratch / entry.relative_to(target))
         _apply_umask(scratch)
+        for entry in foreign(target) if keep_foreign else ():  # with the modes they have
+            _copy(entry, scratch / entry.relative_to(target))
         sync_all(scratch)
         _put(scratch, target)
         sync(target.parent)

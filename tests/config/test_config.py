@@ -1,3 +1,5 @@
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -219,3 +221,16 @@ def test_config_project_is_complete_and_never_overwritten(tmp_path):
     with pytest.raises(InputError, match="nothing is overwritten"):
         write_project(tmp_path / "news")
     assert (tmp_path / "news" / "README.md").read_text() == "mine"
+
+
+def test_project_is_written_with_the_modes_of_new_files(tmp_path):
+    """Those of the installed package, which may be read-only, came along."""
+    before = os.umask(0o077)
+    try:
+        write_project(tmp_path / "news")
+    finally:
+        os.umask(before)
+    modes = {
+        (path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in tmp_path.rglob("*")
+    }  # fmt: skip
+    assert modes == {(True, 0o700), (False, 0o600)}

@@ -155,6 +155,8 @@ def test_replacement_keeps_what_came_in_the_meantime(tmp_path):
         (target / "notes").mkdir()
         (target / "notes" / "a.txt").write_text("precious")
         (target / "gold.jsonl").write_text("gold")
+        (target / "gold.jsonl").chmod(0o400)
+    assert stat.S_IMODE((target / "gold.jsonl").stat().st_mode) == 0o400
     assert (target / "notes" / "a.txt").read_text() == "precious"
     assert (target / "gold.jsonl").read_text() == "gold"
     assert not (target / "model.safetensors").exists()
