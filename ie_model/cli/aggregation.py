@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ie_model import normalise, scoring
+from ie_model import corpus, normalise, scoring
 
 
 def aggregate(
@@ -36,9 +36,10 @@ def aggregate(
 
     Example: ie-model aggregate entities.jsonl.gz -o names.csv -o names.html --label ACTOR
     """
-    table = None if names is None else normalise.read_names(names)
     for path in output:
-        scoring.check_table(path)
+        scoring.check_table(path, inputs)
+        corpus.check_output(path, [names] if names else [], "csv")
+    table = None if names is None else normalise.read_names(names)
     with scoring.Aggregate() as counts:
         totals = scoring.aggregate_files(inputs, counts, date_column, label, table)
         for path in output:

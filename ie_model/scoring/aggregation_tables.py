@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from ie_model.display.highlight import environment
 from ie_model.errors import InputError
-from ie_model.files import whole_path, writing
+from ie_model.files import check_writable, whole_path, writing
 from ie_model.scoring.aggregation import NO_DAY, Aggregate, Count, Totals
+from ie_model.scoring.sources import find_sources
 
 FORMATS = (".csv", ".parquet", ".html")
 COLUMNS = ("day", "label", "name", "mentions", "documents")
@@ -23,14 +24,20 @@ _ROWS = 10_000
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 900, 260, 50, 12, 30
 
 
-def check_table(path: Path) -> None:
-    """Refuse a name that no table is written under.
+def check_table(path: Path, inputs: Sequence[str | Path] = ()) -> None:
+    """Refuse a table that could not be written, or would take the place of what is counted.
 
     Raises:
-        InputError: its suffix is none of ``FORMATS``.
+        InputError: its suffix is none of ``FORMATS``, it is one of the files of ``inputs``, or
+            its folder cannot be written to.
     """
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: end the name in .csv, .parquet or .html")
+    check_writable(path)
+    if path.exists():
+        for file in (Path(s.path) for s in find_sources(inputs) if not s.stream):
+            if file.samefile(path):
+                raise InputError(f"{path}: is read from and cannot be written to; name another")
 
 
 def write_table(counts: Aggregate, path: Path) -> int:

@@ -156,3 +156,22 @@ def test_aggregate_command_writes_every_table(tmp_path):
     assert page.count("<svg") == 2
     assert "2018-12-05: 3" in page  # three actors on the first day
     assert "<td>Free Syrian Army</td>" in page
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_aggregate_never_writes_over_what_it_counts(tmp_path, link):
+    """`aggregate e.parquet -o e.parquet` put the table in the place of the corpus."""
+    file, out = tmp_path / "e.parquet", tmp_path / ("link.parquet" if link else "e.parquet")
+    pq.write_table(pa.Table.from_pylist([{**ROWS[0], "date": "2018-12-05"}]), file)
+    if link:
+        out.symlink_to(file)
+    before = file.read_bytes()
+    command = ["aggregate", str(file), "-o", str(tmp_path / "t.csv"), "-o", str(out)]
+    done = CliRunner().invoke(app, command)
+    assert "is read from and cannot be written to" in str(done.exception)
+    names = tmp_path / "names.csv"
+    names.write_text("FSA\tFree Syrian Army\n")
+    command = ["aggregate", str(file), "-o", str(names), "--names", str(names)]
+    done = CliRunner().invoke(app, command)
+    assert "is read from and cannot be written to" in str(done.exception)
+    assert (file.read_bytes(), names.read_text()) == (before, "FSA\tFree Syrian Army\n")
