@@ -24,10 +24,11 @@ class _DoubleKeyError(yaml.MarkedYAMLError):
     """A key that stands twice in one mapping."""
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML in which a key stands once: of two, the last would win in silence."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """The mapping, its keys looked at before their values are made."""
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
@@ -97,7 +98,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot read the config: {error}") from None
     try:
-        values = yaml.load(text, _Loader)
+        values = yaml.load(text, Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -161,7 +162,7 @@ def _overrides(overrides: Sequence[str] | Mapping[str, object]) -> Iterator[tupl
         if not equals or not key:
             raise InputError(f"override {item!r}: expected KEY=VALUE, as in training.epochs=3")
         try:
-            yield key, yaml.load(value, _Loader)
+            yield key, yaml.load(value, Loader)
         except _DoubleKeyError as error:
             raise InputError(f"override {key}: {error.problem}") from None
         except yaml.YAMLError:

@@ -79,11 +79,13 @@ def quick(monkeypatch):
         ({"training.warmup": {"low": 0, "high": 7}}, "training.warmup"),
         ({"training.schedule": ["linear"]}, "two or more that differ"),
         ({}, "a space is a YAML mapping"),
+        ("training.epochs: [1, 2]\ntraining.epochs: [3, 4]\n", "'training.epochs' is given twice"),
     ],
 )
 def test_space_faults_name_file_and_key(files, said, told):
     config, space = files
-    space.write_text(yaml.safe_dump(said), encoding="utf-8")
+    text = said if isinstance(said, str) else yaml.safe_dump(said)
+    space.write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as error:
         read_space(space, load_config(config))
     assert str(error.value).startswith(str(space))

@@ -78,6 +78,9 @@ CRASHERS = {
         b'{"text": "a", "entities": []}\n{"id": "1", "text": "b", "text": "c"}',
         b'[{"text": "a b", "text": "c"}]',
     ],
+    "csv": [
+        b'text,entities\na,"[{""start"": 0, ""end"": 1, ""label"": ""X"", ""label"": ""Y""}]"\n',
+    ],
     "labelstudio": [b'[{"data": {"text": "a b"}, "data": {"text": "c"}, "annotations": []}]'],
     "prodigy": [
         b'{"text": "a", "spans": []}\n{"text": "a b", "spans": [], "text": "c"}',

@@ -18,7 +18,7 @@ from ie_model.corpus.formats.dialect import (
     other_delimiter,
 )
 from ie_model.corpus.formats.files import read_raw_lines
-from ie_model.corpus.formats.jsonl import refuse_surrogates
+from ie_model.corpus.formats.json_array import STRICT, refuse_surrogates
 from ie_model.errors import InputError
 
 _WHOLE = re.compile(r"(-?\d+)(?:[.,]0*)?")  # pandas makes 18.0 of 18 where a cell is empty
@@ -73,9 +73,11 @@ class TableRow:
         if not cell:
             return None
         try:
-            value = json.loads(cell)
+            value = STRICT.decode(cell)
         except (ValueError, RecursionError) as error:
-            try:  # data frames write lists as Python shows them
+            try:  # data frames write lists as Python shows them; JSON is JSON, sound or not
+                if not isinstance(error, json.JSONDecodeError):
+                    raise ValueError
                 value = ast.literal_eval(cell)
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 said = getattr(error, "msg", "") or str(error)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from ie_model.corpus.account import Account
 from ie_model.corpus.formats import saved_dataset
-from ie_model.corpus.formats.jsonl import no_constant, read_rows, refuse_surrogates
+from ie_model.corpus.formats.json_array import STRICT, refuse_surrogates
+from ie_model.corpus.formats.jsonl import read_rows
 from ie_model.corpus.formats.saved_dataset import class_names
 from ie_model.corpus.formats.tagged_words import document_of
 from ie_model.corpus.parquet_sizes import rows_at_once
@@ -314,7 +315,7 @@ def _entity(entity: Any, where: str) -> Any:
 
 def _json(text: str, where: str) -> Any:
     try:
-        value = json.loads(text, parse_constant=no_constant)
+        value = STRICT.decode(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: 'meta' is not JSON: {error}, found {text!r:.60}") from None
     refuse_surrogates(value, where)

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ie_model.config.loading import parse_config
+from ie_model.config.loading import Loader, parse_config
 from ie_model.config.schema import Config
 from ie_model.errors import InputError
 
@@ -132,13 +132,14 @@ def read_space(path: str | Path, config: Config) -> Space:
     """
     path = Path(path)
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        given = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot read the space: {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{line}: not valid YAML") from None
+        said = getattr(error, "problem", None) or "cannot be parsed"
+        raise InputError(f"{path}{line}: not valid YAML: {said}") from None
     if not isinstance(given, dict) or not given:
         raise InputError(
             f"{path}: a space is a YAML mapping of dotted keys, such as "
