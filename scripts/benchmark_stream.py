@@ -90,13 +90,16 @@ def live(extractor: Extractor, rate: float, count: int, max_wait: float | None) 
 
 
 def work(extractor: Extractor, count: int, max_wait: float | None) -> None:
-    """For each line on standard input, stream once; print wall-clock and CPU seconds."""
+    """For each line on standard input, stream once; print wall-clock and CPU seconds.
+
+    Behind them, the entities found and the token places computed so far.
+    """
     extra: dict[str, Any] = {} if max_wait is None else {"max_wait": max_wait}
     for _ in sys.stdin:
         wall, cpu = time.perf_counter(), time.process_time()
         entities = sum(len(d.entities) for d in extractor.pipe(paragraphs(count), **extra))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        print(wall, cpu, entities, flush=True)
+        print(wall, cpu, entities, extractor.computed[1], flush=True)
 
 
 def against(other: Path, options: argparse.Namespace) -> None:
@@ -123,10 +126,10 @@ def against(other: Path, options: argparse.Namespace) -> None:
             assert stdout is not None
             print("go", file=stdin, flush=True)
             row[k] = [float(number) for number in stdout.readline().split()]
+        when = f"turn {turn}" if turn else "the first time"
+        print(f"{when} {row[0][1]:.2f} CPU s, the other {row[1][1]:.2f}", flush=True)
         if turn:
             rows.append(row)
-        else:
-            print(f"the first time {row[0][1]:.2f} CPU s, the other {row[1][1]:.2f}", flush=True)
     for worker in workers:
         worker.communicate()
     for k, what in enumerate(("wall-clock time", "CPU time")):
@@ -137,6 +140,7 @@ def against(other: Path, options: argparse.Namespace) -> None:
             f"(from {ratios[0]:.3f} to {ratios[-1]:.3f}), {len(rows)} turns"
         )
     print(f"entities: {rows[0][0][2]:,.0f} and {rows[0][1][2]:,.0f}")
+    print(f"places computed: {rows[-1][0][3] / rows[-1][1][3]:.3f} of the other's")
 
 
 def main() -> None:
