@@ -192,7 +192,7 @@ class Encoder:
         originals = pieces
         if self.lines in ("auto", "paragraph"):
             pieces = [unwrapped(piece) for piece in pieces]
-        if self.parallel:
+        if self.parallel and len(pieces) > 1:  # for one, waking other threads costs more
             encodings = self._tokenizer.encode_batch(pieces, add_special_tokens=False)
         else:
             encodings = [self._tokenizer.encode(p, add_special_tokens=False) for p in pieces]
