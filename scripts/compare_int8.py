@@ -51,8 +51,11 @@ class RunEngine:
         """The same; nothing runs in the background."""
         return Done(self.forward(input_ids, attention_mask))
 
+    def detach(self) -> None:
+        """It has no files."""
+
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to free."""
 
 
 def halves(file: Path, count: int, others: int) -> tuple[list[str], list[str]]:
