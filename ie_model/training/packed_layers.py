@@ -269,6 +269,9 @@ class _PackedEncoder:
         self._layers = [_Weights(layer, dtype) for layer in self._encoder.layer]
         self._mask: Tensor | None = None
         self._arena, self._scratch = Arena(), Arena()
+        # What is not of an arena is small, but much: glibc keeps blocks as large as the largest one
+        # that was freed, of 32 MiB at most, instead of giving each back to the system.
+        torch.UntypedStorage(31 << 20)
         self._hook = self._base.register_forward_pre_hook(self._keep_mask, with_kwargs=True)
         self._encoder.forward = self
 
