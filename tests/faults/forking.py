@@ -90,7 +90,7 @@ class Forks:
         """Do a step of a job in a process of its own.
 
         Args:
-            job: of :data:`tests.faults.jobs.JOBS`.
+            job: of :data:`tests.faults.jobs.JOBS`; or a command line, see :meth:`command`.
             folder: where it works; events below it count.
             fault: mode and number of the event, such as ``kill 17``.
             step: ``run``, or ``prepare``.
@@ -98,6 +98,18 @@ class Forks:
             workers: the fault is laid on the processes it starts.
         """
         return self._ordered([job, str(folder), fault, step, seconds, workers], 1)[0]
+
+    def command(self, folder: Path, line: str, streams: str = "", mask: int | None = None) -> Ended:
+        """Run a command line of ``ie-model``; no line prepares what :data:`COMMANDS` read.
+
+        Args:
+            folder: where it works.
+            line: what stands behind ``ie-model``.
+            streams: what is done to the standard streams, of :data:`tests.faults.commands.STREAMS`.
+            mask: the umask.
+        """
+        job = json.dumps([line, streams, mask])
+        return self._ordered([job, str(folder), "", "command", None, False], 1)[0]
 
     def run_at_once(self, job: str, folder: Path, times: int) -> list[Ended]:
         """Do a job in several processes at once."""
@@ -132,6 +144,7 @@ def _laid(library: Any, fault: str, folder: str, workers: bool, events: int) -> 
 
 def _child(library: Any, order: list[Any], heard: int, files: Path) -> None:
     from ie_model.errors import IEModelError
+    from tests.faults import commands
     from tests.faults.jobs import JOBS
 
     job, folder, fault, step, _, workers = order
@@ -144,7 +157,12 @@ def _child(library: Any, order: list[Any], heard: int, files: Path) -> None:
     if fault:
         _laid(library, fault, folder, workers, _written(files / "events"))
     try:
-        getattr(JOBS[job], step)(Path(folder))
+        if step != "command":
+            getattr(JOBS[job], step)(Path(folder))
+        else:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # orders come there
+            line, streams, mask = json.loads(job)
+            status = commands.run(line, streams, mask) if line else commands.prepare(Path(folder))
     except IEModelError as error:
         print(error, file=sys.stderr)
         status = 1
@@ -157,7 +175,8 @@ def _child(library: Any, order: list[Any], heard: int, files: Path) -> None:
         for name, module in sys.modules.items()
         if not name.startswith("__mp")
     }  # fmt: skip
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     os.write(heard, json.dumps(modules).encode())
     os._exit(status)
 
