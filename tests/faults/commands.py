@@ -1,4 +1,4 @@
-"""Every command that comes to an end by itself, with the files it reads and writes."""
+"""Commands that come to an end by themselves, with what they read and write."""
 
 from __future__ import annotations
 
@@ -18,17 +18,12 @@ COMMANDS: dict[str, tuple[str, bool]] = {
     "evaluate": ("evaluate model gold.jsonl -o m.json --errors e.html --engine torch", True),
     "predict": ("predict model gold.jsonl -o p.html --engine torch", False),
     "crossval": ("crossval config.yaml --folds 2 -o cv2 --keep-models", True),
-    "tune": ("tune config.yaml space.yaml --trials 2 --study s.sqlite -o t.yaml --table t.csv",
-             True),
     "compare": ("compare cv cv -o c.json", True),
     "report": ("report cv -o r.html", True),
     "suspects": ("suspects cv -o s.json", True),
     "calibrate": ("calibrate cv model --keep-all -o cal.json", True),
     "score": ("score model gold.jsonl -o out.jsonl --engine torch --workers 0 --threads 1", False),
     "score to a folder": ("score model gold.jsonl -o parts/ --engine torch --workers 1", False),
-    "export": ("export model --engine onnx --precision fp32 --documents gold.jsonl --force", True),
-    "bench": ("bench model gold.jsonl --engine torch --no-baseline --rounds 1 --plan -o b.json "
-              "--plot b.png", True),
     "package": ("package model -o dist --name news", True),
     "next": ("next model gold.jsonl -n 2 -o tasks.jsonl --engine torch", True),
     "annotations check": ("annotations check gold.jsonl -o check.html", False),
@@ -87,7 +82,7 @@ def _nobody_reads() -> None:
 
 
 def prepare(folder: Path) -> int:
-    """What the commands read: a model, gold, a config, a space, a run of cross-validation."""
+    """What the commands read: a model, gold, a config, a run of cross-validation."""
     from ie_model.config import load_config
     from ie_model.corpus import read_documents, write_documents
     from ie_model.evaluation import cross_validate
@@ -104,7 +99,6 @@ def prepare(folder: Path) -> int:
         "training": {"epochs": 1, "threads": 1, "precision": "fp32", "device": "cpu"},
     }
     (folder / "config.yaml").write_text(json.dumps(config))
-    (folder / "space.yaml").write_text("training.learning_rate: [0.001, 0.002]\n")
     cross_validate(load_config("config.yaml"), "cv", folds=2, seeds=(0,))
     return 0
 
