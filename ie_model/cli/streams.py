@@ -38,7 +38,7 @@ def settle_output() -> bool:
     try:
         sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _discard(1)
         return False
     return True
 
@@ -54,10 +54,14 @@ def until_reader_leaves() -> Iterator[None]:
     except (BrokenPipeError, SystemExit) as stop:  # rich makes an exit of it
         if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _discard(1)
 
 
 def silence_broken_streams() -> None:
     """What is still to be written where nobody reads any more goes nowhere."""
     for number in (1, 2):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+        _discard(number)
+
+
+def _discard(number: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)

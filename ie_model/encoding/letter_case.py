@@ -15,10 +15,11 @@ type 0, as from programs that know nothing of this.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ie_model.encoding.characters import kinds
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -51,8 +52,11 @@ def cases(texts: Sequence[str], starts: Ints, ends: Ints, bounds: Longs) -> Ints
     sizes = np.diff(bounds)
     owner = np.repeat(np.arange(len(texts)), sizes)
     base = np.cumsum([0, *(len(text) for text in texts)])[:-1][owner]
-    capital, small = _letters("".join(texts))
-    up, low = (b[ends + base] - b[starts + base] for b in (_counted(capital), _counted(small)))
+    letters = kinds("".join(texts), _kind)
+    up, low = (
+        b[ends + base] - b[starts + base]
+        for b in map(_counted, (letters == _CAPITAL, letters == _SMALL))
+    )
     words = np.bincount(owner, up + low > 0, len(texts))
     lower = np.bincount(owner, (up == 0) & (low > 0), len(texts))
     told = (lower > 0) & (lower < words) & (lower >= _LEAST_LOWER * words)
@@ -64,27 +68,11 @@ def _counted(flags: NDArray[np.bool_]) -> Ints:
     return np.concatenate([[0], np.cumsum(flags, dtype=np.int32)])
 
 
-def _letters(text: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which characters are capitals, and which small letters; each bool ``[characters]``."""
-    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    table = _table()
-    common = codes < len(table)
-    kinds = table[np.where(common, codes, 0)]
-    for place in np.flatnonzero(~common).tolist():
-        kinds[place] = _kind(text[place])
-    return kinds == _CAPITAL, kinds == _SMALL
-
-
 _NEITHER, _CAPITAL, _SMALL = range(3)
 
 
 def _kind(char: str) -> int:
     return _CAPITAL if char.isupper() or char.istitle() else _SMALL if char.islower() else _NEITHER
-
-
-@cache
-def _table() -> NDArray[np.uint8]:
-    return np.array([_kind(chr(c)) for c in range(0x2100)], np.uint8)
 
 
 def with_cases(ids: Ints, first: Ints, after: Ints, found: Ints) -> Ints:

@@ -13,10 +13,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ie_model.encoding.characters import kinds
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -48,32 +49,14 @@ _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x9F
 """Scripts written without spaces: every character may start or end a mention."""
 
 
-def _char_class(code: int) -> int:
-    char = chr(code)
+def _char_class(char: str) -> int:
     if char.isspace():
         return _SPACE
     if unicodedata.category(char).startswith("M"):
         return _MARK
     if char.isalnum():
-        return _SINGLE if any(a <= code <= b for a, b in _UNSPACED) else _WORD
+        return _SINGLE if any(a <= ord(char) <= b for a, b in _UNSPACED) else _WORD
     return _OTHER
-
-
-@cache
-def _class_table() -> NDArray[np.uint8]:
-    return np.array([_char_class(c) for c in range(0x2100)], np.uint8)
-
-
-def _char_classes(text: str) -> NDArray[np.uint8]:
-    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    table = _class_table()
-    rare = codes >= len(table)
-    if not rare.any():
-        return table[codes]
-    classes = table[np.where(rare, 0, codes)]
-    unique, inverse = np.unique(codes[rare], return_inverse=True)
-    classes[rare] = np.array([_char_class(int(c)) for c in unique], np.uint8)[inverse]
-    return classes
 
 
 def group_tokens(
@@ -98,7 +81,7 @@ def group_tokens(
     text = "\n".join(texts)
     bases = np.cumsum([0, *(len(t) + 1 for t in texts)])[:-1]
     owner = np.repeat(np.arange(len(texts)), counts)
-    classes = _char_classes(text)
+    classes = kinds(text, _char_class)
     length = len(classes)
     space = classes == _SPACE
     # SentencePiece and byte-level tokens may begin or end with the space next to a word.
