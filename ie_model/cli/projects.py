@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -19,4 +20,5 @@ def init(
     """
     for name in config.write_project(folder):
         typer.echo(folder / name)
-    typer.echo("next: ie-model train configs/default.yaml (README.md says more)")
+    there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    typer.echo(f"next: {there}ie-model train configs/default.yaml (README.md says more)")

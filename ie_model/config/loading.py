@@ -6,15 +6,14 @@ backbone's folder) and overrides are relative to the working directory.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from ie_model.config.mistakes import explain
 from ie_model.config.schema import SOURCES, Config
 from ie_model.config.shipped import find_config, shipped_names
 from ie_model.errors import InputError
@@ -75,7 +74,7 @@ def parse_config(values: Mapping[str, Any], source: str = "config") -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise InputError(_explain(error, source)) from None
+        raise InputError(explain(error, values, source)) from None
 
 
 def _check_shipped_corpora(name: str, config: Config) -> None:
@@ -127,8 +126,8 @@ def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
         sources = given if isinstance(given, list) else []
         for i, source in enumerate(sources):
             if isinstance(source, str):
-                sources[i] = str(folder / source)
-            elif isinstance(source, dict):
+                source = sources[i] = {"path": source}  # so that an override may add to it
+            if isinstance(source, dict):
                 _anchor(source, "path", folder)
                 options = source.get("options")
                 if isinstance(options, dict):
@@ -136,7 +135,7 @@ def _anchor_paths(values: dict[str, Any], folder: Path) -> None:
 
 
 def _anchor(values: dict[str, Any], key: str, folder: Path) -> None:
-    if isinstance(values.get(key), str):
+    if isinstance(values.get(key), str) and values[key]:
         values[key] = str(folder / values[key])
 
 
@@ -187,37 +186,3 @@ def _element(items: list[Any], index: str, key: str) -> Any:
     if not index.isdecimal() or int(index) >= len(items):
         raise InputError(f"override {key}: {index!r} is not an index into {len(items)} entries")
     return items[int(index)]
-
-
-def _explain(error: ValidationError, source: str) -> str:
-    """The first problem in one line: where, what, and the nearest valid key."""
-    errors = error.errors()
-    # An unknown key is the likelier cause of whatever else is reported with it.
-    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        valid = _keys_beside(first["loc"])
-        near = difflib.get_close_matches(str(first["loc"][-1]), valid, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(valid)}"
-        message = f"{source}: {key}: unknown key; {hint}"
-    elif first["type"] == "missing":
-        message = f"{source}: {key}: required and not given"
-    else:
-        text = first["msg"].removeprefix("Value error, ")
-        message = f"{source}: {key}: {text[0].lower()}{text[1:]}, found {first['input']!r}"
-        if first["type"] == "string_type" and isinstance(first["input"], bool | int | float | date):
-            message += "; quote it, YAML reads NO, ON, 12 or 2018-12-03 as no text"
-    more = len(errors) - 1
-    return message + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
-
-
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    """The valid keys of the section that holds the key at ``location``."""
-    section: type[BaseModel] = Config
-    for part in location[:-1]:
-        if isinstance(part, str) and part in section.model_fields:
-            annotation = section.model_fields[part].annotation
-            inner = getattr(annotation, "__args__", (annotation,))[0]
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                section = inner
-    return list(section.model_fields)

@@ -9,10 +9,17 @@ import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 SOURCES = (("data", "train"), ("data", "dev"), ("data", "test"), ("distillation", "unlabelled"))
 """Where a config lists corpora."""
@@ -27,6 +34,18 @@ class _Section(BaseModel):
         use_attribute_docstrings=True,
         protected_namespaces=(),
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _says_something(cls, value: Any, info: ValidationInfo) -> Any:
+        """``early_stopping: true`` would be read as 1, an empty path as the working directory."""
+        if value == "":
+            raise ValueError("is empty")
+        if isinstance(value, bool) and info.field_name:
+            kind = cls.model_fields[info.field_name].annotation
+            if {int, float} & {kind, *get_args(kind)} and bool not in get_args(kind):
+                raise ValueError(f"takes a number, found {str(value).lower()}")
+        return value
 
 
 class SourceConfig(_Section):
@@ -141,7 +160,7 @@ class ModelConfig(_Section):
     @classmethod
     def _layers_rise(cls, layers: int | list[int] | None) -> int | list[int] | None:
         if layers == [] or (isinstance(layers, int) and layers < 1):
-            raise ValueError("at least one layer is needed")
+            raise ValueError(f"at least one layer is needed, found {layers}")
         if isinstance(layers, list) and layers != sorted(set(layers)):
             raise ValueError(f"layer numbers must rise, found {layers}")
         return layers
@@ -201,7 +220,7 @@ class TrainingConfig(_Section):
     """Share of the updates, the last ones, whose weights are averaged; 0 is off."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Share of the target probability spread evenly over all tags."""
-    class_weights: dict[str, float] = {}
+    class_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
     """Weight of a label's tags in the loss, `O` included; 1 where absent."""
     batch_tokens: int = Field(1024, ge=16)
     """Padded tokens of one batch at most; what fits into memory at once."""
@@ -270,6 +289,8 @@ class Config(_Section):
         for label in labels:
             if not label or any(c.isspace() for c in label):
                 raise ValueError(f"label {label!r} is empty or holds white space")
+            if label == "O":
+                raise ValueError("label 'O' is the tag of what has no label; give it another name")
             if labels.count(label) > 1:
                 raise ValueError(f"label {label!r} is declared twice")
         if not labels:

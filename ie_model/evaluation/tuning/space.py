@@ -154,7 +154,8 @@ def read_space(path: str | Path, config: Config) -> Space:
             try:
                 with_values(config, {parameter.key: value})
             except InputError as error:
-                hint = "; say integer: true" if "integer" in str(error) else ""
+                whole = parameter.range is not None and "a whole number" in str(error)
+                hint = "; say integer: true" if whole else ""
                 raise InputError(f"{where}: {error}{hint}") from None
         parameters.append(parameter)
     return Space(tuple(parameters))
