@@ -38,7 +38,7 @@ def annotate(
     review: Review | None = None, guidelines: Path | None = None, text_dir: Path | None = None,
     format: str | None = None, port: int = 8100, listening: Callable[[str], None] = lambda _: None,
 ) -> None:  # fmt: skip
-    """Serve the page at 127.0.0.1 until SIGTERM or SIGINT.
+    """Serve the page at 127.0.0.1 until SIGTERM, SIGINT or SIGHUP.
 
     Args:
         documents: what there is to annotate; see :class:`ie_model.annotating.Session`.

@@ -3,7 +3,6 @@
 The rooms load what they export on first use, so help comes at once.
 """
 
-import contextlib
 import logging
 import sys
 from typing import Annotated
@@ -27,7 +26,7 @@ from ie_model.cli import (
     training,
     tuning,
 )
-from ie_model.cli.streams import fill_closed_streams, settle_output, silence_broken_streams
+from ie_model.cli.streams import guard_streams, settle_streams, silence_output
 from ie_model.display.excerpts import visible
 from ie_model.errors import InputError, RunError
 
@@ -95,41 +94,48 @@ app.command("next")(tasks.next_)
 
 def main() -> None:
     """Run the command line; turn every failure into one clear message and an exit code."""
-    fill_closed_streams()
+    guard_streams()
     arguments = sys.argv[1:]
     debug = "--debug" in arguments  # wherever it stands
-    arguments = [a for a in arguments if a != "--debug"]
+    code = _run([a for a in arguments if a != "--debug"], debug)
+    try:
+        written = settle_streams()
+    except (OSError, RunError) as error:
+        written = False
+        code = code or _fail(error, 1, debug)
+    sys.exit(code if written else code or 1)
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    """The exit code of a command line."""
     try:
         code = app(arguments, standalone_mode=False)
     except InputError as error:
-        code = _fail(error, 2, debug)
+        return _fail(error, 2, debug)
     except RunError as error:
-        code = _fail(error, 1, debug)
+        return _fail(error, 1, debug)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
-        code = 130
+        return 130
     except SystemExit as stop:
         # The reader of our output, such as head, has gone: click makes an exit of that.
         if not isinstance(stop.__context__, BrokenPipeError):
             raise
-        silence_broken_streams()
-        code = 0
+        silence_output()
+        return 0
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of click
             error.show()
-            code = 2
-        else:
-            message = f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
-            code = _fail(RunError(message), 1, debug, error)
-    code = code if isinstance(code, int) else 0
-    sys.exit(code if settle_output() else code or 1)
+            return 2
+        message = f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
+        return _fail(RunError(message), 1, debug, error)
+    return code if isinstance(code, int) else 0
 
 
 def _fail(error: Exception, code: int, debug: bool, cause: Exception | None = None) -> int:
     if debug:
         raise cause or error
-    with contextlib.suppress(BrokenPipeError):  # whoever read standard error has gone
-        typer.echo(f"error: {visible(str(error))}", err=True)
+    typer.echo(f"error: {visible(str(error))}", err=True)
     return code
 
 

@@ -1,9 +1,15 @@
-"""Standard streams that the caller closed: ``ie-model ... 2>&-``, or a service without any."""
+"""Standard streams that are closed, full or broken: ``ie-model ... 2>&-``, or ``>/dev/full``."""
 
 import contextlib
+import errno
+import io
 import os
+import select
 import sys
 from collections.abc import Iterator
+from typing import Any
+
+from ie_model.errors import RunError
 
 
 def fill_closed_streams() -> None:
@@ -30,17 +36,81 @@ def fill_closed_streams() -> None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
-def settle_output() -> bool:
-    """Write what is left of standard output; whether that could be done.
+class _Bytes(io.FileIO):
+    """Standard output or error; ``lost``: something for the latter could not be written."""
+
+    lost = False
+
+    def write(self, data: Any, /) -> int:  # type: ignore[override]
+        try:
+            while (written := super().write(data)) is None:  # it does not block, and is full
+                select.select([], [self], [])
+            return written
+        except OSError as error:
+            if self.fileno() == 2:
+                self.lost = self.lost or error.errno not in (errno.EPIPE, errno.EBADF)
+                return len(data)
+            if isinstance(error, BrokenPipeError):  # the reader has seen enough: no failure
+                raise
+            closed = error.errno == errno.EBADF
+            reason = "it is closed" if closed else error.strerror or str(error)
+            raise RunError(f"standard output: cannot be written: {reason}") from error
+
+
+class _Text(io.TextIOWrapper):
+    """The same for text."""
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except UnicodeEncodeError as error:
+            raise RunError(
+                f"standard output: {error.object[error.start]!r} cannot be written in "
+                f"{self.encoding}; write to a file, or set PYTHONIOENCODING=utf-8 if that is no "
+                "half of a surrogate pair"
+            ) from error
+
+
+def guard_streams() -> None:
+    """See to it that what befalls a standard stream is told, and harms nothing else.
+
+    What cannot be written to standard output raises a :class:`RunError` that says so, in place
+    of an ``OSError`` without a name. What cannot be written to standard error is passed over;
+    only the exit code can tell, see :func:`settle_streams`.
+    """
+    fill_closed_streams()
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        given = getattr(sys, name)
+        try:
+            if given.fileno() != number:
+                continue
+            given.flush()
+        except (AttributeError, OSError):  # something a caller put in its place
+            continue
+        guarded = _Text(
+            io.BufferedWriter(_Bytes(number, "w", closefd=False)), given.encoding, given.errors,
+            line_buffering=number == 2 or given.line_buffering,
+        )  # fmt: skip
+        setattr(sys, name, guarded)
+
+
+def settle_streams() -> bool:
+    """Write what is left; whether everything could be written.
 
     Python would try again at its end, complain, and change the exit code.
+
+    Raises:
+        RunError: standard output cannot be written.
     """
+    sys.stderr.flush()
     try:
         sys.stdout.flush()
-    except OSError:
+    except BrokenPipeError:
         _discard(1)
-        return False
-    return True
+    except (OSError, RunError):
+        _discard(1)
+        raise
+    return not getattr(getattr(sys.stderr.buffer, "raw", None), "lost", False)
 
 
 @contextlib.contextmanager
@@ -57,10 +127,9 @@ def until_reader_leaves() -> Iterator[None]:
         _discard(1)
 
 
-def silence_broken_streams() -> None:
+def silence_output() -> None:
     """What is still to be written where nobody reads any more goes nowhere."""
-    for number in (1, 2):
-        _discard(number)
+    _discard(1)
 
 
 def _discard(number: int) -> None:

@@ -33,7 +33,7 @@ def serve(
     device: str = "auto", lines: str | None = None,
     listening: Callable[[str], None] = lambda _: None,
 ) -> None:  # fmt: skip
-    """Serve models over HTTP until SIGTERM or SIGINT; requests in hand are finished first.
+    """Serve models over HTTP until SIGTERM, SIGINT or SIGHUP; requests in hand are finished first.
 
     Args:
         models: model directories, as ``PATH`` or ``NAME=PATH``.
@@ -69,7 +69,7 @@ def serve(
 
 
 def run(app: Starlette, listener: socket.socket, timeout: float) -> None:
-    """Answer at a listening socket until SIGTERM or SIGINT.
+    """Answer at a listening socket until SIGTERM, SIGINT, or SIGHUP if that is not ignored.
 
     Requests in hand are then finished, for ``timeout`` seconds at most.
     """
@@ -80,6 +80,9 @@ def run(app: Starlette, listener: socket.socket, timeout: float) -> None:
         (number, signal.signal(number, lambda *_: None))
         for number in (signal.SIGTERM, signal.SIGINT)
     ]
+    hangup = getattr(signal, "SIGHUP", None)  # none on Windows
+    if hangup and signal.getsignal(hangup) is not signal.SIG_IGN:  # nohup; uvicorn knows none
+        before.append((hangup, signal.signal(hangup, lambda *_: app.state.stop())))
     try:
         server.run(sockets=[listener])
     finally:

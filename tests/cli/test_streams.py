@@ -67,6 +67,97 @@ def test_command_whose_reader_leaves_ends_without_a_traceback(rows):
     assert b"Traceback" not in done.stderr
 
 
+PRINTING = [
+    "--version", "--help", "score --help", "init {}", "backbones list", "annotations show a.jsonl",
+    "annotations stats a.jsonl --format json", "annotations check a.jsonl",
+]  # fmt: skip
+CLOSED, FULL, SILENT, UNHEARD, UNWRITTEN = (
+    "1>&-", "1>/dev/full", "1>/dev/null 2>&-", "1>/dev/null 2>|", "1>/dev/null 2>/dev/full",
+)  # fmt: skip
+_RUNS = """
+import json, logging, os, sys
+from ie_model.cli.main import main
+
+def run(line, streams):
+    logging.root.handlers.clear()
+    sys.argv = ["ie-model", *line.split()]
+    for change in streams.split():
+        number, _, place = change.partition(">")
+        if place == "&-":
+            os.close(int(number))
+            setattr(sys, "stdout" if number == "1" else "stderr", None)
+        elif place == "|":
+            ours, theirs = os.pipe()
+            os.close(ours)
+            os.dup2(theirs, int(number))
+        else:
+            os.dup2(os.open(place, os.O_WRONLY), int(number))
+    main()
+
+for streams, line in json.loads(sys.argv[1]):
+    if not os.fork():
+        run(line, streams)
+    status = os.waitstatus_to_exitcode(os.wait()[1])
+    print("#", json.dumps([streams, line, status]), file=sys.stderr, flush=True)
+    if not streams:
+        try:  # what it loads, the next ones find loaded
+            run(line, "1>/dev/null")
+        except SystemExit:
+            pass
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """Of each command line that prints and each case of streams: exit code, and what it said."""
+    folder = tmp_path_factory.mktemp("printing")
+    row = {"id": "1", "text": "a b", "entities": [{"start": 0, "end": 1, "label": "X"}]}
+    (folder / "a.jsonl").write_text(json.dumps(row) + "\n")
+    cases = [["", line] for line in PRINTING[4:]]
+    for k, streams in enumerate((CLOSED, FULL, SILENT, UNHEARD, UNWRITTEN)):
+        cases += [[streams, line.format(f"news{k}")] for line in PRINTING]
+    done = subprocess.run(
+        [sys.executable, "-c", _RUNS, json.dumps(cases)], cwd=folder, timeout=600, check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    found: dict[str, dict[str, tuple[int, str]]] = {}
+    said = []
+    for line in done.stderr.splitlines():
+        if line.startswith("# "):
+            streams, command, code = json.loads(line[2:])
+            found.setdefault(streams, {})[command] = code, "\n".join(said)
+            said = []
+        elif not line.startswith("a.jsonl: read as"):
+            said.append(line)
+    assert (folder / "news4/configs/default.yaml").exists()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("streams", "reason"), [(CLOSED, "it is closed"), (FULL, "No space left on device")]
+)
+def test_output_that_cannot_be_written_is_one_clear_error(told, streams, reason):
+    """It was an `OSError` that was not expected, and named nothing."""
+    message = f"error: standard output: cannot be written: {reason}"
+    assert set(told[streams].values()) == {(1, message)}
+
+
+@pytest.mark.parametrize(("streams", "code"), [(SILENT, 0), (UNHEARD, 0), (UNWRITTEN, 1)])
+def test_messages_that_cannot_be_written_do_not_end_the_work(told, streams, code):
+    """A log on a full disk, or `2>&1 | head -1`, ended a command before it had done anything."""
+    for line, ended in told[streams].items():  # only these say something there
+        assert ended == (code if line.startswith("annotations") else 0, ""), line
+
+
+def test_output_in_another_encoding_says_what_it_cannot_hold(tmp_path):
+    document = {"id": "1", "text": "\u010capljina", "entities": []}
+    (tmp_path / "a.jsonl").write_text(json.dumps(document) + "\n")
+    line = "$IE annotations show a.jsonl --format html"
+    done = shell(line, tmp_path, environment={"PYTHONIOENCODING": "latin-1"})
+    assert done.returncode == 1
+    assert b"standard output: '\\u010c' cannot be written in iso8859-1" in done.stderr
+
+
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_command_whose_reader_leaves_still_says_that_it_failed(tmp_path, form):
     """`annotations check ... | head -1` of a faulty corpus ended with success."""

@@ -16,7 +16,7 @@ from ie_model import Extractor
 from ie_model.errors import InputError
 from ie_model.serving import create_app, serve
 from ie_model.serving.served import Served
-from ie_model.serving.server import listen, run
+from ie_model.serving.server import address_of, listen, run
 from tests.conftest import SENTENCES
 from tests.serving.conftest import LONGEST, FakeExtractor, documents, get, post, wait_until
 
@@ -76,6 +76,30 @@ def _begun(address):
         if line.startswith("ie_model_batch_documents_count"):
             return float(line.split()[-1])
     return 0.0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminal closes there")
+def test_serve_ends_in_order_when_its_terminal_closes():
+    """SIGHUP killed it, and with it the answers in hand."""
+    extractor = FakeExtractor()
+    app = create_app([Served("one", extractor)])
+    heard = signal.signal(signal.SIGHUP, lambda *_: None)  # not ours, should it come too late
+    try:
+        with listen("127.0.0.1", 0) as listener:
+            address = address_of(listener)
+
+            def hang_up():
+                wait_until(lambda: get(f"{address}/readyz").status_code == 200)
+                os.kill(os.getpid(), signal.SIGHUP)
+
+            hanging = threading.Thread(target=hang_up)
+            hanging.start()
+            run(app, listener, 5)
+            hanging.join(LONGEST)
+    finally:
+        signal.signal(signal.SIGHUP, heard)
+    assert app.state.failure is None
+    assert extractor.closed
 
 
 def test_serve_model_that_cannot_answer_ends_the_server():
