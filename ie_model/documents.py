@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from ie_model.errors import InputError
@@ -44,13 +45,13 @@ class Entity:
     def to_dict(self) -> dict[str, Any]:
         """The entity in the native JSON form; ``score`` and ``meta`` only where set."""
         row: dict[str, Any] = {
-            "start": self.start,
-            "end": self.end,
+            "start": int(self.start),  # numpy's numbers are none of JSON
+            "end": int(self.end),
             "label": self.label,
             "text": self.text,
         }
         if self.score is not None:
-            row["score"] = round(self.score, 6)
+            row["score"] = round(float(self.score), 6)
         if self.meta:
             row["meta"] = dict(self.meta)
         return row
@@ -218,6 +219,58 @@ class Document:
         error = row.get("error")
         read = tuple(_read_entity(e, f"{where}, entity {i}") for i, e in enumerate(entities))
         return cls(text, read, str(id_), dict(meta), None if error is None else str(error))
+
+
+def given_documents(given: Iterable[Document], name: str) -> Iterator[Document]:
+    """What a caller gives for documents, one by one; ``name`` leads every error message.
+
+    Raises:
+        InputError: see :func:`several` and :func:`sound_document`.
+    """
+    for number, document in enumerate(several(given, name)):
+        yield sound_document(document, f"{name}, item {number}")
+
+
+def several(given: Iterable[Any], name: str) -> Iterable[Any]:
+    """What a caller gives for many documents.
+
+    Raises:
+        InputError: it is no iterable, or one that would be taken apart: a text, a mapping, a
+            table, one document.
+    """
+    one = isinstance(given, str | bytes | Mapping | Document) or hasattr(given, "columns")
+    if one or not isinstance(given, Iterable):
+        kind = type(given).__name__
+        raise InputError(f"{name}: expected Documents, such as a list, found {kind}")
+    return given
+
+
+def sound_document(given: object, where: str) -> Document:
+    """A document as a caller gives it; ``where`` leads every error message.
+
+    Raises:
+        InputError: it is none, or its text or entities are of another type than they should be,
+            as offsets out of a data frame are. :meth:`Document.check` judges the offsets.
+    """
+    if not isinstance(given, Document):
+        raise InputError(f"{where}: expected a Document, found {type(given).__name__}")
+    if not isinstance(given.text, str):
+        raise InputError(f"{where}: its text must be a str, found {type(given.text).__name__}")
+    if not isinstance(given.entities, tuple | list):
+        kind = type(given.entities).__name__
+        raise InputError(f"{where}: its entities must be a tuple of Entity, found {kind}")
+    for entity in given.entities:
+        if not isinstance(entity, Entity):
+            raise InputError(
+                f"{where}: expected Entity(start, end, label), found {entity!r:.60}; "
+                "Document.from_dict reads plain dicts"
+            )
+        if not (isinstance(entity.start, Integral) and isinstance(entity.end, Integral)):
+            offsets = f"[{entity.start!r}, {entity.end!r})"
+            raise InputError(f"{where}: offsets must be whole numbers, found {offsets}")
+        if not isinstance(entity.label, str):
+            raise InputError(f"{where}: a label must be a str, found {entity.label!r}")
+    return given
 
 
 _ENTITY_FIELDS = frozenset(Entity.__dataclass_fields__)

@@ -34,7 +34,8 @@ def to_frame(
         found has none.
 
     Raises:
-        InputError: pandas is not installed, or ``keep`` names a column that is there already.
+        InputError: pandas is not installed, an item is no document, or ``keep`` names a column
+            that is there already.
     """
     try:
         import pandas
@@ -45,7 +46,12 @@ def to_frame(
     one = hasattr(documents, "entities")
     several = [cast("Document", documents)] if one else cast("Iterable[Document]", documents)
     rows: list[dict[str, Any]] = []
-    for document in several:
+    for number, document in enumerate(several):
+        if not hasattr(document, "entities"):
+            raise InputError(
+                f"item {number}: expected a Document, found {type(document).__name__}; "
+                "to_frame(extractor.pipe(texts)) makes them of texts"
+            )
         kept = {key: document.meta.get(key) for key in keep}
         if document.error is not None:
             rows.append({"document": document.id, **kept, "error": document.error})

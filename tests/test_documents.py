@@ -1,8 +1,9 @@
 import json
 
+import numpy as np
 import pytest
 
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, given_documents
 from ie_model.errors import InputError
 
 
@@ -73,3 +74,30 @@ def test_documents_from_dict_names_the_place_of_a_mistake(row, message):
     with pytest.raises(InputError, match=message) as caught:
         Document.from_dict(row, "gold.jsonl:7")
     assert str(caught.value).startswith("gold.jsonl:7")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("text", "gold: expected Documents, such as a list, found str"),
+        ({"text": "x"}, "found dict"),
+        (Document("x"), "found Document"),
+        (3, "found int"),
+        ([Document("x"), "text"], "gold, item 1: expected a Document, found str"),
+        ([Document(3)], "item 0: its text must be a str, found int"),
+        ([Document("x", "y")], "must be a tuple of Entity, found str"),
+        ([Document("x", ({"start": 0},))], r"found \{'start': 0\}; Document.from_dict reads"),
+        ([Document("x", (Entity(0.0, 1.0, "A"),))], r"whole numbers, found \[0.0, 1.0\)"),
+        ([Document("x", (Entity(0, 1, None),))], "a label must be a str, found None"),
+    ],
+)
+def test_documents_given_are_refused_by_place_where_they_are_none(given, message):
+    """AttributeError: 'dict' object has no attribute 'start'."""
+    with pytest.raises(InputError, match=message):
+        list(given_documents(given, "gold"))
+
+
+def test_documents_with_numbers_of_numpy_go_into_json():
+    entity = Entity(np.int64(0), np.int64(1), "A", np.float32(0.5))
+    (document,) = given_documents([Document("x", (entity,))], "gold")
+    assert json.loads(json.dumps(document.to_dict()))["entities"][0]["score"] == 0.5

@@ -43,6 +43,8 @@ def test_frame_of_many_keeps_meta_and_names_failures():
     assert str(frame["start"].dtype) == str(to_frame([])["start"].dtype) == "Int64"
     with pytest.raises(InputError, match="keep names label, which is a column already"):
         to_frame([FOUND], keep=["label"])
+    with pytest.raises(InputError, match=r"item 1: expected a Document, found str; to_frame\(ex"):
+        to_frame([FOUND, TEXT])
 
 
 def test_frame_without_pandas_says_what_to_install(monkeypatch):

@@ -12,7 +12,7 @@ from ie_model.corpus.formats import FORMATS, format_module
 from ie_model.corpus.formats.options import accepted_options
 from ie_model.corpus.reading import source_files
 from ie_model.corpus.references import settle_references
-from ie_model.documents import Document
+from ie_model.documents import Document, given_documents
 from ie_model.errors import InputError
 from ie_model.files import check_writable, writing
 
@@ -47,7 +47,7 @@ def write_documents(
 
 
 def _settled(documents: Iterable[Document], name: str, account: Account) -> Iterator[Document]:
-    for document in documents:
+    for document in given_documents(documents, "the documents to write"):
         settled, gone = settle_references(document, name)
         for kind, number in gone.items():
             kind = f"{kind}, whose entities are gone or have no names in {name}"

@@ -41,7 +41,8 @@ class Extractor:
         normalise: put values into ``entity.meta["value"]``.
 
     Raises:
-        InputError: a ``min_score`` outside 0 to 1, or for a label the model does not have.
+        InputError: the model is a path or a name; a ``min_score`` outside 0 to 1, or for a label
+            the model does not have.
     """
 
     def __init__(
@@ -51,6 +52,11 @@ class Extractor:
         min_score: float | Mapping[str, float] | None = None,
         normalise: bool = False,
     ) -> None:
+        if not isinstance(model, LoadedModel | Ensemble):
+            raise InputError(
+                f"Extractor() takes a loaded model, found {type(model).__name__}; to load a model "
+                "by its folder or its name: Extractor.from_pretrained(...)"
+            )
         check_min_score(min_score, model.settings.labels)
         self._model = model
         self.engine, self.encoder, self.settings = model.engine, model.encoder, model.settings

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ie_model.corpus.reading import load_gold
-from ie_model.documents import Document
+from ie_model.documents import Document, given_documents
 from ie_model.encoding.alignment import Ledger, align
 from ie_model.encoding.lines import parts_joined
 from ie_model.errors import InputError
@@ -19,7 +19,7 @@ from ie_model.metrics.spans import score_documents
 
 def evaluate(
     model: str | os.PathLike[str] | Extractor,
-    documents: str | os.PathLike[str] | Sequence[Document],
+    documents: str | os.PathLike[str] | Iterable[Document],
     *,
     format: str | None = None,
     **options: Any,
@@ -41,8 +41,8 @@ def evaluate(
         parts those are, and ``micro``, the scores against the mentions made whole.
 
     Raises:
-        InputError: not a model directory, faulty gold, gold without a single entity, or labels
-            the model does not have.
+        InputError: not a model directory, no documents, faulty gold, gold without a single
+            entity, or labels the model does not have.
     """
     return evaluate_in_full(model, documents, format=format, **options).metrics
 
@@ -57,7 +57,7 @@ class Evaluation(NamedTuple):
 
 def evaluate_in_full(
     model: str | os.PathLike[str] | Extractor,
-    documents: str | os.PathLike[str] | Sequence[Document],
+    documents: str | os.PathLike[str] | Iterable[Document],
     *,
     format: str | None = None,
     **options: Any,
@@ -68,10 +68,10 @@ def evaluate_in_full(
         gold: Sequence[Document] = load_gold(Path(documents), format, **options)
         check_annotated(gold, str(documents))
     else:
-        gold = documents
+        gold = list(given_documents(documents, "the gold documents"))
         check_annotated(gold, "the gold documents")
     _check_labels(gold, extractor)
-    predicted = extractor.predict(list(gold))
+    predicted = extractor.predict(gold)
     metrics = score_documents(gold, predicted, extractor.labels)
     counts, unit = unit_counts(gold, predicted, extractor.labels)
     metrics["intervals"] = intervals(counts, extractor.labels, unit=unit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import replace
+from os import PathLike
 from typing import Any
 
 from ie_model.documents import Document
@@ -22,12 +23,12 @@ def check_stream(items: Any, on_error: str = "raise", max_wait: float | None = N
         InputError: ``items`` is one text, one document, a mapping or nothing to iterate over;
             or an option has a value it does not know.
     """
-    # A string would be taken for its letters, a mapping for its keys.
-    one = isinstance(items, str | bytes | Mapping | Document)
+    # A string would be taken for its letters, a mapping for its keys, a table for its columns.
+    one = isinstance(items, str | bytes | Mapping | Document) or hasattr(items, "columns")
     if one or not isinstance(items, Iterable):
         raise InputError(
             f"expected an iterable of str or Document, such as a list, found "
-            f"{type(items).__name__}; predict() also takes one str or Document"
+            f"{_told(items)}; predict() also takes one str or Document"
         )
     if on_error not in ("raise", "yield"):
         raise InputError(f"on_error is {on_error!r}: use 'raise' or 'yield'")
@@ -42,8 +43,7 @@ def as_document(item: object, number: int) -> Document:
     elif isinstance(item, Document):
         document = replace(item, entities=(), error=None)
     else:
-        kind = type(item).__name__
-        message = f"item {number}: expected a str or Document, found {kind}"
+        message = f"item {number}: expected a str or Document, found {_told(item)}"
         return Document("", id=str(number), error=message)
     if not isinstance(document.text, str):
         kind = type(document.text).__name__
@@ -55,6 +55,18 @@ def as_document(item: object, number: int) -> Document:
         where = f"document {document.id!r}: lone surrogate at offset {error.start}"
         return replace(document, error=f"{where} is not valid Unicode")
     return document
+
+
+def _told(given: object) -> str:
+    """The kind of what was given, and how to make texts of it where that is known."""
+    kind = type(given).__name__
+    if hasattr(given, "columns"):
+        return f"a table, {kind} (give its column of texts)"
+    if isinstance(given, Mapping):
+        return f"{kind} (give its text, or Document(text, id=..., meta=...))"
+    if isinstance(given, bytes | bytearray):
+        return f"{kind} (decode it first)"
+    return f"{kind} (read it first)" if isinstance(given, PathLike) else kind
 
 
 def with_bar(stream: Iterator[Document], items: Iterable[Item]) -> Iterator[Document]:

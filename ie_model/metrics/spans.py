@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, given_documents
 from ie_model.errors import InputError
 from ie_model.metrics.matching import ERROR_KINDS, Pair, kind_of, match_spans
 
@@ -29,7 +29,7 @@ _UNIT = re.compile(r"\w+|[^\w\s]")
 
 
 def score_documents(
-    gold: Sequence[Document], predicted: Sequence[Document], labels: Sequence[str]
+    gold: Iterable[Document], predicted: Iterable[Document], labels: Sequence[str]
 ) -> Metrics:
     """Score predicted documents against gold ones, matched by position.
 
@@ -53,9 +53,14 @@ def score_documents(
         - ``seqeval``: strict IOB2 over words, see :func:`seqeval_scores`.
 
     Raises:
-        InputError: the lists do not match (number, id or text), or a document has a label
+        InputError: what is given are no documents, the lists do not match (number, id or
+            text), or a document has a label
             outside ``labels``, a span outside its text, or overlapping spans.
     """
+    if isinstance(labels, str):
+        raise InputError(f"labels must be a list, such as [{labels!r}]")
+    gold = list(given_documents(gold, "the gold documents"))
+    predicted = list(given_documents(predicted, "the predicted documents"))
     check_pairs(gold, predicted, labels)
     counts = document_counts(gold, predicted, labels, checked=True)
     pairs = [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from ie_model.config.schema import DataConfig, SourceConfig
@@ -16,7 +18,7 @@ from ie_model.corpus.changes import Changes
 from ie_model.corpus.formats.hf_dataset import from_dataset
 from ie_model.corpus.leakage import repeated
 from ie_model.corpus.splits import split_documents
-from ie_model.documents import Document
+from ie_model.documents import Document, several, sound_document
 from ie_model.errors import InputError
 from ie_model.inference.gold import check_annotated
 from ie_model.training.processes import is_first_process
@@ -92,22 +94,34 @@ def weighted(given: GivenDocuments | Dataset, labels: Iterable[str]) -> Weighted
     What can be read only once is streamed.
 
     Raises:
-        InputError: the first problem in a document, with its id and offset, when it is read; or
-            columns that are neither text and entities nor tokens and tags.
+        InputError: several data sets; columns that are neither text and entities nor tokens and
+            tags; or, when it is read, an item that is no document, or the first problem in one.
     """
     if hasattr(given, "column_names"):
+        if isinstance(given, Mapping):
+            raise InputError(
+                f"the documents given are several data sets ({', '.join(map(str, given))}); "
+                f"give one of them: {type(given).__name__}[{next(iter(given), None)!r}]"
+            )
         given = list(from_dataset(given))
     pairs = _checked(given, labels)
     return list(pairs) if isinstance(given, Sequence) else pairs
 
 
 def _checked(given: GivenDocuments, labels: Iterable[str]) -> Iterator[tuple[float, Document]]:
-    allowed = set(labels)
-    for item in given:
-        weight, document = (1.0, item) if isinstance(item, Document) else item
+    allowed, name = set(labels), "the documents given"
+    for number, item in enumerate(several(given, name)):
+        pair = isinstance(item, tuple | list) and len(item) == 2
+        weight, document = item if pair else (1.0, item)
+        if not (isinstance(weight, Real) and 0 <= float(weight) < math.inf):
+            raise InputError(
+                f"{name}, item {number}: expected (weight, document), the weight a number of at "
+                f"least 0, found {weight!r:.60}"
+            )
+        document = sound_document(document, f"{name}, item {number}")
         if problems := document.check(allowed):
             raise InputError(f"document {document.id!r}: {problems[0].message}")
-        yield weight, document
+        yield float(weight), document
 
 
 def _warn_of_leakage(held_out: Mapping[str, Sequence[Document]], pairs: WeightedDocuments) -> None:

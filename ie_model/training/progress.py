@@ -24,7 +24,7 @@ def someone_watches() -> bool:
 
 
 class Progress(TrainerCallback):
-    """A progress bar with loss, tokens/s and time left; without one, lines in the log.
+    """A progress bar with loss, tokens/s, dev F1 and time left; without one, lines in the log.
 
     Args:
         bar: whether there is a bar; by default where someone watches.
@@ -34,7 +34,7 @@ class Progress(TrainerCallback):
         self.trainer: SpanTrainer | None = None
         self._wanted = someone_watches() if bar is None else bar
         self._bar: Any = None
-        self._loss = float("nan")
+        self._loss, self._dev = float("nan"), ""
         self._began, self._printed, self._resumed_at = 0.0, 0.0, 0
         self.tokens_per_second = 0.0
 
@@ -50,18 +50,21 @@ class Progress(TrainerCallback):
             self._bar.update(1)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        if not logs or "loss" not in logs or self.trainer is None:
+        if not logs or self.trainer is None:
+            return
+        if "eval_f1" in logs:  # in a notebook the log is not seen
+            self._dev = f", dev F1 {100 * logs['eval_f1']:.1f}"
+        if "loss" not in logs:
+            self._describe()
             return
         self._loss = float(logs["loss"])
         if not math.isfinite(self._loss):
             raise not_finite(self._loss, state.global_step)
         self.tokens_per_second = self.trainer.tokens_per_second()
         elapsed = time.monotonic() - self._began
-        if self._bar is not None:
-            self._bar.set_postfix_str(
-                f"loss {self._loss:.3f}, {self.tokens_per_second:,.0f} tokens/s", refresh=False
-            )
-        elif state.is_world_process_zero and elapsed - self._printed > _SECONDS_BETWEEN_LINES:
+        self._describe()
+        late = elapsed - self._printed > _SECONDS_BETWEEN_LINES
+        if self._bar is None and state.is_world_process_zero and late:
             self._printed = elapsed
             done = state.global_step - self._resumed_at
             left = elapsed / done * (state.max_steps - state.global_step)
@@ -69,6 +72,11 @@ class Progress(TrainerCallback):
                 "step %d of %d, loss %.3f, %s tokens/s, %d s left", state.global_step,
                 state.max_steps, self._loss, f"{self.tokens_per_second:,.0f}", left,
             )  # fmt: skip
+
+    def _describe(self) -> None:
+        if self._bar is not None:
+            speed = f"{self.tokens_per_second:,.0f} tokens/s"
+            self._bar.set_postfix_str(f"loss {self._loss:.3f}, {speed}{self._dev}", refresh=False)
 
     def close(self) -> None:
         """Leave the bar as it is, also where the run did not come to its end."""

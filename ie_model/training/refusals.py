@@ -40,8 +40,13 @@ def refuse(
         given: whether the caller gives documents instead of ``data.train``.
 
     Raises:
-        InputError: see the functions below.
+        InputError: no ``Config``; or see the functions below.
     """
+    if not isinstance(config, Config):
+        raise InputError(
+            f"expected a Config, found {type(config).__name__}; load_config(...) makes one of a "
+            "file, or of the name of a shipped config"
+        )
     if not (given or config.data.train):
         raise InputError(
             "data.train: names no corpus to train on; name one, or give documents to train()"
@@ -128,6 +133,8 @@ def check_cross_validation(config: Config) -> None:
 def warn_of_idle(config: Config) -> None:
     """Say which settings of augmentation and distillation do nothing, and why."""
     section, augment = config.distillation, config.data.augment
+    if config.data.dev and config.data.dev_fraction:
+        log.warning("data.dev_fraction: has no effect, data.dev names the dev documents")
     if not section.teachers and section != DistillationConfig():
         log.warning("distillation: no teacher is named, so its settings have no effect")
     steps = [name for name, chance in augment if isinstance(chance, float) and chance > 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +44,8 @@ class TrainResult:
     """
 
     model_dir: Path
-    metrics: dict[str, Any]
-    losses: list[tuple[float, float]]
+    metrics: dict[str, Any] = field(repr=False)
+    losses: list[tuple[float, float]] = field(repr=False)
     steps: int
     seconds: float
     tokens_per_second: float
@@ -81,10 +81,10 @@ def train(
         InputError: faulty data or settings, a missing backbone, nothing to resume.
         RunError: the loss became NaN, or the model could not be saved.
     """
-    settings = config.training
     if is_first_process():
         advise_passive_waiting()
     refuse(config, dev, given=documents is not None)
+    settings = config.training
     device = resolve_device(settings.device, "training.device")
     precision = resolve_precision(settings, device)
     if device.type == "cuda":  # before teachers are loaded

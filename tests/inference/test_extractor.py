@@ -97,6 +97,24 @@ def test_extractor_error_raises_or_is_yielded_in_place(extractor):
         extractor.pipe(["x"], on_error="ignore")
 
 
+def test_extractor_texts_in_other_things_are_named_with_the_way_to_them(extractor, tmp_path):
+    """A data frame was read as the names of its columns, without a word."""
+    table = pytest.importorskip("pandas").DataFrame({"text": ["Hawija"]})
+    for holder, message in (
+        (table, "a table, DataFrame .give its column of texts"),
+        ({"text": "Hawija"}, "dict .give its text"),
+        (b"Hawija", "bytes .decode it first"),
+        (tmp_path, "Path .read it first"),
+    ):
+        with pytest.raises(InputError, match=message):
+            extractor.predict(holder)
+        with pytest.raises(InputError, match=message):
+            extractor.predict([holder])
+    assert [d.text for d in extractor.pipe(table["text"])] == ["Hawija"]
+    with pytest.raises(InputError, match=r"found str; to load a model by its folder.*from_pretr"):
+        Extractor("runs/default")
+
+
 @pytest.mark.parametrize("text", [None, b"Hawija", 3])
 def test_extractor_document_whose_text_is_no_str_comes_back_in_its_place(extractor, text):
     items = ["Hawija", Document(text, id="odd", meta={"k": 1}), "Hawija"]
@@ -163,7 +181,9 @@ def test_extractor_answers_a_slow_source_while_it_goes_on(extractor, max_wait):
 @pytest.mark.parametrize("items", [None, 3, {"text": "Hawija"}, b"Hawija"])
 def test_extractor_what_holds_no_texts_is_refused(extractor, items):
     for call in (extractor.predict, extractor.pipe):
-        with pytest.raises(InputError, match=f"such as a list, found {type(items).__name__};"):
+        with pytest.raises(
+            InputError, match=f"such as a list, found {type(items).__name__}.*; predict"
+        ):
             call(items)
 
 

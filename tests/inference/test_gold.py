@@ -42,6 +42,13 @@ def test_evaluation_gold_without_a_single_entity_is_refused(extractor, tmp_path)
     (tmp_path / "a.txt").write_text("Iraqi federal police cleared Hawija.\n")
     with pytest.raises(InputError, match=r"no entity is annotated in these 1 documents.*--text-"):
         evaluate(extractor, tmp_path)
+    with pytest.raises(InputError, match=r"the gold documents: expected Documents.*found Document"):
+        evaluate(extractor, Document("Hawija", (Entity(0, 6, "LOCATION"),)))
+
+
+def test_evaluation_takes_documents_that_can_be_read_once(extractor):
+    gold = [Document("cleared Hawija", (Entity(8, 14, "LOCATION"),), "d")]
+    assert evaluate(extractor, iter(gold))["span"] == evaluate(extractor, gold)["span"]
 
 
 def test_evaluation_reads_files(extractor, tmp_path):

@@ -1,5 +1,6 @@
 """Documents that come from Python in place of files."""
 
+import datasets
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -9,6 +10,7 @@ from ie_model.config.loading import parse_config
 from ie_model.corpus.formats.hf_dataset import to_dataset
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
+from ie_model.training.inputs import weighted
 from ie_model.training.preparation import prepare
 
 
@@ -53,3 +55,29 @@ def test_inputs_faulty_documents_are_named(tiny_config):
         prepare(config, [faulty])
     with pytest.raises(InputError, match=r"document 'd7': .*WEAPON"):
         prepare(config, [Document("Hawija", (Entity(0, 6, "LOCATION"),), "a")], [faulty])
+    with pytest.raises(InputError, match="expected a Config, found str; load_config"):
+        train("default")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("gold.jsonl", "expected Documents, such as a list, found str"),
+        (Document("Hawija"), "found Document"),
+        (["Hawija"], "item 0: expected a Document, found str"),
+        ([("2", Document("Hawija"))], "the weight a number of at least 0, found '2'"),
+        ([(-1, Document("Hawija"))], "at least 0, found -1"),
+        ([(Document("Hawija"), 2)], "the weight a number"),
+        ([Document("Hawija", (Entity(0.0, 6.0, "LOCATION"),))], "whole numbers"),
+    ],
+)
+def test_inputs_that_are_no_documents_are_named(given, message):
+    """ValueError: not enough values to unpack (expected 2, got 1)."""
+    with pytest.raises(InputError, match=f"the documents given.*{message}"):
+        list(weighted(given, ["LOCATION"]))
+
+
+def test_inputs_of_several_data_sets_one_must_be_chosen(documents):
+    several = datasets.DatasetDict({"train": to_dataset(documents)})
+    with pytest.raises(InputError, match=r"give one of them: DatasetDict\['train'\]"):
+        weighted(several, ["LOCATION"])

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ie_model import train
+from ie_model import read_documents, train
 from ie_model.models.hardware import WAITS_ACTIVELY, advise_passive_waiting
 from ie_model.training import progress as module
 from ie_model.training.estimate import estimate_seconds, in_words
@@ -26,8 +26,11 @@ def test_progress_bar_is_where_someone_watches_or_asks(
     original = module.tqdm
     monkeypatch.setattr(module, "someone_watches", lambda: watched)
     monkeypatch.setattr(module, "tqdm", lambda **kwargs: original(file=stream, **kwargs))
-    train(tiny_config(max_steps=1), progress=wanted)
-    assert ("1/1" in stream.getvalue()) == shown
+    config = tiny_config(max_steps=2, evaluate_every=1)
+    documents = list(read_documents(config.data.train[0].path))
+    result = train(config, dev=documents, progress=wanted)
+    assert ("2/2" in stream.getvalue()) == ("dev F1" in stream.getvalue()) == shown
+    assert len(repr(result)) < 200  # the last line of a cell: it printed every loss twice
 
 
 def test_progress_notebooks_are_watched(monkeypatch):
