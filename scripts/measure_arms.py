@@ -35,7 +35,7 @@ import yaml
 
 from ie_model import Extractor, load_config, read_documents, train, write_documents
 from ie_model.config.schema import Config
-from ie_model.corpus.reading import load_gold, source_files
+from ie_model.corpus import load_gold, source_files
 from ie_model.documents import Document
 from ie_model.metrics.bootstrap import intervals, paired_differences, seed_spread, unit_counts
 from ie_model.models.directory import weights_fingerprint

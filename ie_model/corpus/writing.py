@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.corpus.account import Account
+from ie_model.corpus.folders import source_files
 from ie_model.corpus.formats import FORMATS, format_module
 from ie_model.corpus.formats.options import accepted_options
-from ie_model.corpus.reading import source_files
 from ie_model.corpus.references import settle_references
 from ie_model.documents import Document, given_documents
 from ie_model.errors import InputError

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ie_model.config.schema import SourceConfig
-from ie_model.corpus import reading as corpus
+from ie_model.corpus import folders
 from ie_model.corpus.pipes import is_pipe
 from ie_model.documents import Document, Entity
 from ie_model.encoding.alignment import IGNORED, Ledger, align
@@ -187,7 +187,7 @@ def _sources_key(sources: Sequence[SourceConfig], encoder: Encoder, labels: Labe
                 f"{source.path}: is a pipe, which can be read only once; training reads its "
                 "corpora several times: write it to a file first"
             )
-        for file in corpus.source_files(source.path, source.format, text_dir):
+        for file in folders.source_files(source.path, source.format, text_dir):
             digest.update(str(file).encode())
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())

@@ -3,7 +3,7 @@
 import pytest
 
 from ie_model.corpus import Account, read_documents, read_located, write_documents
-from ie_model.corpus.reading import source_files
+from ie_model.corpus.folders import source_files
 from ie_model.documents import Document, Entity
 
 

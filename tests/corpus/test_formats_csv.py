@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from ie_model.corpus.folders import find_files
 from ie_model.corpus.formats.detect import detect_format
-from ie_model.corpus.reading import find_files, read_documents
+from ie_model.corpus.reading import read_documents
 from ie_model.corpus.writing import write_documents
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from ie_model.annotation.conversion import convert
+from ie_model.corpus.folders import source_files
 from ie_model.corpus.near_duplicates import near_duplicate_clusters
-from ie_model.corpus.reading import load_gold, read_documents, source_files
+from ie_model.corpus.reading import load_gold, read_documents
 from ie_model.corpus.splits import fingerprint, split_documents
 from ie_model.corpus.writing import write_documents
 from ie_model.documents import Document, Entity
