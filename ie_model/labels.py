@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 
 from ie_model.errors import InputError
 
-DEFAULT_LABELS = ("ACTOR", "LOCATION", "QUANTITY", "OPERATION", "DATE")
-"""What the project extracts; see ``annotations/GUIDELINES.md``."""
-
 Scheme = Literal["BIO", "BIOES"]
 
 

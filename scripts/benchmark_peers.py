@@ -42,7 +42,6 @@ from ie_model.training.inputs import read_sources
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = "torch==2.13.0"
 STAGES = ("environments", "train", "score", "speed", "table")
-OURS = "ie_model"
 COLUMNS = ("", "rate", "F1", "training, CPU s", "training, s", "texts/s", "texts per CPU s")
 
 Answers = Sequence[Sequence[tuple[int, int, str]]]

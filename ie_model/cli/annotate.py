@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ie_model import annotating, corpus
-from ie_model.cli.vocabulary import From, Lines, Options, TextDir, read_options
+from ie_model.cli.vocabulary import (
+    Engine,
+    From,
+    Lines,
+    Options,
+    Port,
+    TextDir,
+    Threads,
+    read_options,
+)
 from ie_model.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,14 +57,12 @@ def annotate(
         Path | None,
         typer.Option(help="Markdown to show beside the text [default: GUIDELINES.md where found]."),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8100,
+    port: Port = 8100,
     open_: Annotated[
         bool, typer.Option("--open", help="Open the page in the browser as well.")
     ] = False,
-    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads [default: those it may use].")
-    ] = None,
+    engine: Engine = "auto",
+    threads: Threads = None,
     lines: Lines = None,
     from_: From = None,
     to: Annotated[

@@ -11,9 +11,11 @@ from ie_model import annotation, corpus, display
 from ie_model.cli.results import as_json, json_lines, put, records_table, text_page
 from ie_model.cli.streams import until_reader_leaves
 from ie_model.cli.vocabulary import (
+    Corpus,
     From,
     Options,
     Output,
+    ReportForm,
     TextDir,
     To,
     WriteOptions,
@@ -42,17 +44,14 @@ Flatten = Annotated[
 
 @app.command()
 def check(
-    path: Annotated[Path, typer.Argument(help="A file, a folder, or a quoted glob.")],
+    path: Corpus,
     labels: Annotated[
         str | None, typer.Option(help="Declared labels, by comma; any if not given.")
     ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="Also find spans that cut its tokens (minilm, a folder).")
     ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option(help="table, html, json, jsonl, csv or tsv; by the ending if not given."),
-    ] = None,
+    format: ReportForm = None,
     output: Output = None,
     fix: Annotated[
         Path | None,
@@ -112,10 +111,7 @@ def stats(
     paths: Annotated[
         list[Path], typer.Argument(help="Corpora; later ones are compared with the first.")
     ],
-    format: Annotated[
-        str | None,
-        typer.Option(help="table, html, json, jsonl, csv or tsv; by the ending if not given."),
-    ] = None,
+    format: ReportForm = None,
     output: Output = None,
     from_: From = None,
     text_dir: TextDir = None,
@@ -155,7 +151,7 @@ def stats(
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="A file, a folder, or a quoted glob.")],
+    source: Corpus,
     target: Annotated[Path, typer.Argument(help="A file, or a new folder for brat and others.")],
     from_: From = None,
     to: To = None,
@@ -202,7 +198,7 @@ def convert(
 
 @app.command()
 def split(
-    source: Annotated[Path, typer.Argument(help="A file, a folder, or a quoted glob.")],
+    source: Corpus,
     train: Annotated[Path, typer.Argument(help="Where the larger part goes.")],
     test: Annotated[Path, typer.Argument(help="Where the smaller part goes.")],
     fraction: Annotated[float, typer.Option(help="Share of the documents held out.")] = 0.2,
@@ -264,7 +260,7 @@ def agree(
 
 @app.command()
 def show(
-    path: Annotated[Path, typer.Argument(help="A file, a folder, or a quoted glob.")],
+    path: Corpus,
     id_: Annotated[
         list[str] | None, typer.Option("--id", help="Only the document of this id; repeatable.")
     ] = None,

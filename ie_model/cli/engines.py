@@ -10,10 +10,12 @@ import typer
 from ie_model import corpus, export as exporting, models
 from ie_model.cli.vocabulary import (
     From,
+    Model,
     OldJson,
     Options,
     Result,
     TextDir,
+    Threads,
     form_of,
     read_options,
     renamed,
@@ -23,7 +25,7 @@ from ie_model.files import write_json
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    model: Model,
     engine: Annotated[str, typer.Option(help="openvino or onnx.")] = "openvino",
     precision: Annotated[str, typer.Option(help="fp32, bf16 (openvino) or int8.")] = "int8",
     documents: Annotated[
@@ -83,7 +85,7 @@ def _documents(path: Path, format: str | None, options: dict[str, Any]) -> list[
 
 
 def bench(
-    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    model: Model,
     files: Annotated[
         list[Path] | None,
         typer.Argument(help="Your own texts or documents [default: the authored sample]."),
@@ -101,9 +103,7 @@ def bench(
         list[int] | None, typer.Option(min=16, help="Padded tokens a batch; may be repeated.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads [default: those it may use].")
-    ] = None,
+    threads: Threads = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often each is measured.")] = 3,
     limit: Annotated[int, typer.Option(min=1, help="Use at most so many documents.")] = 600,
     plan: Annotated[

@@ -12,11 +12,13 @@ import ie_model
 from ie_model import corpus, evaluation, inference, metrics, models
 from ie_model.cli.streams import until_reader_leaves
 from ie_model.cli.vocabulary import (
+    ConfigName,
     Folds,
     From,
     Lines,
     OldJson,
     Options,
+    Overrides,
     Result,
     TextDir,
     form_of,
@@ -34,12 +36,8 @@ Run = Annotated[Path, typer.Argument(help="Run folder of ie-model crossval.")]
 
 
 def crossval(
-    config: Annotated[
-        Path, typer.Argument(help="YAML configuration, or the name of a shipped one.")
-    ],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")
-    ] = None,
+    config: ConfigName,
+    overrides: Overrides = None,
     output: Annotated[
         Path | None,
         typer.Option(

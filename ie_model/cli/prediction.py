@@ -16,11 +16,16 @@ from ie_model import corpus, display, evaluation, inference, metrics
 from ie_model.annotation.losses import losses
 from ie_model.cli.results import as_json, put, records_table, table_lines
 from ie_model.cli.vocabulary import (
+    Engine,
     From,
     Lines,
+    MinScore,
+    Model,
+    Normalise,
     OldJson,
     Options,
     Output,
+    Precision,
     TextDir,
     WriteOptions,
     form_of,
@@ -46,7 +51,7 @@ Beside = Annotated[
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    model: Model,
     gold: Annotated[Path, typer.Argument(help="Annotated documents: a file, folder or glob.")],
     from_: From = None,
     text_dir: TextDir = None,
@@ -59,8 +64,8 @@ def evaluate(
         typer.Option("--output", "-o", help="Write the metrics here, in the form of its ending."),
     ] = None,
     old_json: OldJson = None,
-    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    engine: Engine = "auto",
+    precision: Precision = "auto",
     lines: Lines = None,
     beside: Beside = None,
     errors: Annotated[
@@ -129,7 +134,7 @@ def _scores(scores: Mapping[str, Any], form: str) -> str:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    model: Model,
     files: Annotated[
         list[Path] | None,
         typer.Argument(help="Texts or documents in any format; - is standard input."),
@@ -147,16 +152,11 @@ def predict(
     ] = None,
     write_option: WriteOptions = None,
     output: Output = None,
-    min_score: Annotated[
-        float | None,
-        typer.Option(help="Leave out entities scored lower [default: the model's thresholds]."),
-    ] = None,
-    normalise: Annotated[
-        bool, typer.Option("--normalise", help="Add the values of dates and quantities.")
-    ] = False,
+    min_score: MinScore = None,
+    normalise: Normalise = False,
     lines: Lines = None,
-    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    engine: Engine = "auto",
+    precision: Precision = "auto",
     beside: Beside = None,
 ) -> None:
     """Extract entities from a text, from files or from standard input.

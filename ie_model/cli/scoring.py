@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ie_model import scoring
-from ie_model.cli.vocabulary import Lines, renamed
+from ie_model.cli.vocabulary import Engine, Lines, MinScore, Model, Normalise, Precision, renamed
 from ie_model.corpus.formats import FORMATS
 from ie_model.errors import InputError
 from ie_model.scoring.options import INPUT_FORMATS
 
 
 def score(
-    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    model: Model,
     inputs: Annotated[
         list[str],
         typer.Argument(help="Files, folders, 'patterns', or - for standard input."),
@@ -74,16 +73,11 @@ def score(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Begin anew, whatever is there.")
     ] = False,
-    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
+    engine: Engine = "auto",
+    precision: Precision = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    min_score: Annotated[
-        float | None,
-        typer.Option(help="Leave out entities scored lower [default: the model's thresholds]."),
-    ] = None,
-    normalise: Annotated[
-        bool, typer.Option("--normalise", help="Add the values of dates and quantities.")
-    ] = False,
+    min_score: MinScore = None,
+    normalise: Normalise = False,
     date_column: Annotated[
         str | None,
         typer.Option(
@@ -173,24 +167,28 @@ def score(
     except scoring.Interrupted as stopped:
         typer.echo(f"score: {stopped}", err=True)
         raise typer.Exit(128 + stopped.signal) from None
-    speed = f"{summary['run']['documents_per_second']:,.0f} documents/s"
-    if summary.get("already_complete"):
-        speed = "finished before, nothing to do"
-    where = "standard error" if output == "-" else f"{summary['output']}.rejected.jsonl"
-    longest = summary["longest_row"]
-    spans = f"; {longest['row']} spans {longest['lines']:,} lines" if longest else ""
-    typer.echo(
-        f"score: {summary['rows']:,} rows in = {summary['documents']:,} documents out + "
-        f"{summary['rejected']:,} rejected{_kinds(summary, where)}{spans}; "
-        f"{summary['entities']:,} entities; {speed}",
-        err=True,
-    )
+    typer.echo(_in_words(summary, output), err=True)
     if summary["rows"] and not summary["documents"]:
         anew = "" if output == "-" else " with --overwrite"
         raise InputError(
             f"{output}: not one row became a document ({summary['first_rejected']}); correct the "
             f"options or the input and give the command again{anew}"
         )
+
+
+def _in_words(summary: dict[str, Any], output: str) -> str:
+    """The counts of a job in one line."""
+    speed = f"{summary['run']['documents_per_second']:,.0f} documents/s"
+    if summary.get("already_complete"):
+        speed = "finished before, nothing to do"
+    where = "standard error" if output == "-" else f"{summary['output']}.rejected.jsonl"
+    longest = summary["longest_row"]
+    spans = f"; {longest['row']} spans {longest['lines']:,} lines" if longest else ""
+    return (
+        f"score: {summary['rows']:,} rows in = {summary['documents']:,} documents out + "
+        f"{summary['rejected']:,} rejected{_kinds(summary, where)}{spans}; "
+        f"{summary['entities']:,} entities; {speed}"
+    )
 
 
 def _kinds(summary: dict[str, Any], where: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ie_model import serving
-from ie_model.cli.vocabulary import Lines
+from ie_model.cli.vocabulary import Engine, Lines, Port, Precision, Threads
 from ie_model.errors import InputError
 
 KEY_VARIABLE = "IE_MODEL_API_KEY"
@@ -20,7 +20,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen at; 0.0.0.0 opens it to other machines.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    port: Port = 8000,
     api_key_file: Annotated[
         Path | None,
         typer.Option(
@@ -44,11 +44,9 @@ def serve(
     wait_ms: Annotated[
         float, typer.Option(help="Milliseconds to wait for company while the model is busy.")
     ] = 3,
-    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads [default: those it may use].")
-    ] = None,
+    engine: Engine = "auto",
+    precision: Precision = "auto",
+    threads: Threads = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     lines: Lines = None,
 ) -> None:

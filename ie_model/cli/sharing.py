@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ie_model import models
+from ie_model.cli.vocabulary import Model
 
-Model = Annotated[Path, typer.Argument(help="Model directory.")]
+Model = Model
 License = Annotated[
     str | None, typer.Option(help="SPDX name, such as apache-2.0 [default: the config's].")
 ]

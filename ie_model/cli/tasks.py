@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ie_model import corpus, evaluation, inference
-from ie_model.cli.vocabulary import From, Lines, Options, TextDir, To, read_options
+from ie_model.cli.vocabulary import Engine, From, Lines, Options, TextDir, To, read_options
 from ie_model.display.excerpts import counted
 
 
@@ -29,7 +29,7 @@ def next_(
     to: To = None,
     text_dir: TextDir = None,
     option: Options = None,
-    engine: Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")] = "auto",
+    engine: Engine = "auto",
     lines: Lines = None,
 ) -> None:
     """Choose the unlabelled documents that would teach the model most, pre-annotated.

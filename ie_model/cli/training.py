@@ -10,14 +10,14 @@ import typer
 
 import ie_model
 from ie_model import config, metrics, training
-from ie_model.cli.vocabulary import From, Options, TextDir, read_options
+from ie_model.cli.vocabulary import ConfigName, From, Options, Overrides, TextDir, read_options
 from ie_model.errors import InputError
 
 if TYPE_CHECKING:
     from ie_model.config.schema import Config
     from ie_model.training.run import TrainResult
 
-Overrides = Annotated[list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")]
+Overrides = Overrides
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
 ]
@@ -30,9 +30,7 @@ Verbose = Annotated[
 
 
 def train(
-    config: Annotated[
-        Path, typer.Argument(help="YAML configuration, or the name of a shipped one.")
-    ],
+    config: ConfigName,
     overrides: Overrides = None,
     resume: Resume = False,
     dry_run: DryRun = False,

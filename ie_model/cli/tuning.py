@@ -10,14 +10,12 @@ import typer
 
 from ie_model import corpus, evaluation
 from ie_model.cli.results import as_json, json_lines, put, records_table, text_page
-from ie_model.cli.vocabulary import Folds, form_of
+from ie_model.cli.vocabulary import ConfigName, Folds, form_of
 from ie_model.errors import InputError
 
 
 def tune(
-    config: Annotated[
-        Path, typer.Argument(help="YAML configuration, or the name of a shipped one.")
-    ],
+    config: ConfigName,
     space: Annotated[Path, typer.Argument(help="YAML file of dotted keys with ranges or choices.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Settings to change beforehand, as KEY=VALUE.")

@@ -18,6 +18,29 @@ from ie_model.errors import InputError
 
 Value = TypeVar("Value")
 
+Model = Annotated[Path, typer.Argument(help="Model directory.")]
+ConfigName = Annotated[
+    Path, typer.Argument(help="YAML configuration, or the name of a shipped one.")
+]
+Overrides = Annotated[list[str] | None, typer.Argument(help="Settings to change, as KEY=VALUE.")]
+Corpus = Annotated[Path, typer.Argument(help="A file, a folder, or a quoted glob.")]
+Engine = Annotated[str, typer.Option(help="auto, torch, openvino or onnx.")]
+Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or int8.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="CPU threads [default: those it may use].")
+]
+MinScore = Annotated[
+    float | None,
+    typer.Option(help="Leave out entities scored lower [default: the model's thresholds]."),
+]
+Normalise = Annotated[
+    bool, typer.Option("--normalise", help="Add the values of dates and quantities.")
+]
+ReportForm = Annotated[
+    str | None,
+    typer.Option(help="table, html, json, jsonl, csv or tsv; by the ending if not given."),
+]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
 From = Annotated[
     str | None,
     typer.Option(

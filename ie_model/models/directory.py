@@ -22,7 +22,6 @@ from ie_model.labels import LabelSet
 from ie_model.models.soundness import check_settings, check_weights, strict_json
 
 SETTINGS_FILE = "ie_model.json"
-WEIGHTS_FILE = "model.safetensors"
 TOKENIZER_FILE = "tokenizer.json"
 FORMAT_VERSION = 1
 

@@ -41,7 +41,6 @@ def create_app(
     """
     limits = limits or Limits()
     metrics = Metrics()
-    by_name = {model.name: model for model in models}
 
     async def warm_up() -> None:
         try:
@@ -83,6 +82,15 @@ def create_app(
         }.get(error.status_code, error.detail)
         return _json({"error": sentence}, error.status_code, error.headers)
 
+    _add_predict(app, models, limits, metrics)
+    _add_status(app, models, limits, metrics)
+    _add_pages(app)
+    return app
+
+
+def _add_predict(app: FastAPI, models: Sequence[Served], limits: Limits, metrics: Metrics) -> None:
+    by_name = {model.name: model for model in models}
+
     @app.post("/v1/predict", **PREDICT)
     async def predict(request: Request) -> Response:
         """Extract the entities of one document or of many."""
@@ -102,6 +110,10 @@ def create_app(
         metrics.characters.labels(model.name).inc(sum(len(d.text) for d in documents))
         answer = {"model": model.name, "documents": [d.to_dict() for d in documents]}
         return _json(answer, 500 if failed and failed == len(documents) else 200)
+
+
+def _add_status(app: FastAPI, models: Sequence[Served], limits: Limits, metrics: Metrics) -> None:
+    """What is served, the probes, and the counters."""
 
     @app.get("/v1/models", summary="What is served")
     async def list_models() -> Response:
@@ -137,6 +149,9 @@ def create_app(
         """Prometheus's text format."""
         return Response(metrics.render(), media_type=CONTENT_TYPE)
 
+
+def _add_pages(app: FastAPI) -> None:
+    """The description of the interface as it is by now, and the page to try the models."""
     description = describe(app)
     docs = docs_page(description)
 
@@ -157,7 +172,6 @@ def create_app(
         ("/page.js", "page.js", "text/javascript"),
     ):
         app.add_api_route(path, _static((web / name).read_bytes(), kind), include_in_schema=False)
-    return app
 
 
 def check_type(content_type: str) -> None:
