@@ -9,11 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 _COMMON = 0x2100
-"""Code points below it are looked up in a table; those above are rare."""
+"""Code points below this are looked up in a table; those above are rare."""
 
 
 def kinds(text: str, kind: Callable[[str], int]) -> NDArray[np.uint8]:
-    """The kind of every character, ``[characters]``; ``kind`` is a function of a module."""
+    """The kind of every character, uint8 ``[characters]``.
+
+    Args:
+        text: any text.
+        kind: maps a character to a number below 256. Its table is cached for good, so pass a
+            function of a module, not a lambda made for each call.
+    """
     codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     table = _table(kind)
     rare = codes >= len(table)

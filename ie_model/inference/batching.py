@@ -4,9 +4,9 @@ A batch is padded to its longest item, so its cost is ``longest * items``. Sorti
 buffer by length before cutting it into batches keeps the padding small; the caller gets
 indices back and puts the results where they belong.
 
-Some engines prepare for every size of a batch (items times padded length) that they have not
-met: OpenVINO takes 25 ms of CPU and 5 MiB for each in int8, a quarter of what a full batch costs.
-For those, the number of items in a batch is one of a few :func:`steps`.
+Some engines prepare for every new size of a batch (items times padded length): OpenVINO takes
+25 ms of CPU and 5 MiB for each in int8, a quarter of the time of a full batch. For those, the
+number of items in a batch is one of a few :func:`steps`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from ie_model.errors import InputError
 
-_FEW = 4  # with more batches than this for each stream, an uneven end hardly counts
+_FEW = 4  # with more batches than this for each stream, idle streams at the end hardly matter
 _BATCH_COST = 64
-"""What a batch costs beside its places, in places: 45 for int8 on the machine it was measured on,
-and the rest for the sizes that fewer batches do not have."""
+"""The fixed cost of a batch, in token places. 45 were measured for int8; the rest is for the new
+sizes that fewer batches avoid."""
 
 
 def round_up(length: int, multiple: int) -> int:
@@ -84,11 +84,18 @@ def stepped_batches(
 ) -> list[list[int]]:
     """The cheapest batches whose numbers of items are :func:`steps`, longest items first.
 
-    Each costs its places and a fixed part. The last may have fewer items; the caller fills it
-    up to the :func:`next_step`. ``most`` are the places of one batch at most, unless it is a
-    single item, and the steps are still those of ``budget``.
+    A batch costs its places and a fixed part. The last may have fewer items; the caller fills it
+    up to the :func:`next_step`.
 
-    Raises :class:`InputError` for a budget or multiple below 1.
+    Args:
+        lengths: tokens of each item.
+        budget: token places that the steps are counted from.
+        multiple: padded lengths are multiples of this.
+        most: token places of one batch at most (a single item may take more); by default the
+            budget.
+
+    Raises:
+        InputError: a budget or multiple below 1.
     """
     _check_limits(budget=budget, multiple=multiple)
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
@@ -117,11 +124,12 @@ def stepped_batches(
 def even_batches(
     lengths: Sequence[int], budget: int, multiple: int, streams: int, stepped: bool = False
 ) -> list[list[int]]:
-    """Batches as of :func:`token_budget_batches`, for items that nothing comes after.
+    """Batches for items that nothing comes after, cut so that all streams end at about one time.
 
-    An engine works on ``streams`` batches side by side. A few full batches and a small
-    rest would leave streams idle at the end, so smaller budgets are tried too, and the
-    batches taken that are through first. With ``stepped`` they are :func:`stepped_batches`.
+    An engine works on ``streams`` batches side by side. A few full batches and a small rest would
+    leave streams idle at the end, so smaller budgets are tried too, and the batches that finish
+    first are taken. They are :func:`stepped_batches` if ``stepped``, else
+    :func:`token_budget_batches`.
     """
 
     def cut(places: int) -> list[list[int]]:
@@ -143,7 +151,7 @@ def even_batches(
 def _finish(
     lengths: Sequence[int], batches: Sequence[Sequence[int]], multiple: int, streams: int
 ) -> int:
-    """When the last stream is through, in token places; the next batch goes to the first free."""
+    """When the last stream is done, in token places; each batch goes to the first free stream."""
     busy = [0] * streams
     for batch in batches:
         first_free = busy.index(min(busy))

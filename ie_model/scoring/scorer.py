@@ -104,6 +104,52 @@ class Scorer:
         started = time.perf_counter()
         before = self._computed()
         rows = _without_deadly([read_row(raw, self._task.read) for raw in shard.rows], shard)
+        answers, distinct = self._answers(rows, shard, tell)
+        scored: list[Scored] = []
+        refused: list[Rejected] = []
+        for row in rows:
+            if isinstance(row, Rejected):
+                refused.append(row)
+                continue
+            answer = next(answers)
+            if answer.error is not None:
+                refused.append(Rejected(row.raw, "prediction", answer.error))
+            else:
+                scored.append((row, answer.entities))
+        part, scored, refused = self._encoded(shard, scored, refused)
+        # Written in the job's folder and renamed into that of the parts, which may become the
+        # output as it is: what a killed worker leaves behind must not lie there.
+        write_whole(self._task.part(shard.key), part, scratch=self._task.work)
+        lines = b"".join(row.to_json() for row in refused)
+        if refused:
+            write_whole(self._task.rejected(shard.key), lines, scratch=self._task.work)
+        after = self._computed()
+        longest = max(shard.rows, key=lambda raw: raw.lines)
+        return ShardRecord(
+            key=str(shard.key),
+            rows=len(shard.rows),
+            written=len(scored),
+            input=shard.digest,
+            output=digest(part),
+            refused=digest(lines) if refused else "",
+            duplicates=sum(isinstance(row, Row) for row in rows) - distinct,
+            entities=dict(sorted(Counter(e.label for _, es in scored for e in es).items())),
+            kinds=dict(sorted(Counter(r.kind for r in refused).items())),
+            first_rejected=_describe(refused[0]) if refused else "",
+            characters=sum(len(row.text) for row, _ in scored),
+            tokens=after[0] - before[0],
+            places=after[1] - before[1],
+            seconds=round(time.perf_counter() - started, 3),
+            bytes=shard.bytes,
+            peak_memory=peak_memory(),
+            lines=longest.lines,
+            longest=f"{longest.origin.name} line {longest.line}" if longest.lines > 1 else "",
+        )
+
+    def _answers(
+        self, rows: list[Row | Rejected], shard: Shard, tell: Callable[[int | None], None] | None
+    ) -> tuple[Iterator[Document], int]:
+        """A document for each sound row, in order, and how many different texts there were."""
         sound = [row for row in rows if isinstance(row, Row)]
         # The same words on two days are two texts: "yesterday" is another day.
         firsts, inverse = first_occurrences(map(_key, sound))
@@ -123,55 +169,21 @@ class Scorer:
         if len(failed) > max(_FAILURES, len(texts) // 2):
             # Not these rows are bad, but the model, its engine or the machine.
             raise RunError(f"the model failed on {len(failed)} of {len(texts)} texts: {failed[0]}")
-        answers = (predicted[k] for k in inverse)
-        scored: list[Scored] = []
-        refused: list[Rejected] = []
-        for row in rows:
-            if isinstance(row, Rejected):
-                refused.append(row)
-                continue
-            answer = next(answers)
-            if answer.error is not None:
-                refused.append(Rejected(row.raw, "prediction", answer.error))
-            else:
-                scored.append((row, answer.entities))
+        return (predicted[k] for k in inverse), len(firsts)
 
+    def _encoded(
+        self, shard: Shard, scored: list[Scored], refused: list[Rejected]
+    ) -> tuple[bytes, list[Scored], list[Rejected]]:
+        """The shard's output; rows that the format cannot hold move to the rejected ones."""
+        write, schema = self._task.write, self._task.schema
         try:
-            part = encode_part(scored, self._task.write, self._task.schema)
+            return encode_part(scored, write, schema), scored, refused
         except Exception:  # one row is enough: the others are written without it
-            scored, faulty = encodable(scored, self._task.write, self._task.schema)
-            refused += [Rejected(row.raw, "output", reason) for row, reason in faulty]
+            scored, faulty = encodable(scored, write, schema)
+            refused = refused + [Rejected(row.raw, "output", reason) for row, reason in faulty]
             place = {id(raw): k for k, raw in enumerate(shard.rows)}
             refused.sort(key=lambda row: place[id(row.raw)])
-            part = encode_part(scored, self._task.write, self._task.schema)
-        # Written in the job's folder and renamed into that of the parts, which may become the
-        # output as it is: what a killed worker leaves behind must not lie there.
-        write_whole(self._task.part(shard.key), part, scratch=self._task.work)
-        lines = b"".join(row.to_json() for row in refused)
-        if refused:
-            write_whole(self._task.rejected(shard.key), lines, scratch=self._task.work)
-        after = self._computed()
-        longest = max(shard.rows, key=lambda raw: raw.lines)
-        return ShardRecord(
-            key=str(shard.key),
-            rows=len(shard.rows),
-            written=len(scored),
-            input=shard.digest,
-            output=digest(part),
-            refused=digest(lines) if refused else "",
-            duplicates=len(sound) - len(firsts),
-            entities=dict(sorted(Counter(e.label for _, es in scored for e in es).items())),
-            kinds=dict(sorted(Counter(r.kind for r in refused).items())),
-            first_rejected=_describe(refused[0]) if refused else "",
-            characters=sum(len(row.text) for row, _ in scored),
-            tokens=after[0] - before[0],
-            places=after[1] - before[1],
-            seconds=round(time.perf_counter() - started, 3),
-            bytes=shard.bytes,
-            peak_memory=peak_memory(),
-            lines=longest.lines,
-            longest=f"{longest.origin.name} line {longest.line}" if longest.lines > 1 else "",
-        )
+            return encode_part(scored, write, schema), scored, refused
 
 
 def _key(row: Row) -> tuple[str, str | None]:

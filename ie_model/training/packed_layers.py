@@ -1,13 +1,13 @@
-"""The encoder's layers as a CPU trains them fastest: no padding, few passes, bf16 copies.
+"""Encoder layers that train fast on CPUs: no padding, one autograd operation a layer, bf16 copies.
 
-What transformers' own layers do in a hundred small operations, each with its own pass over
-memory and its own node in autograd's graph, a layer does here in one, with its backward pass
-written out. All tokens of a batch stand end to end, so that only attention sees padding. In
-bf16 products, activations and gradients are bf16; the weights that the optimiser moves stay
+A layer of transformers makes a hundred small operations, each with its own pass over memory and
+its own node in autograd's graph. Here a layer is one operation, with its backward pass written
+out. The tokens of a batch are packed end to end, so that only attention sees padding. With bf16
+products, activations and gradients are bf16 as well; the weights that the optimiser updates stay
 fp32.
 
-Formulas and initial weights are those of BERT (Devlin and others 2019) and MPNet (Song and others
-2020), and so is the model that comes out: :func:`unpack` leaves no trace.
+The formulas are those of BERT (Devlin and others 2019) and MPNet (Song and others 2020). The
+weights stay in the model's own modules: :func:`unpack` leaves no trace.
 """
 
 from __future__ import annotations
@@ -30,27 +30,31 @@ from ie_model.training.dropout import DropoutMasks
 aten = torch.ops.aten
 
 PACKABLE = {"bert", "electra", "roberta", "xlm-roberta", "camembert", "mpnet"}
-"""Model types whose layers are these."""
+"""Model types with these layers."""
 
 _TOKENS = 32
-"""Packed tokens are filled up to a multiple of this: matrix kernels work in tiles, and prepare
-for every size they meet."""
+"""Packed tokens are padded to a multiple of this: matrix kernels work in tiles, and have to
+prepare for every new size."""
 
 _ROW, _REST = 32, 8
-"""In bf16, rows of attention are filled up to a multiple of this, unless the rest is so small:
-torch's softmax takes the rest of a row one number at a time."""
+"""In bf16, rows of attention are padded to a multiple of ``_ROW`` if more than ``_REST`` numbers
+are left over: torch's softmax takes those one at a time."""
 
 
 New = Callable[[tuple[int, ...]], Tensor]
-"""Makes a tensor of a shape, in the type of the products, with whatever its memory holds."""
+"""Makes an uninitialised tensor of a shape, in the type of the products."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each sequence stands: its tokens among the packed, its row in attention.
+    """Where the sequences of a batch are among packed tokens and in the rows of attention.
 
-    The packed tokens are ``size`` with what fills them up; ``places`` is how long the rows of
-    attention are.
+    Attributes:
+        lengths: tokens of each sequence.
+        size: packed tokens, padding at their end included.
+        places: length of a row of attention.
+        heads: attention heads.
+        head_size: width of a head.
     """
 
     lengths: list[int]
@@ -82,7 +86,12 @@ class Layout:
 
 
 class _Weights:
-    """The matrices of one layer in the type of the products, made anew when they have changed."""
+    """The parameters of one layer, and copies of them in the type of the products.
+
+    ``copies`` hold weight and bias of the joint query, key and value, of the attention's output,
+    and of the two feed-forward products. ``parameters`` are the model's own, for autograd: six
+    weights, six biases, then weight and bias of the two normalisations.
+    """
 
     def __init__(self, layer: Any, dtype: torch.dtype) -> None:
         attention = layer.attention
@@ -116,10 +125,9 @@ class _Weights:
             self.copies = [p.to(dtype) for p in (*joint, *self._single)]
 
     def renew(self) -> None:
-        """Copy weight and bias of the joint query, key and value, then of the other products.
+        """Bring the copies up to date, in place.
 
-        Into the memory of the last copies: new memory for a whole model at every update costs
-        more than the copying.
+        New memory for a whole model at every update would cost more than the copying.
         """
         with torch.no_grad():
             for copy, parts in zip(self.copies, self._joint, strict=False):
@@ -132,9 +140,9 @@ class _Weights:
                     copy.copy_(part)
 
     def gradient(self, number: int, left: Tensor, right: Tensor) -> Tensor:
-        """``left.t() @ right``, of one of the four matrices, in memory that is kept for it.
+        """``left.t() @ right``, the gradient of matrix ``number``, in memory that is kept for it.
 
-        Where a gradient is there already, as with accumulation, that memory holds it.
+        With accumulation that memory still holds the gradient so far, and new memory is taken.
         """
         parts = self._matrices[number]
         if any(p.grad is not None for p in parts):
@@ -148,7 +156,13 @@ class _Weights:
 
 
 class _Layer(torch.autograd.Function):
-    """One layer: packed tokens in, packed tokens out, ``[tokens, hidden]``."""
+    """One layer: packed tokens in, packed tokens out, ``[tokens, hidden]``.
+
+    ``forward`` takes the additive attention ``bias`` ``[rows * heads, 1 or places, places]``, an
+    arena for what the backward pass needs (None: it will not be asked for), another for what the
+    backward pass computes, and the masks of dropout (None: no dropout). ``parameters`` are those
+    of the weights, passed so that autograd hands their gradients on.
+    """
 
     @staticmethod
     def forward(
@@ -212,7 +226,7 @@ class _Layer(torch.autograd.Function):
         ) = ctx.saved_tensors  # fmt: skip
         if ctx.arena is not None and ctx.arena.passes != ctx.filled:
             raise RuntimeError("another forward pass came between this one and its backward pass")
-        ctx.scratch.start()  # what the layer above had there, it has used
+        ctx.scratch.start()  # the layer above has used what it had there
         new = partial(ctx.scratch.take, dtype=grad.dtype)
         weights, (wqkv, _, wo, _, w1, _, w2, _) = ctx.weights, ctx.weights.copies
         layout, size, scale = ctx.layout, ctx.size, ctx.scale
@@ -269,8 +283,8 @@ class _PackedEncoder:
         self._layers = [_Weights(layer, dtype) for layer in self._encoder.layer]
         self._mask: Tensor | None = None
         self._arena, self._scratch = Arena(), Arena()
-        # What is not of an arena is small, but much: glibc keeps blocks as large as the largest one
-        # that was freed, of 32 MiB at most, instead of giving each back to the system.
+        # Blocks outside of the arenas are smaller, but many. glibc keeps freed blocks for reuse up
+        # to the size of the largest one that was ever freed (32 MiB at most), so free a large one.
         torch.UntypedStorage(31 << 20)
         self._hook = self._base.register_forward_pre_hook(self._keep_mask, with_kwargs=True)
         self._encoder.forward = self
@@ -281,7 +295,7 @@ class _PackedEncoder:
         del self._encoder.forward
 
     def _keep_mask(self, module: Any, args: Any, named: dict[str, Any]) -> None:
-        # What the encoder is given has been made into a mask of queries and keys.
+        # By the time the encoder is called, the mask of tokens has become one of queries and keys.
         self._mask = named["attention_mask"]
 
     def __call__(self, hidden_states: Tensor, *_: Any, **__: Any) -> Any:
@@ -321,8 +335,10 @@ class _PackedEncoder:
 def pack(model: Any, dtype: torch.dtype) -> bool:
     """Let the model's encoder run as packed layers with products of ``dtype``.
 
-    False, and nothing changed, where its type of layers is another one. Batches are padded at
-    the end of rows.
+    Batches must be padded at the end of rows.
+
+    Returns:
+        False, with nothing changed, if the model has other layers.
     """
     config = model.config
     if config.model_type not in PACKABLE or config.hidden_act != "gelu":
