@@ -49,7 +49,7 @@ def explain(error: ValidationError, values: Mapping[str, Any], source: str) -> s
     unknown = [key for key, (first, *_) in found.items() if first["type"] == "extra_forbidden"]
     key = (unknown or list(found))[0]
     more = len(found) - 1
-    message = f"{source}: {key}: {_said(found[key])}"
+    message = f"{source}: {key}: {_message(found[key])}"
     return message + (f" (and {more} more problem{'s' if more > 1 else ''})" if more else "")
 
 
@@ -68,7 +68,7 @@ def _key(problem: ErrorDetails, values: Any) -> str:
     return ".".join(parts)
 
 
-def _said(problems: list[ErrorDetails]) -> str:
+def _message(problems: list[ErrorDetails]) -> str:
     """What is wrong at one key; where it takes one type or another, there is a problem for each."""
     first, given = problems[0], problems[0]["input"]
     if first["type"] == "extra_forbidden":

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ie_model.config.loading import load_config
-from ie_model.config.schema import differences, tell, without_places
+from ie_model.config.schema import describe_differences, differences, without_places
 from ie_model.encoding.alignment import align
 from ie_model.errors import InputError
 from ie_model.evaluation.calibrators import (
@@ -120,7 +120,7 @@ def warn_of_other_origin(run: OofRun, model_dir: str | Path) -> None:
     if found:
         log.warning(
             "%s: not trained as the models of %s were, whose calibration may not fit it: %s",
-            model_dir, run.path, tell(found),
+            model_dir, run.path, describe_differences(found),
         )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model import __version__
-from ie_model.config.schema import Config, differences, tell, without_places
+from ie_model.config.schema import Config, describe_differences, differences, without_places
 from ie_model.corpus.splits import fingerprint, split_documents
 from ie_model.documents import Document, Entity
 from ie_model.encoding.alignment import Ledger, touching_pairs
@@ -205,8 +205,8 @@ def _begin(target: Path, protocol: Protocol) -> None:
     found = differences(_essence(grown), _essence(protocol))
     if found:
         raise InputError(
-            f"{target}: was begun with something else: {tell(found)}. Undo the change to go on, "
-            "give another folder, or delete this one to start again"
+            f"{target}: was begun with something else: {describe_differences(found)}. Undo the "
+            "change to go on, give another folder, or delete this one to start again"
         )
     if grown != begun:
         (target / "metrics.json").unlink(missing_ok=True)  # of the smaller run

@@ -28,7 +28,7 @@ def check_stream(items: Any, on_error: str = "raise", max_wait: float | None = N
     if one or not isinstance(items, Iterable):
         raise InputError(
             f"expected an iterable of str or Document, such as a list, found "
-            f"{_told(items)}; predict() also takes one str or Document"
+            f"{_kind_of(items)}; predict() also takes one str or Document"
         )
     if on_error not in ("raise", "yield"):
         raise InputError(f"on_error is {on_error!r}: use 'raise' or 'yield'")
@@ -43,7 +43,7 @@ def as_document(item: object, number: int) -> Document:
     elif isinstance(item, Document):
         document = replace(item, entities=(), error=None)
     else:
-        message = f"item {number}: expected a str or Document, found {_told(item)}"
+        message = f"item {number}: expected a str or Document, found {_kind_of(item)}"
         return Document("", id=str(number), error=message)
     if not isinstance(document.text, str):
         kind = type(document.text).__name__
@@ -57,8 +57,8 @@ def as_document(item: object, number: int) -> Document:
     return document
 
 
-def _told(given: object) -> str:
-    """The kind of what was given, and how to make texts of it where that is known."""
+def _kind_of(given: object) -> str:
+    """The type of what was given and, where that is known, how to make texts of it."""
     kind = type(given).__name__
     if hasattr(given, "columns"):
         return f"a table, {kind} (give its column of texts)"

@@ -1,4 +1,4 @@
-"""Things that come from where one may have to wait, taken without waiting."""
+"""Items of a source that may block, read ahead in a thread."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Item = TypeVar("Item")
 class Ahead(Generic[Item]):
     """Reads ahead in a thread, by two items at most.
 
-    A thread, because reading standard input, or hearing from a cluster, may block: the
-    workers' answers and Ctrl-C are not to wait for it.
+    Reading standard input or hearing from a cluster may block; the workers' answers and Ctrl-C
+    must not wait for that.
     """
 
     def __init__(self, items: Iterator[Item]) -> None:

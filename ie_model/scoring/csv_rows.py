@@ -21,15 +21,16 @@ from ie_model.scoring.streams import Line
 log = logging.getLogger(__name__)
 
 _SUSPECT = 20
-"""Lines of a row from which on they are looked at one by one: each a row of its own?"""
+"""A row of more lines than this may have lost a quote: its lines are tried as rows of their own."""
 
 
-def _told(
+def _with_delimiter(
     source: Source, lines: Iterator[Line], options: ReadOptions
 ) -> tuple[Iterator[Line], str]:
-    """The lines from the header on, and what parts its fields: said, or told from the header.
+    """The lines from the header on, and the delimiter: the one given, else that of the header.
 
-    Spreadsheets of half the world write semicolons into .csv; Excel may say so in a first line.
+    Spreadsheets of half the world write semicolons into .csv; Excel may say so in a first line
+    (``sep=;``).
     """
     usual = delimiter(source.format, options)
     first = next(lines, None)
@@ -100,7 +101,7 @@ def csv_rows(source: Source, lines: Iterator[Line], options: ReadOptions) -> Ite
     aside and the next is read afresh.
     """
     csv.field_size_limit(max(csv.field_size_limit(), options.max_line))
-    lines, between = _told(source, lines, options)
+    lines, between = _with_delimiter(source, lines, options)
     record = _Record(lines, options.max_line, options.max_row_lines)
     reader = csv.reader(record, delimiter=between, strict=True)
     try:

@@ -1,4 +1,4 @@
-"""What a process without workers has in hand, so that the next one can say what it died of."""
+"""Notes of what a process without workers is scoring, for the run after one that was killed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 class InHand:
     """Notes which shard is being scored, in a file that a killed process leaves behind.
 
-    Nobody outlives a text that kills this very process, so nothing can be set aside. But the
-    run after such a death goes through the shard text by text, and the run after that names
-    the row. A note costs no sync: it has to survive the process, not the machine.
+    A text that kills this very process cannot be set aside by it. But the run after such a death
+    scores the shard text by text, and the run after that names the row. The note is not synced: it
+    has to survive the process, not the machine.
 
     Args:
         work: the job's folder.
@@ -39,7 +39,8 @@ class InHand:
             )
 
     def take(self, shard: Shard) -> tuple[Shard, Callable[[int | None], None]]:
-        """The shard, to be tried text by text if a process died of it; and whom to tell where."""
+        """The shard, to be scored text by text if a process died of it, and a function that notes
+        the row being scored (None: the whole shard)."""
 
         def tell(row: int | None) -> None:
             where = None
@@ -54,6 +55,6 @@ class InHand:
         return shard.tried_alone({}) if str(shard.key) == self._before else shard, tell
 
     def done(self) -> None:
-        """Nothing is in hand."""
+        """Remove the note: the shard is finished."""
         with contextlib.suppress(OSError):
             self._file.unlink(missing_ok=True)

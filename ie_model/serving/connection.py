@@ -1,8 +1,8 @@
-"""A connection on which nobody can make the server wait, or remember, without end.
+"""A connection with limits of time and size, so that no client can hold the server up.
 
-uvicorn closes connections that are idle after an answer. It waits for ever for the first byte, for
-the rest of a head or of a body that nobody reads any more, and for a client that does not take
-its answer; and it keeps a head of any size.
+uvicorn closes connections that are idle after an answer. But it waits for ever for the first byte,
+for the rest of a head or of a body that nobody reads any more, and for a client that does not take
+its answer; and it accepts a head of any size.
 """
 
 from __future__ import annotations

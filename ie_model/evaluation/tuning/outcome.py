@@ -56,7 +56,7 @@ class Outcome:
         for row in self.rows[:most]:
             score = f"{100 * row['f1']:5.1f}" if row["f1"] is not None else "    -"
             bounds = " to ".join(f"{100 * x:.1f}" for x in row["interval"] or ())
-            settings = "the starting point" if row["start"] else said(row["values"])
+            settings = "the starting point" if row["start"] else in_a_line(row["values"])
             note = "" if row["state"] == "complete" else f"  ({row['state']})"
             if row["stopped"]:
                 share, f1 = row["stopped"]
@@ -216,7 +216,7 @@ def write_winner(file: Path, given: str | Path, changed: Mapping[str, Any], conf
     write_text(file, head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
 
-def said(values: Mapping[str, Any]) -> str:
+def in_a_line(values: Mapping[str, Any]) -> str:
     """Settings in a line: ``training.epochs=3 training.learning_rate=0.0001``."""
     return " ".join(
         f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ie_model.config.schema import Config, differences, tell
+from ie_model.config.schema import Config, describe_differences, differences
 from ie_model.errors import InputError, RunError
 from ie_model.evaluation.tuning.course import Course, PrunedError
 from ie_model.evaluation.tuning.judge import Judge, micro_f1
@@ -98,8 +98,9 @@ class Study:
             self.study.set_user_attr("protocol", protocol)
         elif found := differences(begun, protocol):
             raise InputError(
-                f"{self._file}: the search was begun with something else: {tell(found)}. Undo the "
-                "change to go on, give another file, or delete this one to start again"
+                f"{self._file}: the search was begun with something else: "
+                f"{describe_differences(found)}. Undo the change to go on, give another file, or "
+                "delete this one to start again"
             )
 
     def bury(self) -> None:
