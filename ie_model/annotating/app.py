@@ -51,7 +51,6 @@ def create_app(
         output: what the page says is written.
         guidelines: see :mod:`ie_model.annotating.guidelines`.
     """
-    visits: dict[int, tuple[str, float]] = {}
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -59,62 +58,90 @@ def create_app(
         yield
         await asyncio.to_thread(adviser.stop)
 
-    def number_of(request: Request) -> int:
-        number = numbered(request.path_params["number"])
-        if number is None:
-            raise Refusal(404, "none", "There is no such document.")
-        return number
+    web = files("ie_model.annotating") / "web"
+    pages = [
+        Route("/" if name == "page.html" else f"/{name}", _static((web / name).read_bytes(), name))
+        for name in sorted(entry.name for entry in web.iterdir())
+        if name.rpartition(".")[2] in _KINDS
+    ]
+    answers = _Answers(session, adviser, output, guidelines)
+    return Starlette(
+        routes=[
+            *pages,
+            Route("/api/session", answers.session),
+            Route("/api/documents", answers.listing),
+            Route("/api/next", answers.next),
+            Route("/api/documents/{number}", answers.document),
+            Route("/api/documents/{number}", answers.save, methods=["PUT"]),
+            Route("/api/check", answers.check_all),
+        ],
+        middleware=[Middleware(Guard, secret=secret)],  # type: ignore[arg-type]
+        exception_handlers={HTTPException: _refuse},
+        lifespan=lifespan,
+    )
 
-    def numbered(text: str) -> int | None:
-        # Python reads no number of thousands of digits.
-        number = int(text) if text.isdecimal() and len(text) < 10 else None
-        return number if number is not None and number < len(session) else None
 
-    def whole() -> dict[str, Any]:
-        review = session.review
-        return {
-            "output": output,
-            "labels": list(session.labels),
-            "hues": label_hues(session.labels),
-            "progress": session.progress(),
-            "model": adviser.progress,
-            "guidelines": guidelines,
-            "review": None if review is None else {"kind": review.kind, "names": review.names},
-        }
+class _Answers:
+    """What the page asks for, as JSON; work on a session is done in threads."""
 
-    async def show_session(request: Request) -> Response:
-        return _json(await asyncio.to_thread(whole))
+    def __init__(
+        self, session: Session, adviser: Adviser, output: str, guidelines: list[Tree] | None
+    ) -> None:
+        self._session, self._adviser = session, adviser
+        self._output, self._guidelines = output, guidelines
+        self._visits: dict[int, tuple[str, float]] = {}  # number: page, when
 
-    async def show_listing(request: Request) -> Response:
-        lines = await asyncio.to_thread(session.listing)
-        rows = [lines[number] for number in adviser.order()]
-        return _json({"documents": rows, "model": adviser.progress})
+    async def session(self, request: Request) -> Response:
+        """All that does not belong to one document."""
 
-    async def show_next(request: Request) -> Response:
-        after = request.query_params.get("after", "")
+        def described() -> dict[str, Any]:
+            review = self._session.review
+            return {
+                "output": self._output,
+                "labels": list(self._session.labels),
+                "hues": label_hues(self._session.labels),
+                "progress": self._session.progress(),
+                "model": self._adviser.progress,
+                "guidelines": self._guidelines,
+                "review": None if review is None else {"kind": review.kind, "names": review.names},
+            }
+
+        return _json(await asyncio.to_thread(described))
+
+    async def listing(self, request: Request) -> Response:
+        """A line about each document, in the order to annotate them."""
+        lines = await asyncio.to_thread(self._session.listing)
+        rows = [lines[number] for number in self._adviser.order()]
+        return _json({"documents": rows, "model": self._adviser.progress})
+
+    async def next(self, request: Request) -> Response:
+        """The number of the next document, those on other pages last."""
         page, now = request.query_params.get("page", ""), time.monotonic()
         elsewhere = [
-            number for number, (who, when) in list(visits.items())
+            number for number, (who, when) in list(self._visits.items())
             if who != page and now - when < ELSEWHERE
         ]  # fmt: skip
-        number = await asyncio.to_thread(adviser.following, numbered(after), elsewhere)
+        after = self._known(request.query_params.get("after", ""))
+        number = await asyncio.to_thread(self._adviser.following, after, elsewhere)
         return _json({"number": number})
 
-    async def show_document(request: Request) -> Response:
-        number = number_of(request)
-        visits[number] = (request.query_params.get("page", ""), time.monotonic())
+    async def document(self, request: Request) -> Response:
+        """One document, predicted by now, and why that failed if it did."""
+        number = self._number(request)
+        self._visits[number] = (request.query_params.get("page", ""), time.monotonic())
 
         def opened() -> dict[str, Any]:
-            fault = adviser.ready(number)
-            return session.state(number) | {"fault": fault}
+            fault = self._adviser.ready(number)
+            return self._session.state(number) | {"fault": fault}
 
         return _json(await asyncio.to_thread(opened))
 
-    async def save(request: Request) -> Response:
-        number = number_of(request)
+    async def save(self, request: Request) -> Response:
+        """Take a change; 409 with the newer state if it was made on an older one."""
+        number = self._number(request)
         revision, work = _change(await read_body(request, _LIMITS))
         try:
-            return _json(await asyncio.to_thread(session.save, number, revision, work))
+            return _json(await asyncio.to_thread(self._session.save, number, revision, work))
         except Stale as stale:
             sentence = "This document has been changed meanwhile; nothing was overwritten."
             return _json({"error": sentence, "document": stale.state}, 409)
@@ -123,36 +150,28 @@ def create_app(
         except (InputError, RunError) as error:
             raise Refusal(507, "storage", f"Not saved. {error}") from None
 
-    async def check_all(request: Request) -> Response:
-        report = await asyncio.to_thread(session.check_all)
-        return _json(report.to_dict() | {"findings": [
-            f.to_dict() for f in report.findings[:FINDINGS_SHOWN]
-        ]})  # fmt: skip
+    async def check_all(self, request: Request) -> Response:
+        """The findings in everything annotated so far."""
+        report = await asyncio.to_thread(self._session.check_all)
+        shown = [finding.to_dict() for finding in report.findings[:FINDINGS_SHOWN]]
+        return _json(report.to_dict() | {"findings": shown})
 
-    async def refuse(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return _json({"error": "There is no such page."}, error.status_code)
+    def _number(self, request: Request) -> int:
+        number = self._known(request.path_params["number"])
+        if number is None:
+            raise Refusal(404, "none", "There is no such document.")
+        return number
 
-    web = files("ie_model.annotating") / "web"
-    pages = [
-        Route("/" if name == "page.html" else f"/{name}", _static((web / name).read_bytes(), name))
-        for name in sorted(entry.name for entry in web.iterdir())
-        if name.rpartition(".")[2] in _KINDS
-    ]
-    return Starlette(
-        routes=[
-            *pages,
-            Route("/api/session", show_session),
-            Route("/api/documents", show_listing),
-            Route("/api/next", show_next),
-            Route("/api/documents/{number}", show_document),
-            Route("/api/documents/{number}", save, methods=["PUT"]),
-            Route("/api/check", check_all),
-        ],
-        middleware=[Middleware(Guard, secret=secret)],  # type: ignore[arg-type]
-        exception_handlers={HTTPException: refuse},
-        lifespan=lifespan,
-    )
+    def _known(self, text: str) -> int | None:
+        """The number of a document, if that is what it is."""
+        # Python reads no number of thousands of digits.
+        number = int(text) if text.isdecimal() and len(text) < 10 else None
+        return number if number is not None and number < len(self._session) else None
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json({"error": "There is no such page."}, error.status_code)
 
 
 def _change(body: bytes) -> tuple[int, Work]:
