@@ -22,11 +22,12 @@ import os
 import random
 import subprocess
 import sys
-import venv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from peer_environments import ENVIRONMENTS, last_line
 
 from ie_model import Document, Entity, load_config
 from ie_model.annotation import convert
@@ -40,19 +41,10 @@ from ie_model.models.hardware import available_cpus
 from ie_model.training.inputs import read_sources
 
 ROOT = Path(__file__).resolve().parents[1]
-TORCH = "torch==2.13.0"
 STAGES = ("environments", "train", "score", "speed", "table")
 COLUMNS = ("", "rate", "F1", "training, CPU s", "training, s", "texts/s", "texts per CPU s")
 
 Answers = Sequence[Sequence[tuple[int, int, str]]]
-
-
-@dataclass(frozen=True)
-class Environment:
-    """What is installed for a peer, beside torch if it needs it."""
-
-    requirements: tuple[str, ...]
-    torch: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,16 +63,6 @@ class Contender:
         return "_".join((self.worker.removeprefix("with_"), f"{self.rate:g}", *self.settings))
 
 
-# SpanMarker and flair refuse transformers 5, spacy-transformers what came after 4.53.2.
-ENVIRONMENTS = {
-    "trainer": Environment(("transformers==5.23.0", "accelerate==1.15.0")),
-    "span_marker": Environment(("span_marker==1.8.1", "transformers==4.57.6")),
-    "flair": Environment(("flair==0.15.1", "transformers==4.57.6")),
-    "spacy_transformer": Environment(
-        ("spacy==3.8.18", "spacy-transformers==1.4.0", "transformers==4.53.2")
-    ),
-    "spacy": Environment(("spacy==3.8.18",), torch=False),
-}
 # Each peer at the rate of its own documentation, and the encoders at that of our recipe too.
 CONTENDERS = [
     Contender("ie_model, default recipe", "with_ie_model", None, 3e-4),
@@ -224,33 +206,6 @@ class Bench:
             return Path(sys.executable)
         return self.options.environments / contender.environment / "bin" / "python"
 
-    def install(self, name: str) -> str | None:
-        """Make an environment, torch first; why it could not be done, or ``None``."""
-        wanted, home = ENVIRONMENTS[name], self.options.environments / name
-        torch = (TORCH,) if wanted.torch else ()
-        mark = home / "installed.txt"
-        if mark.is_file() and mark.read_text().split() == [*torch, *wanted.requirements]:
-            return None
-        venv.create(home, with_pip=True, clear=True)
-        pip = [str(home / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
-        report = home / "report.json"
-        steps = [["install", "-q", *torch]] if torch else []
-        steps.append(["install", "-q", "--dry-run", f"--report={report}", *wanted.requirements])
-        steps.append(["install", "-q", *wanted.requirements])
-        for step in steps:
-            if report.is_file():
-                new = {i["metadata"]["name"] for i in json.loads(report.read_text())["install"]}
-                cuda = sorted(n for n in new if n.startswith(("nvidia", "triton")) or n == "torch")
-                if cuda:
-                    return f"would install another torch, or CUDA: {', '.join(cuda)}"
-            done = subprocess.run([*pip, *step], capture_output=True, text=True, check=False)
-            if done.returncode:
-                return _last_line(done.stderr)
-        frozen = subprocess.run([*pip, "freeze"], capture_output=True, text=True, check=True)
-        (home / "freeze.txt").write_text(frozen.stdout)
-        mark.write_text("\n".join((*torch, *wanted.requirements)))
-        return None
-
     def work(self, contender: Contender, stage: str) -> None:
         """Let a worker do a stage, unless it is done or what it needs is not there."""
         home = self.folder / contender.key
@@ -293,8 +248,8 @@ class Bench:
         (home / f"{stage}.log").write_text(output, encoding="utf-8")
         trouble = home / f"{stage}.error"
         if failed:
-            trouble.write_text(_last_line(output), encoding="utf-8")
-            print(f"{contender.key}: {stage} failed: {_last_line(output)}", flush=True)
+            trouble.write_text(last_line(output), encoding="utf-8")
+            print(f"{contender.key}: {stage} failed: {last_line(output)}", flush=True)
         else:
             trouble.unlink(missing_ok=True)
 
@@ -316,11 +271,22 @@ class Bench:
         return row
 
 
-def _last_line(output: str) -> str:
-    """The last line that says something, errors of pip before its advice."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")]
-    return (errors or lines or ["nothing was said"])[-1][:300]
+def install(bench: Bench, chosen: list[Contender]) -> list[Contender]:
+    """Make the environments; the contenders that have theirs. For the others, why it failed."""
+    ready = chosen
+    for name in dict.fromkeys(c.environment for c in chosen if c.environment):
+        print(f"environment {name}", flush=True)
+        trouble = ENVIRONMENTS[name].install(bench.options.environments / name)
+        if trouble is None:
+            continue
+        print(f"environment {name} failed: {trouble}", flush=True)
+        for contender in chosen:
+            if contender.environment == name:
+                home = bench.folder / contender.key
+                home.mkdir(exist_ok=True)
+                (home / "train.error").write_text(f"not installed: {trouble}")
+        ready = [c for c in ready if c.environment != name]
+    return ready
 
 
 def main() -> None:
@@ -350,16 +316,7 @@ def main() -> None:
     bench = Bench(options)
     bench.prepare()
     if "environments" in options.stages:
-        for name in dict.fromkeys(c.environment for c in chosen if c.environment):
-            print(f"environment {name}", flush=True)
-            if trouble := bench.install(name):
-                print(f"environment {name} failed: {trouble}", flush=True)
-                for contender in chosen:
-                    if contender.environment == name:
-                        (bench.folder / contender.key).mkdir(exist_ok=True)
-                        error = bench.folder / contender.key / "train.error"
-                        error.write_text(f"not installed: {trouble}")
-                chosen = [c for c in chosen if c.environment != name]
+        chosen = install(bench, chosen)
     for stage in ("train", "score", "speed"):
         if stage in options.stages:
             for contender in chosen:
