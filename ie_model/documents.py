@@ -231,8 +231,8 @@ def given_documents(given: Iterable[Document], name: str) -> Iterator[Document]:
         yield sound_document(document, f"{name}, item {number}")
 
 
-def several(given: Iterable[Any], name: str) -> Iterable[Any]:
-    """What a caller gives for many documents.
+def several(given: Iterable[Any], name: str, expected: str = "Documents") -> Iterable[Any]:
+    """What a caller gives for many documents, or rows that will be such.
 
     Raises:
         InputError: it is no iterable, or one that would be taken apart: a text, a mapping, a
@@ -241,7 +241,7 @@ def several(given: Iterable[Any], name: str) -> Iterable[Any]:
     one = isinstance(given, str | bytes | Mapping | Document) or hasattr(given, "columns")
     if one or not isinstance(given, Iterable):
         kind = type(given).__name__
-        raise InputError(f"{name}: expected Documents, such as a list, found {kind}")
+        raise InputError(f"{name}: expected {expected}, such as a list, found {kind}")
     return given
 
 

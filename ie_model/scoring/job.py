@@ -10,6 +10,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import ie_model
+from ie_model.documents import several
 from ie_model.errors import InputError, RunError
 from ie_model.files import sync, write_json
 from ie_model.scoring.assembly import DamagedPart, assemble, join_rejected
@@ -74,6 +75,8 @@ class Job:
         overwrite: bool = False,
     ) -> None:
         check_available(write)
+        if items is not None:
+            items = several(items, "items", "rows (texts, Documents or mappings)")
         self.target, self.read, self.write = target, read, write
         self.items, self.max_rejected, self._overwrite = items, max_rejected, overwrite
         self.sources = [] if items is not None else find_sources(inputs, read.format, target.owns)

@@ -54,6 +54,8 @@ class ReadOptions:
                 f"delimiter {self.delimiter!r}: give one ASCII character that is neither a quote "
                 "nor a line break"
             )
+        if isinstance(self.keep, str):
+            raise InputError(f"keep is {self.keep!r}: give a tuple of columns, ({self.keep!r},)")
         if EVERY in self.keep and len(self.keep) > 1:
             raise InputError("keep: '*' stands for all columns, name no other beside it")
         if len(set(self.keep)) < len(self.keep):

@@ -63,10 +63,19 @@ def _check_types(source: Source, schema: Any, options: ReadOptions) -> None:
             f"{source.path}: the column {options.text_column!r} holds {text}, not strings"
         )
     kept = _kept_columns(schema.names, options)
-    for name in kept:
-        kind = schema.field(name).type
-        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-            raise InputError(f"{source.path}: the column {name!r} holds bytes: they are not kept")
+    bytes_ = [name for name in kept if _is_binary(schema.field(name).type)]
+    if bytes_:
+        others = ", ".join(repr(name) for name in kept if name not in bytes_) or "there is none"
+        raise InputError(
+            f"{source.path}: the column {bytes_[0]!r} holds bytes: they are not kept; name the "
+            f"columns to keep without it ({others})"
+        )
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return any(is_(kind) for is_ in (pa.types.is_binary, pa.types.is_large_binary))
 
 
 def _is_string(kind: Any) -> bool:

@@ -279,6 +279,18 @@ def test_score_row_that_cannot_be_written_is_set_aside_and_the_others_are_not(tm
     ]
 
 
+def test_score_items_that_would_be_taken_apart_are_refused(tmp_path):
+    """A data frame was scored as the names of its columns, a text as its letters."""
+    frame = pytest.importorskip("pandas").DataFrame({"text": ["Alpha"]})
+    for items in (frame, "Alpha", {"text": "Alpha"}):
+        with pytest.raises(InputError, match=r"items: expected rows .*found (DataF|str|dict)"):
+            run(None, tmp_path / "out.jsonl", items=items)
+    records = frame.to_dict("records")
+    assert run(None, tmp_path / "out.jsonl", items=records)["documents"] == 1
+    with pytest.raises(InputError, match=r"keep is 'date': give a tuple of columns, \('date',\)"):
+        ReadOptions(keep="date")
+
+
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
 def test_score_misspelt_kept_column_is_refused_for_every_format(tmp_path, format):
     """In JSON lines it became a column of nulls, with exit code 0."""

@@ -264,6 +264,10 @@ def test_parquet_column_of_another_type_is_the_files_fault(tmp_path):
     pq.write_table(pa.table({"text": [1, 2]}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match="holds int64, not strings"):
         read(tmp_path / "a.parquet")
+    columns = {"text": ["x"], "day": ["y"], "picture": [b"z"]}
+    pq.write_table(pa.table(columns), tmp_path / "c.parquet")
+    with pytest.raises(InputError, match=r"'picture' holds bytes: .* without it \('day'\)"):
+        read(tmp_path / "c.parquet", keep=("*",))
     (tmp_path / "b.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(InputError, match="no readable Parquet"):
         read(tmp_path / "b.parquet")
