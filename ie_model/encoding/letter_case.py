@@ -1,15 +1,15 @@
 """The case of words, for encoders whose vocabulary has lower case alone.
 
-``Turkey`` and ``turkey`` are one token to an uncased encoder, and of a name it has never seen it
-cannot tell that it is one. Its tokens keep the case of their unit's letters as a token type
-(BERT's segments, of which token classifiers use the first alone), at no cost in tokens.
+An uncased encoder reads ``Turkey`` and ``turkey`` as one token, and cannot tell that a word it has
+never seen is a name. So each token gets the case of its unit as a token type. (Token types are
+BERT's segments, of which token classifiers use only the first.) This costs no tokens.
 
-On its way to the model a token's case stands in the upper bits of its id, so that whatever
-carries, sorts, caches or pads windows need not know of it;
-:func:`ie_model.models.token_types.read_token_types` takes the two apart.
+Until it reaches the model, the case is kept in the upper bits of the token's id, so that nothing
+that carries, sorts, caches or pads windows has to know of it.
+:func:`ie_model.models.token_types.read_token_types` separates the two.
 
-Where case says nothing (all capitals, none at all, a headline in title case) tokens have the
-type 0, as from programs that know nothing of this.
+Where case tells nothing (all capitals, none at all, a headline in title case), tokens have type 0,
+as they do in programs that know nothing of this.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 UNKNOWN, LOWER, CAPITALISED, UPPER = range(4)
-"""What stands in the upper bits: nothing is known; no capital; a capital and small letters, or
-one capital alone; two capitals or more and nothing else."""
+"""The cases: unknown; no capital; a capital with small letters, or one capital alone; two or more
+capitals and no small letters."""
 
 CASES = 4
 ID_BITS = 20
-"""Bits of the token's own id: enough for a million tokens."""
+"""Lower bits that hold the token's own id: enough for a million tokens."""
 
 _ID = (1 << ID_BITS) - 1
 _LEAST_LOWER = 1 / 3
-"""Share of the words of a sequence that must be without capitals for capitals to say something."""
+"""The least share of words without capitals; in a sequence with fewer, capitals tell nothing."""
 
 _DROPPED = 5
-"""Of so many training windows one is without."""
+"""One training window in so many is without case."""
 
 
 def cases(texts: Sequence[str], starts: Ints, ends: Ints, bounds: Longs) -> Ints:
@@ -45,9 +45,10 @@ def cases(texts: Sequence[str], starts: Ints, ends: Ints, bounds: Longs) -> Ints
 
     Args:
         texts: the sequences.
-        starts: each unit's first code point in its sequence, int32 ``[units]``.
-        ends: the one behind its last.
-        bounds: where each sequence's units begin, int64 ``[sequences + 1]``.
+        starts: offset of each unit's first code point in its sequence, int32 ``[units]``.
+        ends: offset behind its last code point, int32 ``[units]``.
+        bounds: units ``bounds[i]`` to ``bounds[i + 1]`` belong to sequence ``i``, int64
+            ``[sequences + 1]``.
     """
     sizes = np.diff(bounds)
     owner = np.repeat(np.arange(len(texts)), sizes)
@@ -76,7 +77,14 @@ def _kind(char: str) -> int:
 
 
 def with_cases(ids: Ints, first: Ints, after: Ints, found: Ints) -> Ints:
-    """Ids with their case; unit ``u`` is ``ids[first[u]:after[u]]``."""
+    """Token ids with the case of their unit in the upper bits, int32 ``[tokens]``.
+
+    Args:
+        ids: token ids, int32 ``[tokens]``.
+        first: index of each unit's first token, int32 ``[units]``.
+        after: index behind its last token, int32 ``[units]``.
+        found: the units' :func:`cases`.
+    """
     lengths = after - first
     carried = ids.copy()
     places = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
@@ -85,12 +93,14 @@ def with_cases(ids: Ints, first: Ints, after: Ints, found: Ints) -> Ints:
 
 
 def token_ids(ids: Ints) -> Ints:
-    """The tokens' own ids."""
+    """The ids without case."""
     return ids & _ID
 
 
 def sometimes_without(ids: Ints) -> Ints:
-    """The ids of a window, of one window in five without any case: a model that learns so can do
-    without it. The window decides, so that it is the same ones in every run."""
+    """The ids of a training window, in one window of five without case.
+
+    So the model learns to do without it. The ids decide which windows: the same in every run.
+    """
     plain = token_ids(ids)
     return plain if int(plain.sum()) % _DROPPED == 0 else ids
