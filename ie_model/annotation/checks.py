@@ -170,44 +170,16 @@ def backbone_units(backbone: str) -> Units:
 
 
 def _check_document(where: str, document: Document, allowed: set[str] | None) -> Iterator[Finding]:
-    text = document.text
-    inside: list[Entity] = []
     for e in document.entities:
-        mention = text[max(e.start, 0) : max(e.end, 0)]
-        if allowed is not None and e.label not in allowed:
-            declared = ", ".join(sorted(allowed))
-            yield _finding("label", where, document, e, f"{e.label!r} is not one of {declared}")
-        outside = misplaced(e.start, e.end, len(text))
-        if outside or (e.text and e.text != mention):
-            place = nearest_place(text, e) if e.text else None
-            hint = ""
-            if place == (e.start, e.end):
-                hint = "; only white space or punctuation differs"
-            elif place is not None:
-                hint = f"; it stands at [{place[0]}, {place[1]}), {_distance(place[0] - e.start)}"
-            elif e.text:
-                hint = f"; {_short(e.text)} stands nowhere in the text"
-            kind = "bounds" if outside else "surface"
-            what = outside or (f"should be {_short(e.text)} but the offsets hold {_short(mention)}")
-            yield _finding(kind, where, document, e, what + hint)
-        if outside:
-            continue
-        inside.append(e)
-        if unseen := unseen_at_edges(mention):
-            yield _finding("edge", where, document, e, unseen)
-        else:
-            for lint in edge_lints(text, e):
-                better = text[lint.start : lint.end]
-                hint = f": {_short(better)}?" if better.count("(") == better.count(")") else ""
-                yield _finding(lint.kind, where, document, e, lint.message + hint)
-        if "\n" in mention.strip() or "\r" in mention.strip():
-            yield _finding("line", where, document, e, "runs over a line break")
+        yield from _check_entity(where, document, e, allowed)
     for e in document.entities:
         if others := e.meta.get("other_labels"):
             message = f"also labelled {', '.join(map(str, others))}, which is not used"
             yield _finding("aside", where, document, e, message)
     once: dict[tuple[int, int, str], Entity] = {}
-    for e in inside:
+    for e in document.entities:
+        if misplaced(e.start, e.end, len(document.text)):
+            continue
         if e.key in once:
             yield _finding("duplicate-span", where, document, e, "is there twice")
         once.setdefault(e.key, e)
@@ -220,6 +192,43 @@ def _check_document(where: str, document: Document, allowed: set[str] | None) ->
         elif key in ("doccano", "prodigy") and isinstance(kept, dict) and kept.get("relations"):
             message = f"{len(kept['relations'])} {key} relations kept aside, not used"
             yield _note("aside", where, document, message)
+
+
+def _check_entity(
+    where: str, document: Document, e: Entity, allowed: set[str] | None
+) -> Iterator[Finding]:
+    """What is wrong with one entity by itself."""
+    text = document.text
+    mention = text[max(e.start, 0) : max(e.end, 0)]
+    if allowed is not None and e.label not in allowed:
+        declared = ", ".join(sorted(allowed))
+        yield _finding("label", where, document, e, f"{e.label!r} is not one of {declared}")
+    outside = misplaced(e.start, e.end, len(text))
+    if outside or (e.text and e.text != mention):
+        kind = "bounds" if outside else "surface"
+        what = outside or f"should be {_short(e.text)} but the offsets hold {_short(mention)}"
+        yield _finding(kind, where, document, e, what + _whereabouts(text, e))
+    if outside:
+        return
+    if unseen := unseen_at_edges(mention):
+        yield _finding("edge", where, document, e, unseen)
+    else:
+        for lint in edge_lints(text, e):
+            better = text[lint.start : lint.end]
+            hint = f": {_short(better)}?" if better.count("(") == better.count(")") else ""
+            yield _finding(lint.kind, where, document, e, lint.message + hint)
+    if "\n" in mention.strip() or "\r" in mention.strip():
+        yield _finding("line", where, document, e, "runs over a line break")
+
+
+def _whereabouts(text: str, e: Entity) -> str:
+    """Where the mention of an entity stands, if it is not at its offsets; for a message's end."""
+    place = nearest_place(text, e) if e.text else None
+    if place == (e.start, e.end):
+        return "; only white space or punctuation differs"
+    if place is not None:
+        return f"; it stands at [{place[0]}, {place[1]}), {_distance(place[0] - e.start)}"
+    return f"; {_short(e.text)} stands nowhere in the text" if e.text else ""
 
 
 def _check_corpus(pairs: list[Located], found: list[list[Finding]]) -> None:

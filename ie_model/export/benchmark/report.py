@@ -11,20 +11,39 @@ from ie_model.files import whole_path, writing
 
 def format_table(report: dict[str, Any]) -> str:
     """The report as lines of plain text, fastest last."""
-    baselines = [row["name"] for row in report["rows"] if row["plan"] is None]
-    head = [
-        "",
-        "tokens/s",
-        "docs/s",
-        "tokens/CPU s",
-        *(f"x {b}" for b in baselines),
-        "agreement",
-        "padding",
-        "peak",
+    machine = report["machine"]
+    peaks = [f"{name} {value / 1e9:,.0f}" for name, value in report["peaks"].items()]
+    lines = [
+        f"{machine.get('gpu') or machine['cpu']}, {report['threads']} threads; "
+        f"{report['documents']} documents, {report['tokens']:,} tokens, "
+        f"median of {report['rounds']} rounds",
+        *_aligned(_cells(report)),
+        f"measured matrix peak, 10^9 operations/s: {', '.join(peaks)}",
     ]
-    lines = [head]
-    for row in report["rows"]:
+    if report.get("other_work") is not None:
         lines.append(
+            f"all but the forward passes: {report['other_work']:.1%} of the fastest's CPU time"
+        )
+    for start in report["starts"]:
+        name = f"{start['engine']} {start['precision']}"
+        if "error" in start:
+            lines.append(f"{name}: could not be started by itself: {start['error']}")
+        else:
+            lines.append(
+                f"{name}: first answer after {start['first_answer_seconds']:.2f} s, one sentence "
+                f"{start['sentence_milliseconds']:.1f} ms, {start['peak_memory_mb']:,.0f} MB"
+            )
+    return "\n".join(lines)
+
+
+def _cells(report: dict[str, Any]) -> list[list[str]]:
+    """The table's head and a row for each plan."""
+    baselines = [row["name"] for row in report["rows"] if row["plan"] is None]
+    times = [f"x {b}" for b in baselines]
+    head = ["", "tokens/s", "docs/s", "tokens/CPU s", *times, "agreement", "padding", "peak"]
+    return [
+        head,
+        *(
             [
                 row["name"],
                 f"{row['tokens_per_second']:,.0f}",
@@ -35,35 +54,20 @@ def format_table(report: dict[str, Any]) -> str:
                 _percent(row.get("padding_waste"), 1),
                 _percent(row.get("peak_share"), 0),
             ]
-        )
-    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
-    out = [
-        "  ".join(
-            c.ljust(w) if k == 0 else c.rjust(w)
-            for k, (c, w) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
+            for row in report["rows"]
+        ),
     ]
-    machine = report["machine"]
-    out.insert(0, f"{machine.get('gpu') or machine['cpu']}, {report['threads']} threads; "
-               f"{report['documents']} documents, {report['tokens']:,} tokens, "
-               f"median of {report['rounds']} rounds")  # fmt: skip
-    peaks = [f"{name} {value / 1e9:,.0f}" for name, value in report["peaks"].items()]
-    out.append(f"measured matrix peak, 10^9 operations/s: {', '.join(peaks)}")
-    if report.get("other_work") is not None:
-        out.append(
-            f"all but the forward passes: {report['other_work']:.1%} of the fastest's CPU time"
-        )
-    for start in report["starts"]:
-        name = f"{start['engine']} {start['precision']}"
-        if "error" in start:
-            out.append(f"{name}: could not be started by itself: {start['error']}")
-        else:
-            out.append(
-                f"{name}: first answer after {start['first_answer_seconds']:.2f} s, one sentence "
-                f"{start['sentence_milliseconds']:.1f} ms, {start['peak_memory_mb']:,.0f} MB"
-            )
-    return "\n".join(out)
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Rows as lines of columns, the first to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [first.ljust(widths[0])]
+        cells += [c.rjust(w) for c, w in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def _percent(value: float | None, digits: int) -> str:
