@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ie_model.config.loading import load_config
-from ie_model.config.schema import SOURCES
+from ie_model.config.schema import SOURCES, Config
 from ie_model.errors import InputError, RunError
 from ie_model.files import writing
 from ie_model.models.card import refresh_card
@@ -53,6 +53,26 @@ def copy_for_sharing(
     """
     source, settings = Path(model_dir), read_settings(model_dir)
     target.mkdir(parents=True)
+    _copy_files(source, target)
+    write_settings(target, replace(settings, origin=_without_paths(dict(settings.origin))))
+    try:
+        metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
+        config = load_config(source / "config.yaml")
+    except (OSError, ValueError, InputError) as error:
+        raise InputError(
+            f"{source}: cannot be shared without its card's sources: {error}"
+        ) from None
+    text = json.dumps(_without_paths(metrics), indent=2, ensure_ascii=False)
+    (target / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    (target / "config.yaml").write_text(_shared_config(config, name, license), encoding="utf-8")
+    exports = source / "README.md"
+    if exports.is_file():  # its figures of exports are carried over
+        _copy(exports, target / "README.md")
+    refresh_card(target, hub_id=hub_id)
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    """Copy what travels as it is, and the encoder's settings without the places in them."""
     for file in sorted(source.iterdir()):
         kept = file.suffix in _SUFFIXES and not file.name.startswith(".")
         if kept and file.is_file() and file.name not in _OURS:
@@ -72,16 +92,10 @@ def copy_for_sharing(
                 del values[key]
             if places:  # else byte for byte: exports know the model by this file, too
                 file.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    write_settings(target, replace(settings, origin=_without_paths(dict(settings.origin))))
-    try:
-        metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
-        config = load_config(source / "config.yaml")
-    except (OSError, ValueError, InputError) as error:
-        raise InputError(
-            f"{source}: cannot be shared without its card's sources: {error}"
-        ) from None
-    text = json.dumps(_without_paths(metrics), indent=2, ensure_ascii=False)
-    (target / "metrics.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _shared_config(config: Config, name: str, license: str | None) -> str:
+    """The config as YAML, with names in place of paths."""
     values = config.model_dump(mode="json")
     values["output_dir"], values["license"] = name, license or values["license"]
     values["model"]["backbone"] = _name(values["model"]["backbone"])
@@ -92,12 +106,7 @@ def copy_for_sharing(
             corpus["path"] = PurePath(corpus["path"]).name
             corpus["options"] = _without_paths(corpus["options"])
     head = "# As the model was trained, but for places: paths are names alone.\n"
-    body = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    (target / "config.yaml").write_text(head + body, encoding="utf-8")
-    exports = source / "README.md"
-    if exports.is_file():  # its figures of exports are carried over
-        _copy(exports, target / "README.md")
-    refresh_card(target, hub_id=hub_id)
+    return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def package(
