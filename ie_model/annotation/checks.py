@@ -56,6 +56,7 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     "unlabelled": ("note", "labelled elsewhere, not here"),
     "label-varies": ("note", "mostly labelled otherwise"),
     "aside": ("note", "annotations of other kinds, kept aside"),
+    "predicted": ("note", "what a model says, not yet corrected"),
 }
 """Every kind of finding: how severe, and what it means."""
 
@@ -176,6 +177,9 @@ def _check_document(where: str, document: Document, allowed: set[str] | None) ->
         if others := e.meta.get("other_labels"):
             message = f"also labelled {', '.join(map(str, others))}, which is not used"
             yield _finding("aside", where, document, e, message)
+    if scored := [e for e in document.entities if e.score is not None]:
+        message = f"{counted(len(scored), 'entity')} with the score of a model: to be corrected"
+        yield _finding("predicted", where, document, scored[0], message)
     once: dict[tuple[int, int, str], Entity] = {}
     for e in document.entities:
         if misplaced(e.start, e.end, len(document.text)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -46,11 +47,13 @@ def make_folds(
     Raises:
         InputError: two documents with one id, or fewer clusters than folds.
     """
-    ids = {document.id for document in testable}
-    if len(ids) < len(testable):
+    held = Counter(document.id for document in testable)
+    repeated = [id_ for id_, number in held.items() if number > 1]
+    if repeated:
+        named = ", ".join(map(repr, repeated[:5])) + (", ..." if len(repeated) > 5 else "")
         raise InputError(
-            f"cross-validation: {len(testable) - len(ids)} testable documents share an id with "
-            "another; ids must be unique"
+            f"cross-validation: {len(testable) - len(held)} documents have the id of another "
+            f"({named}); give them ids of their own, or leave out the corpus that repeats another"
         )
     clusters = near_duplicate_clusters([*testable, *train_only])
     own, extra = clusters[: len(testable)], clusters[len(testable) :]

@@ -73,6 +73,18 @@ def test_annotation_check_overlaps_and_duplicates():
     assert found(two_labels)[0][2] == "has the offsets of X [0, 2)"
 
 
+def test_annotation_check_notes_predictions_that_nobody_corrected():
+    """The task file of `next`, taken for gold as it was, had no finding."""
+    guessed = Document(TEXT, (Entity(0, 2, "X", 0.9), Entity(8, 13, "Y", 0.4)), "d")
+    assert found(guessed)[0] == (
+        "predicted",
+        0,
+        "2 entities with the score of a model: to be corrected",
+    )
+    corrected = Document(TEXT, (Entity(0, 2, "X"),), "d")
+    assert "predicted" not in kinds(corrected)
+
+
 def test_annotation_check_sees_the_corpus():
     a = Document("IS left Mosul. IS left. IS fled.", (Entity(0, 2, "X"), Entity(15, 17, "X")), "a")
     b = Document("one two three four five six seven eight nine ten", id="b")
