@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ie_model.files import followed, writing
 from ie_model.metrics.bootstrap import Counts
 
 NAME = "ie-model"
+_TABLES = {"studies", "version_info", "alembic_version"}  # what Optuna makes first
 
 
 def optuna() -> Any:
@@ -52,7 +54,7 @@ class Study:
         self._asked: dict[int, Any] = {}
         self._scratch = scratch_folder(file)
         # How many there are already moves the seed: a search that goes on must not repeat itself.
-        found = len(_load(file, package).trials) if file.is_file() else 0
+        found = _begun(file, package)
         self.study = package.create_study(
             storage=_storage(file, package),
             study_name=NAME,
@@ -244,6 +246,8 @@ def opened(file: Path, *, prune: bool, seed: int) -> Iterator[Study]:
             lock.acquire(timeout=0)
         except Timeout:
             raise InputError(f"{file}: another search is at work on it; wait for its end") from None
+        # SQLite would make one that nobody but its owner may write.
+        file.touch(exist_ok=True)
     try:
         shutil.rmtree(scratch_folder(file), ignore_errors=True)
         yield Study(file, prune, seed)
@@ -269,9 +273,24 @@ def _storage(file: Path, package: Any) -> Any:
     return package.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
 
 
-def _load(file: Path, package: Any) -> Any:
+def _begun(file: Path, package: Any) -> int:
+    """How many trials a file holds: none where a search was killed while it made the file.
+
+    Raises:
+        InputError: the file is something else; it is left as it is.
+    """
     try:
-        return package.load_study(study_name=NAME, storage=_storage(file, package))
+        with contextlib.closing(
+            sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
+        ) as db:
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        if tables and not tables & _TABLES:
+            raise InputError(f"{file}: a database of something else; name another file")
+        return len(package.load_study(study_name=NAME, storage=_storage(file, package)).trials)
+    except InputError:
+        raise
+    except KeyError:  # no study of that name
+        return 0
     except Exception as error:
         raise InputError(
             f"{file}: not the file of a search ({type(error).__name__}); name another"
