@@ -198,6 +198,21 @@ def write_json(path: Path, value: Any, indent: int = 2, scratch: Path | None = N
         file.write(text + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """The JSON of a file that a command of the package wrote.
+
+    Raises:
+        OSError: there is none, or something that is read for ever, such as a pipe.
+        ValueError: it is no JSON.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is no ordinary file", str(path))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("lists in lists without an end") from None
+
+
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A folder that appears under its name when the block succeeds.

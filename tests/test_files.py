@@ -10,6 +10,7 @@ from ie_model.errors import InputError, RunError
 from ie_model.files import (
     check_writable,
     new_folder,
+    read_json,
     whole_file,
     whole_path,
     whole_text,
@@ -192,3 +193,14 @@ def test_files_that_cannot_be_written_are_refused_before_the_work(tmp_path, monk
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
     with pytest.raises(InputError, match=r"a\.json: cannot be written: .* is not writable"):
         check_writable(tmp_path / "new" / "a.json")
+
+
+def test_files_of_json_are_ordinary_ones(tmp_path):
+    write_json(tmp_path / "a.json", {"a": 1})
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+    (tmp_path / "link.json").symlink_to("/dev/zero")
+    with pytest.raises(OSError, match="no ordinary file"):
+        read_json(tmp_path / "link.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="lists in lists"):
+        read_json(tmp_path / "deep.json")

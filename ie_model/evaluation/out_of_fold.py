@@ -33,11 +33,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from ie_model.documents import Document
 from ie_model.encoding.windows import EncodedText
 from ie_model.errors import InputError
-from ie_model.files import write_json
+from ie_model.files import read_json, write_json
 from ie_model.labels import LabelSet
 from ie_model.metrics.bootstrap import unit_counts
 from ie_model.models.replacement import new_directory
@@ -208,9 +209,17 @@ def read_protocol(path: Path) -> Protocol:
         values["folds"] = tuple(tuple(ids) for ids in values["folds"])
         for name in ("labels", "tags", "seeds", "fractions"):
             values[name] = tuple(values[name])
-        return Protocol(**values)
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{file}: damaged ({error}); run ie-model crossval again") from None
+        Protocol(**values)  # no name that is none
+        protocol = TypeAdapter(Protocol).validate_python(values)
+        schemes = (LabelSet.declare(protocol.labels, scheme).tags for scheme in ("BIO", "BIOES"))
+        if sorted(protocol.tags) not in map(sorted, schemes):
+            raise ValueError("its tags are not those of its labels")
+        if not (protocol.seeds and protocol.folds and protocol.fractions):
+            raise ValueError("it has no parts")
+        return protocol
+    except (KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{file}: damaged ({reason:.300}); run ie-model crossval again") from None
 
 
 def write_part(
@@ -258,6 +267,8 @@ def read_part(folder: Path, labels: LabelSet) -> list[Prediction]:
     rows = []
     file = folder / "oof.jsonl"
     try:
+        if not file.is_file() or not (folder / "units.safetensors").is_file():
+            raise ValueError("a file is gone, or no ordinary one")
         # Not splitlines(): U+2028 and its like may stand inside a JSON string.
         for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
             if line:
@@ -267,6 +278,9 @@ def read_part(folder: Path, labels: LabelSet) -> list[Prediction]:
                     {**row, "entities": row["predicted"]}, f"{file}:{number}"
                 )
                 rows.append((gold, guess))
+                for entity in (*gold.entities, *guess.entities):
+                    if entity.label not in labels.labels:
+                        raise ValueError(f"line {number} has a label {entity.label!r:.60}")
         tensors = load_file(folder / "units.safetensors")
         units = np.cumsum(tensors["unit_counts"])[:-1]
         sequences = np.cumsum(tensors["sequence_counts"])[:-1]
@@ -292,10 +306,10 @@ def read_part(folder: Path, labels: LabelSet) -> list[Prediction]:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = read_json(file)
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; the run is damaged") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{file}: damaged ({error})") from None
     if not isinstance(values, dict):
         raise InputError(f"{file}: damaged (expected a JSON object)")

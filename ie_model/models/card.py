@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, Template
 from ie_model.config.loading import load_config
 from ie_model.corpus.reading import read_documents
 from ie_model.errors import InputError
-from ie_model.files import write_text
+from ie_model.files import read_json, write_text
 from ie_model.models.catalogue import BACKBONES
 from ie_model.models.directory import read_settings
 
@@ -86,7 +86,7 @@ def refresh_card(folder: Path, *, hub_id: str | None = None) -> bool:
     settings = read_settings(folder)
     try:
         config = load_config(folder / "config.yaml")
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = read_json(folder / "metrics.json")
         metrics["training"]["steps"], settings.origin["ledger"], settings.origin["versions"]
     except (InputError, OSError, ValueError, KeyError, TypeError):
         return False

@@ -19,7 +19,12 @@ from typing import Any
 from ie_model.errors import InputError
 from ie_model.files import write_json
 from ie_model.labels import LabelSet
-from ie_model.models.soundness import check_settings, check_weights, strict_json
+from ie_model.models.soundness import (
+    check_ordinary,
+    check_settings,
+    check_weights,
+    strict_json,
+)
 
 SETTINGS_FILE = "ie_model.json"
 TOKENIZER_FILE = "tokenizer.json"
@@ -75,6 +80,7 @@ def read_settings(model_dir: str | os.PathLike[str]) -> ModelSettings:
         raise InputError(
             f"{folder}: not a model directory of this package (no {SETTINGS_FILE} in it)"
         )
+    check_ordinary(folder)
     try:
         values = strict_json(file.read_text(encoding="utf-8"))
         version = values.pop("format_version")

@@ -7,7 +7,6 @@ elsewhere it is passed over and the defaults hold.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import platform
@@ -16,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ie_model.files import write_json
+from ie_model.files import read_json, write_json
 from ie_model.models.directory import weights_digest
 from ie_model.models.hardware import available_cpus, cpu_name
 
@@ -108,7 +107,7 @@ def load_plan(model_dir: str | os.PathLike[str]) -> Plan | None:
     if not file.is_file():
         return None
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = read_json(file)
         plan = Plan(**values["plan"])
         _check(plan)
         if values["weights"] != weights_digest(Path(model_dir)):

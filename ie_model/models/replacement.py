@@ -13,7 +13,6 @@ import contextlib
 import ctypes
 import errno
 import glob
-import json
 import os
 import re
 import shutil
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError, RunError
-from ie_model.files import sync, sync_all, writing
+from ie_model.files import read_json, sync, sync_all, writing
 from ie_model.models.directory import SETTINGS_FILE
 
 _OURS = (
@@ -90,7 +89,7 @@ def foreign(model_dir: Path) -> list[Path]:
 def _recorded(model_dir: Path) -> list[str]:
     """The names that the model directory's own settings say were written."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        settings = json.loads((model_dir / SETTINGS_FILE).read_text(encoding="utf-8"))
+        settings = read_json(model_dir / SETTINGS_FILE)
         names = settings.get("origin", {}).get(_FILES_KEY, [])
         return [glob.escape(name) for name in names if isinstance(name, str)]
     return []

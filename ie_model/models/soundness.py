@@ -36,6 +36,19 @@ def _finite(text: str) -> float:
     return number
 
 
+def check_ordinary(folder: Path) -> None:
+    """Refuse a folder in which something other than files and folders stands, or a link to it.
+
+    A pipe, or a link to ``/dev/zero``, would be read for ever.
+
+    Raises:
+        InputError: it is one.
+    """
+    for path in (*folder.glob("*"), *folder.glob("*/*")):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InputError(f"{path}: is no ordinary file; no model has one, remove it")
+
+
 def check_settings(values: Mapping[str, Any]) -> None:
     """Raise :class:`ValueError` if a value of ``ie_model.json`` is none that it may have."""
     for name in ("labels", "tags"):
@@ -99,6 +112,7 @@ def check_loadable(folder: Path) -> None:
     Raises:
         InputError: it is one, or its ``config.json`` or index cannot be read.
     """
+    check_ordinary(folder)
     file = folder / WEIGHTS_INDEX
     index = _object(file) if file.is_file() else {}
     named = index.get("weight_map", {})

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from ie_model.files import read_json
 from ie_model.scoring.shards import Shard
 
 IN_HAND = "in-hand.json"
@@ -30,7 +31,7 @@ class InHand:
         self._file = work / IN_HAND
         self._before: str | None = None
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            note = json.loads(self._file.read_text(encoding="utf-8"))
+            note = read_json(self._file)
             self._before = str(note["shard"])
             log.warning(
                 "the run before this one ended while it scored %s; if a text there kills the "

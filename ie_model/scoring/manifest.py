@@ -16,13 +16,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from ie_model.errors import InputError, RunError
-from ie_model.files import sync, whole_file, write_json
+from ie_model.files import read_json, sync, whole_file, write_json
 from ie_model.scoring.files import digest
 from ie_model.scoring.shards import Key, ShardRecord, UnitEnd
 from ie_model.scoring.sources import Source, differences
 
 VERSION = 2
+_END, _RECORD = TypeAdapter(UnitEnd), TypeAdapter(ShardRecord)
 MANIFEST, JOURNAL, INPUTS = "manifest.json", "journal.jsonl", "inputs.jsonl"
 
 
@@ -62,9 +65,17 @@ class Manifest:
         self.ends: dict[int, UnitEnd] = {}
         self.input_touched = False
         if (work / MANIFEST).exists():
-            self.header = json.loads((work / MANIFEST).read_text())
-            self._refuse_if_changed(sources, model, settings)
-            self._read_journal()
+            try:
+                self.header = read_json(work / MANIFEST)
+                self._refuse_if_changed(sources, model, settings)
+                self._read_journal()
+            except InputError:
+                raise
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+                raise InputError(
+                    f"{work}: the state of the job is damaged ({error!r:.200}); start afresh with "
+                    "--overwrite"
+                ) from None
         else:
             self.header = {
                 "version": VERSION,
@@ -115,22 +126,25 @@ class Manifest:
             for line in lines:
                 try:
                     row = json.loads(line) if line.endswith(b"\n") else None  # torn by a kill
-                except ValueError:
-                    row = None
-                if row is None:
-                    break
+                    if row is None:
+                        break
+                    self._note(row)
+                except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                    break  # the disk changed it; its shard and those behind it are scored again
                 sound += len(line)
-                if "unit" in row:
-                    self._end(UnitEnd(**row))
-                elif "forget" in row:
-                    self.finished.pop(Key.parse(row["forget"]), None)
-                else:
-                    self.finished[Key.parse(row["key"])] = ShardRecord(**row)
         # What follows a torn line cannot be trusted, and must not be appended to.
         os.truncate(path, sound)
         for key in list(self.finished):
             if key.number >= self.units.get(key.unit, key.number + 1):
                 del self.finished[key]  # of rows that a longer input had, once
+
+    def _note(self, row: Mapping[str, Any]) -> None:
+        if "unit" in row:
+            self._end(_END.validate_python(row))
+        elif "forget" in row:
+            self.finished.pop(Key.parse(row["forget"]), None)
+        else:
+            self.finished[Key.parse(row["key"])] = _RECORD.validate_python(row)
 
     def commit(self, record: ShardRecord) -> None:
         """A shard is finished: from here on it is never scored again."""

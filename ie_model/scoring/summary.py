@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError
+from ie_model.files import read_json
 from ie_model.models.hardware import peak_memory
 from ie_model.scoring.shards import ShardRecord
 
@@ -68,8 +68,8 @@ def load_summary(path: Path) -> dict[str, Any]:
         InputError: it is not one.
     """
     try:
-        summary = json.loads(path.read_text())
+        summary = read_json(path)
         summary["job"]["inputs"], summary["job"]["rows"], summary["rows"], summary["files"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not the summary of a scoring job; use --overwrite") from error
     return dict(summary)

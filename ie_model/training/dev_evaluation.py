@@ -16,7 +16,8 @@ from transformers import TrainerCallback
 
 from ie_model.documents import Document
 from ie_model.encoding.windows import Encoder
-from ie_model.files import whole_path, write_text
+from ie_model.errors import InputError
+from ie_model.files import read_json, whole_path, write_text
 from ie_model.inference.engines.interface import Done, Ids, Logits
 from ie_model.inference.extractor import Extractor
 from ie_model.inference.model import LoadedModel
@@ -109,9 +110,14 @@ class DevEvaluation(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         file = self._work / HISTORY
         if state.global_step and file.is_file():
-            stored = json.loads(file.read_text(encoding="utf-8"))
-            self._history = [(s, f) for s, f in stored["history"] if s <= state.global_step]
-            self.best_metrics = stored["metrics"]
+            try:
+                stored = read_json(file)
+                self._history = [(s, f) for s, f in stored["history"] if s <= state.global_step]
+                self.best_metrics = dict(stored["metrics"])
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"{file}: damaged ({error}); start the run without --resume"
+                ) from None
             self._stop_when_over(control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

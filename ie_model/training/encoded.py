@@ -31,7 +31,7 @@ from ie_model.encoding.alignment import IGNORED, Ledger, align
 from ie_model.encoding.letter_case import sometimes_without, token_ids
 from ie_model.encoding.windows import EncodedText, Encoder
 from ie_model.errors import InputError
-from ie_model.files import sync_all, write_json, writing
+from ie_model.files import read_json, sync_all, write_json, writing
 from ie_model.labels import LabelSet
 from ie_model.training.inputs import WeightedDocuments, read_sources
 from ie_model.training.teachers import SoftTargets
@@ -231,6 +231,7 @@ def _write(
         "lost": [[id_, e.start, e.end, e.label, e.text] for id_, e in ledger.lost],
         "sha256": _sha256(partial),
     }
+    summary["self"] = _own_digest(summary)
     sync_all(folder)
     partial.replace(folder / _TABLE)
     # Written last: its presence says that the table was written to its end.
@@ -240,18 +241,26 @@ def _write(
 def _is_whole(folder: Path) -> bool:
     """Whether the folder holds a table, and it is what was written."""
     try:
-        summary = json.loads((folder / _LEDGER).read_text(encoding="utf-8"))
-        whole = bool(summary["sha256"] == _sha256(folder / _TABLE))
+        summary = read_json(folder / _LEDGER)
+        whole = summary.pop("self") == _own_digest(summary)
+        whole = whole and summary["sha256"] == _sha256(folder / _TABLE)
     except FileNotFoundError:
         return False
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
         log.warning("%s: damaged; the corpora are encoded anew", folder)
     return whole
 
 
+def _own_digest(summary: dict[str, Any]) -> str:
+    """What would not be the same if a figure of the ledger had changed on the disk."""
+    return hashlib.sha256(json.dumps(summary, sort_keys=True).encode()).hexdigest()
+
+
 def _sha256(file: Path) -> str:
+    if not file.is_file():
+        raise FileNotFoundError(file)
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -317,7 +326,7 @@ def _open(folder: Path, key: str) -> TrainingWindows:
     from datasets import Dataset
 
     table = Dataset.from_file(str(folder / _TABLE))
-    summary = json.loads((folder / _LEDGER).read_text(encoding="utf-8"))
+    summary = read_json(folder / _LEDGER)
     counts = summary["ledger"]
     ledger = Ledger(
         counts["documents"], counts["characters"], counts["units"], counts["tokens"],

@@ -280,6 +280,37 @@ def test_crossval_damaged_run_is_named(run, tmp_path):
         OofRun(copy)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tags", ["O", 1]), ("labels", []), ("tags", ["O", "B-XCTOR"]), ("seeds", []),
+     ("folds", [[1.5]]), ("fractions", "x"), ("config", 3), ("format_version", "1")],
+)  # fmt: skip
+def test_crossval_protocol_that_no_run_writes_is_named(run, tmp_path, name, value):
+    """It ended in a `KeyError` or `AttributeError` of the commands that read the run."""
+    values = json.loads((run.path / "crossval.json").read_text())
+    (tmp_path / "crossval.json").write_text(json.dumps(values | {name: value}))
+    with pytest.raises(InputError, match=r"crossval\.json: damaged"):
+        OofRun(tmp_path)
+
+
+def test_crossval_protocol_that_would_be_read_for_ever_is_named(tmp_path):
+    for text in ("[" * 100_000, '{"a": ' + "9" * 10_000 + "}"):
+        (tmp_path / "crossval.json").write_text(text)
+        with pytest.raises(InputError, match=r"crossval\.json: damaged"):
+            OofRun(tmp_path)
+    (tmp_path / "parts/seed0-fold0-100").mkdir(parents=True)
+    for name in ("oof.jsonl", "units.safetensors"):
+        (tmp_path / "parts/seed0-fold0-100" / name).symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=r"damaged part .*no ordinary one"):
+        read_part(tmp_path / "parts/seed0-fold0-100", LabelSet.declare(["ACTOR"]))
+
+
+def test_crossval_part_with_labels_of_another_run_is_named(run, tmp_path):
+    part = run.part_folder(run.protocol.parts[0])
+    with pytest.raises(InputError, match=r"damaged part .* has a label"):
+        read_part(part, LabelSet.declare(["PERSON", "PLACE", "DAY"]))
+
+
 @pytest.mark.slow
 def test_crossval_kept_models_serve_the_other_commands(config, tmp_path):
     from typer.testing import CliRunner

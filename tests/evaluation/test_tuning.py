@@ -207,6 +207,33 @@ def test_tune_names_the_file_that_cannot_grow(tmp_path):
 
 
 @pytest.mark.slow
+def test_tune_goes_on_from_a_file_hardly_begun_and_leaves_others_alone(tmp_path):
+    """Killed while it made the file, a search refused to go on; a database of another program
+    got its tables."""
+    (tmp_path / "empty").touch()
+    optuna = pytest.importorskip("optuna")
+    optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'tables'}")
+    for name in ("empty", "tables", "new"):
+        with opened(tmp_path / name, prune=False, seed=0) as kept:
+            assert kept.trials == []
+    with contextlib.closing(sqlite3.connect(tmp_path / "other")) as other:
+        other.execute("CREATE TABLE customers (name TEXT)")
+        other.commit()
+    before = (tmp_path / "other").read_bytes()
+    with (
+        pytest.raises(InputError, match="a database of something else"),
+        opened(tmp_path / "other", prune=False, seed=0),
+    ):
+        pass
+    assert (tmp_path / "other").read_bytes() == before
+    (tmp_path / "text").write_text("no database at all" * 100)
+    with (
+        pytest.raises(InputError, match="not the file of a search"),
+        opened(tmp_path / "text", prune=False, seed=0),
+    ):
+        pass
+
+
 def test_tune_never_opens_test_documents(files, tmp_path):
     config, space = files
     missing = f"data.test=[{tmp_path}/not-there.jsonl]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import shutil
 import sys
@@ -133,6 +134,22 @@ def test_code_beside_tokenizer_and_processor_is_not_run(model, monkeypatch):
     assert load(model).predict("Iraqi police").text
     assert not marker.exists()
     assert sys.stdin.read() == "y\n" * 9
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files")
+@pytest.mark.parametrize("name", ["config.json", "notes.txt", "openvino/fp32.json"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_model_that_would_be_read_for_ever_is_refused(model, name, kind):
+    """A `config.json` that led to /dev/zero was read until the memory was full."""
+    file = model / name
+    file.parent.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=rf"{name}: is no ordinary file"):
+        load(model)
 
 
 def test_adapter_beside_the_weights_is_refused(model):

@@ -333,3 +333,36 @@ def test_score_finished_job_notices_an_input_changed_outside_the_samples(tmp_pat
     content[65536 + 3] = ord("x")
     source.write_bytes(bytes(content))
     assert run(source, out, cut=CutOptions(rows=100))["already_complete"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("manifest.json", "{"), ("manifest.json", "[]"), ("manifest.json", '{"version": 2}'),
+     ("manifest.json", "[" * 100_000), ("inputs.jsonl", "{}\n"), ("inputs.jsonl", "")],
+)  # fmt: skip
+def test_score_damaged_state_of_a_job_is_named(tmp_path, crash_after, file, text):
+    """It ended in a `KeyError` that was not expected, each time the command was given again."""
+    source = write_rows(tmp_path / "in.jsonl", [{"text": f"Alpha {i}"} for i in range(20)])
+    crash_after(2)
+    with pytest.raises(Stop):
+        run(source, tmp_path / "out.jsonl")
+    (tmp_path / "out.jsonl.work" / file).write_text(text)
+    with pytest.raises(InputError, match="--overwrite"):
+        run(source, tmp_path / "out.jsonl")
+
+
+@pytest.mark.parametrize("damage", ["5", '"x"', "{}", '{"unit": "x"}', '{"forget": 1}', "[" * 9999])
+def test_score_damaged_line_of_the_journal_costs_no_more_than_its_shards(
+    tmp_path, crash_after, monkeypatch, damage
+):
+    source = write_rows(tmp_path / "in.jsonl", [{"text": f"Alpha {i}"} for i in range(20)])
+    run(source, tmp_path / "whole.jsonl")
+    crash_after(2)
+    with pytest.raises(Stop):
+        run(source, tmp_path / "out.jsonl")
+    monkeypatch.undo()
+    journal = tmp_path / "out.jsonl.work/journal.jsonl"
+    first, second = journal.read_text().splitlines()[:2]
+    journal.write_text(f"{first}\n{damage}\n{second}\n")
+    run(source, tmp_path / "out.jsonl")
+    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()

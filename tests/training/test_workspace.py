@@ -1,5 +1,6 @@
 """One training per output at a time, and nothing left behind by dead ones."""
 
+import json
 import os
 import stat
 import subprocess
@@ -119,7 +120,7 @@ def test_workspace_weights_have_the_mode_of_the_umask(tiny_config):
     assert set(modes.values()) == {0o644}, modes
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "ledger", "gone"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "ledger", "figure", "gone"])
 def test_workspace_damaged_windows_are_encoded_anew(tiny_config, caplog, damage):
     # A power cut left the ledger of 1,726 windows beside a table of 1,000.
     first = prepare(tiny_config())
@@ -135,6 +136,10 @@ def test_workspace_damaged_windows_are_encoded_anew(tiny_config, caplog, damage)
         new.replace(table)
     elif damage == "gone":
         table.unlink()
+    elif damage == "figure":
+        ledger = json.loads((table.parent / "ledger.json").read_text())
+        ledger["ledger"]["windows"] += 1
+        (table.parent / "ledger.json").write_text(json.dumps(ledger))
     else:
         (table.parent / "ledger.json").write_text("{")
     again = prepare(tiny_config())

@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ie_model.errors import RunError
-from ie_model.files import scratch_folder, sync, writing
+from ie_model.files import read_json, scratch_folder, sync, writing
 from ie_model.models.cache import user_cache
 from ie_model.models.directory import file_digest, weights_digest
 
@@ -76,7 +76,7 @@ def _digests(path: Path) -> dict[str, str]:
 def read_facts(path: Path) -> dict[str, Any]:
     """What was written beside a converted model about how it was made; empty when absent."""
     try:
-        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        facts = read_json(path.with_suffix(".json"))
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
