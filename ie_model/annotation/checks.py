@@ -306,5 +306,5 @@ def _relation(before: Entity, e: Entity) -> str:
     return f"lies within {other}" if e.end <= before.end else f"overlaps {other}"
 
 
-def _short(text: str, limit: int = 60) -> str:
-    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:59] + "…")

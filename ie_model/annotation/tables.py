@@ -211,10 +211,10 @@ def documents_text(documents: Sequence[Document], console: Console) -> None:
         console.print(render_terminal(document, labels, colour=console.color_system is not None))
 
 
-def to_text(draw: Any, width: int = 120) -> str:
+def to_text(draw: Any) -> str:
     """What ``draw(console)`` prints, as plain text."""
     console = Console(
-        file=io.StringIO(), width=width, color_system=None, markup=False, highlight=False
+        file=io.StringIO(), width=120, color_system=None, markup=False, highlight=False
     )
     draw(console)
     assert isinstance(console.file, io.StringIO)

@@ -331,10 +331,10 @@ def differences(before: Any, now: Any) -> list[tuple[str, str, str]]:
     return [row for row in pairs if row[1] != row[2]]
 
 
-def describe_differences(found: Sequence[tuple[str, str, str]], most: int = 5) -> str:
+def describe_differences(found: Sequence[tuple[str, str, str]]) -> str:
     """The first of the differences in words: ``training.epochs was 3, is 4; and 2 more``."""
-    told = [f"{key} was {before:.40}, is {now:.40}" for key, before, now in found[:most]]
-    return "; ".join([*told, *([f"and {len(found) - most} more"] if len(found) > most else [])])
+    shown = [f"{key} was {before:.40}, is {now:.40}" for key, before, now in found[:5]]
+    return "; ".join([*shown, *([f"and {len(found) - 5} more"] if len(found) > 5 else [])])
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, str]:

@@ -27,13 +27,11 @@ FEWEST_POINTS = 3
 _LEAST_ERROR = 0.005  # a perfect resample has no logarithm
 
 
-def learning_curve(run: OofRun, resamples: int = 1000, level: float = 0.95) -> Metrics:
+def learning_curve(run: OofRun) -> Metrics:
     """F1 by amount of training data, and the expected gain of one more article.
 
     Args:
         run: a run with several ``fractions``; parts that are missing make it an error.
-        resamples: of the documents.
-        level: of the intervals.
 
     Returns:
         ``points``: per fraction ``fraction``, ``characters`` and ``documents`` trained on
@@ -53,7 +51,7 @@ def learning_curve(run: OofRun, resamples: int = 1000, level: float = 0.95) -> M
             run.part_metrics(p)["training"] for p in run.protocol.parts if p.fraction == fraction
         ]
         size = float(np.mean([f["characters"] for f in facts]))
-        found = intervals(counts, run.labels, unit=unit, resamples=resamples, level=level)
+        found = intervals(counts, run.labels, unit=unit)
         f1 = _mean_f1(counts, run.labels)
         points.append(
             {
@@ -69,13 +67,13 @@ def learning_curve(run: OofRun, resamples: int = 1000, level: float = 0.95) -> M
             }
         )
         # The same seed draws the same documents at every point: their noise is shared.
-        draws.append(figures_of_draws(counts, resamples)[..., 2])
+        draws.append(figures_of_draws(counts)[..., 2])
         sizes.append(size)
     data = run.protocol.data
     article = data["characters"] / max(data["documents"], 1)
     curve: Metrics = {"points": points, "article": article, "unit": unit}
     if len(set(sizes)) >= FEWEST_POINTS:
-        tails = quantile_tails(counts.shape[1], level)
+        tails = quantile_tails(counts.shape[1], 0.95)
         curve["gain"] = _gains(points, np.stack(draws), np.array(sizes), article, run, tails)
     return curve
 

@@ -11,6 +11,9 @@ from ie_model.corpus.near_duplicates import near_duplicate_clusters
 from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 
+FEWEST_DOCUMENTS = 10
+"""With fewer, a share of the training data is a share of each document's lines."""
+
 LEAVE_ONE_OUT_UP_TO = 10
 """With at most this many clusters each is a fold of its own; with more there are five folds."""
 
@@ -91,12 +94,10 @@ def make_folds(
     ]
 
 
-def take_fraction(
-    documents: Sequence[Document], fraction: float, seed: int, fewest: int = 10
-) -> list[Document]:
+def take_fraction(documents: Sequence[Document], fraction: float, seed: int) -> list[Document]:
     """A random share of the documents, the same for the same seed, smaller ones inside larger.
 
-    With fewer than ``fewest`` documents, paragraphs are drawn instead: every document keeps
+    With fewer than :data:`FEWEST_DOCUMENTS`, paragraphs are drawn instead: every document keeps
     about this share of its own lines, in order.
 
     Raises:
@@ -106,7 +107,7 @@ def take_fraction(
         raise InputError(f"a share of the training data lies between 0 and 1, found {fraction:g}")
     if fraction == 1:
         return list(documents)
-    if len(documents) >= fewest:
+    if len(documents) >= FEWEST_DOCUMENTS:
         ranked = sorted(range(len(documents)), key=lambda i: _rank(seed, documents[i].id, 0))
         kept = sorted(ranked[: max(1, round(fraction * len(documents)))])
         return [documents[i] for i in kept]

@@ -29,9 +29,7 @@ def round_up(length: int, multiple: int) -> int:
     return max(-(-length // multiple), 1) * multiple
 
 
-def token_budget_batches(
-    lengths: Sequence[int], budget: int, multiple: int = 8, max_items: int | None = None
-) -> list[list[int]]:
+def token_budget_batches(lengths: Sequence[int], budget: int, multiple: int = 8) -> list[list[int]]:
     """Group item indices into batches that cost at most ``budget`` tokens after padding.
 
     Items are taken longest first (equal lengths in the order given), so the first item of
@@ -40,19 +38,13 @@ def token_budget_batches(
     than the budget is a batch of its own. Longest first also means that the largest
     buffers are allocated once, at the start, and that the last batches are the short ones.
 
-    Raises :class:`InputError` for a budget, multiple or max_items below 1.
+    Raises :class:`InputError` for a budget or multiple below 1.
     """
-    _check_limits(budget=budget, multiple=multiple, max_items=max_items)
+    _check_limits(budget=budget, multiple=multiple)
     batches: list[list[int]] = []
     padded = 0
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        current = batches[-1] if batches else None
-        full = (
-            current is None
-            or padded * (len(current) + 1) > budget
-            or (max_items is not None and len(current) >= max_items)
-        )
-        if full:
+        if not batches or padded * (len(batches[-1]) + 1) > budget:
             padded = round_up(lengths[index], multiple)
             batches.append([index])
         else:
@@ -60,9 +52,9 @@ def token_budget_batches(
     return batches
 
 
-def _check_limits(**limits: int | None) -> None:
+def _check_limits(**limits: int) -> None:
     for name, value in limits.items():
-        if value is not None and value < 1:
+        if value < 1:
             raise InputError(f"{name} is {value}: give a number of at least 1")
 
 

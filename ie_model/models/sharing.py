@@ -24,6 +24,7 @@ from ie_model.models.wheel import write_wheel
 _OURS = {"ie_model.json", "metrics.json", "config.yaml", "README.md", "plan.json"}
 _EXPORTS = {"openvino": ("int8.xml", "int8.bin", "int8.json"), "onnx": ("int8.onnx", "int8.json")}
 _SUFFIXES = {".safetensors", ".json", ".txt", ".model", ".jinja", ""}  # no code, no pickle
+_NO_PATHS = ("example", "labels", "tags")  # text and labels, whatever they look like
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]*")
 
 
@@ -232,10 +233,10 @@ def _name(path: str) -> str:
     return path
 
 
-def _without_paths(values: Any, keep: tuple[str, ...] = ("example", "labels", "tags")) -> Any:
+def _without_paths(values: Any) -> Any:
     """Nested values with every absolute path reduced to its name."""
     if isinstance(values, dict):
-        return {k: v if k in keep else _without_paths(v) for k, v in values.items()}
+        return {k: v if k in _NO_PATHS else _without_paths(v) for k, v in values.items()}
     if isinstance(values, list | tuple):
         return [_without_paths(v) for v in values]
     return _name(values) if isinstance(values, str) else values

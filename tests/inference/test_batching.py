@@ -19,14 +19,13 @@ from ie_model.inference.batching import (
 LENGTHS = st.lists(st.integers(0, 300), max_size=60)
 
 
-@given(LENGTHS, st.integers(1, 600), st.integers(1, 32), st.none() | st.integers(1, 5))
-def test_batching_every_index_once_and_within_the_budget(lengths, budget, multiple, most):
-    batches = token_budget_batches(lengths, budget, multiple, most)
+@given(LENGTHS, st.integers(1, 600), st.integers(1, 32))
+def test_batching_every_index_once_and_within_the_budget(lengths, budget, multiple):
+    batches = token_budget_batches(lengths, budget, multiple)
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
     for batch in batches:
         cost = round_up(max(lengths[i] for i in batch), multiple) * len(batch)
         assert cost <= budget or len(batch) == 1
-        assert most is None or len(batch) <= most
 
 
 @given(LENGTHS, st.integers(1, 600))
@@ -89,13 +88,12 @@ def test_batching_by_steps_cuts_a_rest_where_that_is_cheaper_than_padding():
     assert [len(b) for b in stepped_batches([256] * 5 + [8] * 3, 1024)] == [4, 1, 3]
 
 
-@pytest.mark.parametrize("options", [{"budget": 0}, {"multiple": 0}, {"max_items": 0}])
+@pytest.mark.parametrize("options", [{"budget": 0}, {"multiple": 0}])
 def test_batching_refuses_limits_below_one(options):
     with pytest.raises(InputError, match=next(iter(options))):
         token_budget_batches([1], **{"budget": 8, **options})
-    if "max_items" not in options:
-        with pytest.raises(InputError, match=next(iter(options))):
-            stepped_batches([1], **{"budget": 8, **options})
+    with pytest.raises(InputError, match=next(iter(options))):
+        stepped_batches([1], **{"budget": 8, **options})
 
 
 @given(st.lists(st.integers(0, 5), max_size=30))

@@ -154,7 +154,7 @@ def best_trial(done: Sequence[Any]) -> Any:
 
 
 def unseen_gain(
-    start: Counts, trials: Sequence[Counts], resamples: int = 1000, seed: int = 0
+    start: Counts, trials: Sequence[Counts], resamples: int = 1000
 ) -> tuple[float, float, float] | None:
     """What choosing among the trials gains on units that did not choose: mean, low, high.
 
@@ -167,7 +167,7 @@ def unseen_gain(
     if len(trials) < 2 or units < 2:
         return None
     base = start.sum(axis=1).astype(np.float64)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     gains = []
     for _ in range(resamples):
         weights = np.bincount(rng.integers(units, size=units), minlength=units)
