@@ -1,12 +1,12 @@
-"""Changes that are on disk and not yet in the output, one line each, in a hidden file beside it.
+"""A hidden file beside the output with the changes that are not yet in it, one line each.
 
-Writing a file of many documents anew for every change takes long. A line appended here and synced
-does not, and the output is written behind it. What is here after a kill is put into the output at
-the next start.
+Rewriting a file of many documents for every change takes long; appending a line here and syncing it
+does not. The output is written later. What is still here after a kill goes into the output at the
+next start.
 
-A line is ``{"was": ..., "row": ...}``: a document as it is to stand in the output, and the
-fingerprint of the line in whose place it does, ``null`` for a new one. So a document that another
-program has changed meanwhile is recognised.
+A line is ``{"was": ..., "row": ...}``: the document as it should be in the output, and the
+fingerprint of the line that it replaces (``null``: a new one). So a document that another program
+has changed meanwhile is recognised.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ie_model.files import sync
 
 @dataclass
 class Pending:
-    """The newest line of a document, and the fingerprints of all that it takes the place of."""
+    """The newest line of a document, and the fingerprints of all lines that it replaces."""
 
     line: bytes = b""
     before: set[str | None] = field(default_factory=set)
@@ -36,8 +36,8 @@ class Journal:
     """The journal of one output; nobody else may write it (see the lock of the storage).
 
     Raises:
-        InputError: it holds what no journal does.
-        OSError: as the system gives it.
+        InputError: the file is no journal.
+        OSError: it cannot be read or written.
     """
 
     def __init__(self, output: Path) -> None:
@@ -46,7 +46,8 @@ class Journal:
         self._file: IO[bytes] | None = None
 
     def read(self) -> dict[str, Pending]:
-        """What it holds, by document. A last line that a kill tore was never acknowledged."""
+        """The pending changes by document; a last line cut short by a kill was never acknowledged
+        and is left out."""
         found: dict[str, Pending] = {}
         if not self.path.is_file():
             return found
@@ -72,7 +73,7 @@ class Journal:
             b'{"was":%s,"row":%s}\n' % (json.dumps(_print(before)).encode(), line.rstrip(b"\n"))
             for before, line in changes
         )
-        # What is behind the end is left of an attempt that failed, and must not stand in between.
+        # Cut off what a failed attempt may have left behind the end.
         file.seek(self.size)
         file.truncate()
         view = memoryview(lines)
@@ -82,13 +83,13 @@ class Journal:
         self.size += len(lines)
 
     def remove(self) -> None:
-        """Everything is in the output now."""
+        """Remove the file: everything is in the output."""
         self.close()
         self.path.unlink(missing_ok=True)
         sync(self.path.parent)
 
     def close(self) -> None:
-        """Leave it as it is on disk."""
+        """Close the file and leave it as it is."""
         if self._file is not None:
             self._file.close()
         self._file, self.size = None, 0

@@ -13,7 +13,7 @@ Stamp: TypeAlias = tuple[int, int, int, int]
 def stamp_of(path: Path) -> Stamp | None:
     """What changes when a file is written anew; ``None``: it is not there.
 
-    Some programs put the time of change back, but none that of the entry, which the system keeps.
+    Programs can set the time of change (mtime) back, but not that of the inode (ctime).
     """
     try:
         found = path.stat()

@@ -1,4 +1,4 @@
-"""Whether the files of a model directory can be what they say, and belong together."""
+"""Checks that the files of a model directory are valid, safe to load and of one model."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def _finite(text: str) -> float:
 
 
 def check_ordinary(folder: Path) -> None:
-    """Refuse a folder in which something other than files and folders stands, or a link to it.
+    """Refuse a folder that holds anything but files and folders, or a link to such a thing.
 
     A pipe, or a link to ``/dev/zero``, would be read for ever.
 
     Raises:
-        InputError: it is one.
+        InputError: the folder holds a pipe, a device or a socket.
     """
     for path in (*folder.glob("*"), *folder.glob("*/*")):
         if path.exists() and not (path.is_file() or path.is_dir()):
@@ -50,7 +50,7 @@ def check_ordinary(folder: Path) -> None:
 
 
 def check_settings(values: Mapping[str, Any]) -> None:
-    """Raise :class:`ValueError` if a value of ``ie_model.json`` is none that it may have."""
+    """Raise :class:`ValueError` if ``ie_model.json`` holds a value that it may not have."""
     for name in ("labels", "tags"):
         named = values[name]
         if not named or not all(isinstance(v, str) for v in named):
@@ -88,7 +88,7 @@ def _check_number(
 
 
 def _check_calibration(calibration: Mapping[str, Any]) -> None:
-    """Raise ValueError unless scores can be read off its knots, and its bands are bands."""
+    """Raise ValueError unless the knots map scores to probabilities and bands are pairs."""
     knots, review = calibration.get("knots") or {}, calibration.get("review") or {}
     if not isinstance(knots, Mapping) or not isinstance(review, Mapping):
         raise ValueError("calibration: knots and review must be objects")
@@ -104,13 +104,13 @@ def _check_calibration(calibration: Mapping[str, Any]) -> None:
 
 
 def check_loadable(folder: Path) -> None:
-    """Refuse a Hugging Face folder by which more than safetensors and a known encoder is loaded.
+    """Refuse a folder that makes transformers load more than safetensors and a known encoder.
 
-    transformers loads whatever an index of weights names, a pickle too; fetches the code that
-    an attention names; and builds as many layers as ``config.json`` says.
+    transformers loads whatever an index of weights names, pickles too; fetches the code of the
+    attention that a config names; and builds as many layers as ``config.json`` says.
 
     Raises:
-        InputError: it is one, or its ``config.json`` or index cannot be read.
+        InputError: the folder is such a one, or its ``config.json`` or index cannot be read.
     """
     check_ordinary(folder)
     file = folder / WEIGHTS_INDEX
