@@ -68,6 +68,8 @@ def find_config(name: str | Path) -> Path:
         return path
     stem = path.name.removesuffix(".yaml")
     near = f"; {stem!r} alone is the shipped one" if stem in shipped_names() else ""
+    if (written := path.with_name(f"{path.name}.yaml")).is_file():
+        near = f"; did you mean {written}?"
     raise InputError(
         f"{path}: no such config file{near}. Shipped configs go by their names: "
         f"{', '.join(shipped_names())}; ie-model init writes them out"

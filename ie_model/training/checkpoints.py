@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from transformers import TrainerCallback
 
+from ie_model.config.schema import describe_differences, differences
 from ie_model.errors import InputError
 from ie_model.files import sync_all, write_text
 from ie_model.models.directory import weights_fingerprint
@@ -36,43 +36,53 @@ def versions() -> dict[str, str]:
     }
 
 
-def run_key(settings: Mapping[str, Any], backbone: str, data: Sequence[str]) -> str:
-    """What must be equal for a checkpoint to be resumed.
+def run_identity(
+    settings: Mapping[str, Any], backbone: str, windows: str, dev: str
+) -> dict[str, Any]:
+    """What must be equal for a checkpoint to be resumed, in plain values.
 
     Args:
         settings: the config's plain values without ``output_dir``.
         backbone: as the config names it.
-        data: fingerprints of the windows and the dev documents.
+        windows: fingerprint of what is learned.
+        dev: fingerprint of the dev documents.
     """
-    told = list(data)
+    told = {"training text": windows, "dev documents": dev, "processes": world_size()}
     # A model directory may be trained anew in its place, and not all of it is in a checkpoint.
     if folder := trained_backbone(backbone):
-        told.append(weights_fingerprint(folder))
-    everything = [settings, told, versions(), world_size()]
-    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
+        told["backbone"] = weights_fingerprint(folder)
+    return {**settings, **told, "versions": versions()}
 
 
-def last_checkpoint(work: Path, key: str, resume: bool) -> Path | None:
+def last_checkpoint(work: Path, run: Mapping[str, Any], resume: bool) -> Path | None:
     """The checkpoint to go on from, or ``None`` for a fresh start in an empty ``work``.
+
+    Args:
+        work: where checkpoints are kept.
+        run: of :func:`run_identity`.
+        resume: whether to go on.
 
     Raises:
         InputError: ``resume`` was asked for and there is no complete checkpoint of the same
             config, data, backbone, versions and number of processes.
     """
-    key_file = work / "run.key"
+    file = work / "run.json"
     if resume:
         # A run killed while it wrote one leaves a checkpoint that lacks something.
         whole = [f.parent for f in work.glob(f"checkpoint-*/{WHOLE}")]
-        if not whole or not key_file.is_file():
+        if not whole or not file.is_file():
             raise InputError(
                 f"{work}: no checkpoint to resume from; start the run without --resume, with "
                 "training.checkpoint_every set"
             )
-        if key_file.read_text(encoding="utf-8") != key:
+        try:
+            begun = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            raise InputError(f"{file}: is damaged; start the run without --resume") from None
+        if changed := differences(begun, run):
             raise InputError(
-                f"{work}: the checkpoint belongs to another config, other data, another backbone, "
-                "other versions of the packages or another number of processes; restore them, or "
-                "start the run without --resume"
+                f"{work}: the checkpoint belongs to another run: {describe_differences(changed)}; "
+                "restore that, or start the run without --resume"
             )
         return max(whole, key=lambda folder: int(folder.name.partition("-")[2]))
     if is_first_process():
@@ -80,7 +90,7 @@ def last_checkpoint(work: Path, key: str, resume: bool) -> Path | None:
             log.info("%s: removed, this run starts from the beginning", old)
             shutil.rmtree(old)
         (work / HISTORY).unlink(missing_ok=True)
-        write_text(key_file, key)
+        write_text(file, json.dumps(run))
     return None
 
 

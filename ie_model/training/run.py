@@ -16,7 +16,7 @@ from ie_model.documents import Document
 from ie_model.models.devices import resolve_device
 from ie_model.models.directory import ModelSettings, weights_fingerprint
 from ie_model.models.hardware import advise_passive_waiting
-from ie_model.training.checkpoints import last_checkpoint, run_key, versions
+from ie_model.training.checkpoints import last_checkpoint, run_identity, versions
 from ie_model.training.dev_evaluation import DevEvaluation, live_extractor
 from ie_model.training.fitting import Fitted, fit
 from ie_model.training.inputs import GivenDocuments
@@ -93,7 +93,7 @@ def train(
         ready = read_and_plan(config, documents, dev, scratch_folder(work))
         if device.type == "cuda":
             torch.cuda.empty_cache()  # what teachers held
-        checkpoint = last_checkpoint(work, _key(config, ready), resume)
+        checkpoint = last_checkpoint(work, _identity(config, ready), resume)
         model = make_model(
             config.model, ready.labels, ready.vocabulary, seed=settings.seed,
             letter_case=ready.encoder.letter_case,
@@ -124,10 +124,10 @@ def train(
     )  # fmt: skip
 
 
-def _key(config: Config, ready: Preparation) -> str:
+def _identity(config: Config, ready: Preparation) -> dict[str, Any]:
     values = config.model_dump(mode="json", exclude={"output_dir"})
-    data = [ready.windows.fingerprint, fingerprint(ready.dev)]
-    return run_key(values, config.model.backbone, data)
+    dev = fingerprint(ready.dev)
+    return run_identity(values, config.model.backbone, ready.windows.fingerprint, dev)
 
 
 def _directory_settings(config: Config, ready: Preparation) -> ModelSettings:

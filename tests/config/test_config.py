@@ -202,6 +202,8 @@ def test_config_own_one_extends_a_shipped_one(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("extends: default\noutput_dir: runs/mine\n")
     assert load_config(file).model.added_tokens["IS"] == "isis"
+    with pytest.raises(InputError, match=r"mine: no such config file; did you mean .*mine\.yaml\?"):
+        load_config(tmp_path / "mine")
     file.write_text("extends: defaults\n")
     with pytest.raises(InputError, match="defaults: no such config file"):
         load_config(file)

@@ -84,7 +84,7 @@ def test_checkpoints_resume_refuses_another_config_and_nothing_to_resume(tiny_co
         train(split, resume=True)
     assert not work_folder(split.output_dir).exists()  # its windows stayed behind
     killed(tiny_config(epochs=3, batch_windows=2, checkpoint_every=2), 3)
-    with pytest.raises(InputError, match="another config, other data"):
+    with pytest.raises(InputError, match=r"another run: training\.epochs was 3, is 4; restore"):
         train(tiny_config(epochs=4, batch_windows=2, checkpoint_every=2), resume=True)
 
 
@@ -154,17 +154,23 @@ def test_checkpoints_of_other_versions_or_processes_or_dev_documents_are_refused
     elsewhere = with_dev(config, dev=[source])
     killed(elsewhere, 3)
     other.write_text("[[ACTOR|Troops]] left.", encoding="utf-8")
-    with pytest.raises(InputError, match="other data"):
+    with pytest.raises(InputError, match="another run: dev documents was"):
         train(elsewhere, resume=True)
     killed(config, 3)
     with monkeypatch.context() as patch:
         patch.setattr(training, "versions", lambda: {"torch": "1.0"})
-        with pytest.raises(InputError, match="other versions"):
+        with pytest.raises(InputError, match=r"another run: versions\."):
             train(config, resume=True)
     with monkeypatch.context() as patch:
         patch.setattr(training, "world_size", lambda: 2)
-        with pytest.raises(InputError, match="number of processes"):
+        with pytest.raises(InputError, match="another run: processes was 1, is 2; restore"):
             train(config, resume=True)
+    about = work_folder(config.output_dir) / "run.json"
+    kept = about.read_text(encoding="utf-8")
+    about.write_text(kept[:40], encoding="utf-8")
+    with pytest.raises(InputError, match=r"run\.json: is damaged"):
+        train(config, resume=True)
+    about.write_text(kept, encoding="utf-8")
     assert train(config, resume=True).steps > 3
 
 
@@ -222,4 +228,4 @@ def test_checkpoint_of_a_work_folder_that_was_half_removed_is_none(tmp_path):
     (tmp_path / "checkpoint-3").mkdir()
     (tmp_path / "checkpoint-3/whole").touch()
     with pytest.raises(InputError, match="no checkpoint to resume from"):
-        last_checkpoint(tmp_path, "key", resume=True)
+        last_checkpoint(tmp_path, {}, resume=True)
