@@ -195,6 +195,12 @@ def suspects(
     for s in found[:most]:
         entities = [(e.label if e else "-") for e in (s.gold, s.predicted)]
         start = min(e.start for e in (s.gold, s.predicted) if e)
+        if s.gold and s.predicted and s.gold.key[:2] != s.predicted.key[:2]:
+            # The excerpt marks what they have together.
+            cut = [
+                s.excerpt.mention[e.start - start : e.end - start] for e in (s.gold, s.predicted)
+            ]
+            entities = [f"{label} {text!r}" for label, text in zip(entities, cut, strict=True)]
         typer.echo(
             f"{'!' if s.doubted else ' '} {s.confidence:.2f} {s.kind.replace('_', ' ')}: gold "
             f"{entities[0]}, models {entities[1]}  {s.document} {start}: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -40,6 +41,11 @@ def test_cli_suspects_are_listed_and_saved(runs, tmp_path):
     assert result.exit_code == 0, result.output
     assert "likeliest slips first" in result.output
     assert "! " in result.output
+    # "gold ACTOR, models ACTOR" did not say where the models see the boundary.
+    every = call("suspects", runs / "a", "--most", 1000).output.splitlines()
+    boundaries = [line for line in every if " wrong boundary: " in line]
+    assert boundaries
+    assert all(re.search(r"gold \w+ '.+', models \w+ '.+'  ", line) for line in boundaries)
     saved = json.loads((tmp_path / "s.json").read_text())
     assert saved["suspects"][0]["doubted"]
     assert "contradictions" in saved
