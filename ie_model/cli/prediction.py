@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -225,6 +226,10 @@ def read_texts(
     """
     if text is None and not files:
         raise InputError("nothing to extract from: give --text, files, or - for standard input")
+    for file in map(str, files):
+        pattern = any(c in file for c in "*?[")
+        if " " in file and not pattern and not os.path.exists(file):  # noqa: PTH110 - any length
+            raise InputError(f"{file:.60}: no such file or folder; --text takes a text itself")
     return _read(files, text, format, options)
 
 

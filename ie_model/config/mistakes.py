@@ -78,12 +78,12 @@ def _message(problems: list[ErrorDetails]) -> str:
         return f"unknown key; {hint}"
     if first["type"] == "missing":
         return "required and not given"
-    takes = dict.fromkeys(_takes(problem) for problem in problems)
+    choices = dict.fromkeys(takes(problem) for problem in problems)
     default = given in (None, "") and first["loc"][-1] in _keys_beside(first["loc"])
     way_out = "; leave the key out for its default" if default else ""
-    if None in takes:  # a rule of our own, which names what it found
+    if None in choices:  # a rule of our own, which names what it found
         return first["msg"].removeprefix("Value error, ") + way_out
-    said = f"must be {' or '.join(str(take) for take in takes)}, found {_written(given)}"
+    said = f"must be {' or '.join(str(choice) for choice in choices)}, found {_written(given)}"
     if first["type"] == "string_type" and isinstance(given, bool | int | float | date):
         return f"{said}; quote it, YAML reads NO, ON, 12 or 2018-12-03 as no text"
     if first["type"] == "list_type" and isinstance(given, str):
@@ -91,7 +91,8 @@ def _message(problems: list[ErrorDetails]) -> str:
     return said + way_out
 
 
-def _takes(problem: ErrorDetails) -> str | None:
+def takes(problem: ErrorDetails) -> str | None:
+    """What belongs where validation found another thing: ``a whole number``, ``at least 1``."""
     form = _TAKES.get(problem["type"])
     return form and form.format(**problem.get("ctx", {}))
 

@@ -176,6 +176,8 @@ def test_cli_train_dry_run_and_run(invoke, tiny_config, tmp_path):
         (["train", "missing.yaml"], "missing.yaml: no such config file"),
         (["predict", "nowhere", "--text", "x"], "nowhere: no such model directory"),
         (["predict", "."], "nothing to extract from"),
+        (["predict", ".", "Police left Hawija."], "no such file or folder; --text takes a text"),
+        (["predict", ".", "Police left. " * 30], "Police l: no such file or folder; --text"),
         (["predict", ".", "--text", "x", "--to", "xml"], "use table, html, json, jsonl, csv"),
         (["evaluate", "nowhere", "gold"], "nowhere: no such model directory"),
         (["nonsense"], "No such command"),

@@ -64,7 +64,8 @@ def quick(monkeypatch):
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ({"training.learning_rte": [1, 2]}, "training.learning_rte: config: training.learning_rte"),
+        ({"training.learning_rte": [1, 2]}, "training.learning_rte: unknown key; did you mean"),
+        ({"training.epochs": {"low": "a", "high": 2}}, "epochs.low: must be a number, found 'a'"),
         ({"training.seed": [1, 2]}, "training.seed: is not searched"),
         ({"data.test": [1, 2]}, "test documents choose nothing"),
         ({"data.dev.0.weight": [1, 2]}, "the same documents"),

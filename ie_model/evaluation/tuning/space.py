@@ -19,6 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ie_model.config.loading import Loader, parse_config
+from ie_model.config.mistakes import takes
 from ie_model.config.schema import Config
 from ie_model.errors import InputError
 
@@ -156,7 +157,8 @@ def read_space(path: str | Path, config: Config) -> Space:
             except InputError as error:
                 whole = parameter.range is not None and "a whole number" in str(error)
                 hint = "; say integer: true" if whole else ""
-                raise InputError(f"{where}: {error}{hint}") from None
+                said_of_it = str(error).removeprefix(f"config: {parameter.key}: ")
+                raise InputError(f"{where}: {said_of_it}{hint}") from None
         parameters.append(parameter)
     return Space(tuple(parameters))
 
@@ -205,7 +207,12 @@ def _parameter(where: str, key: str, said: Any) -> Parameter:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
+        must = takes(first)
+        message = (
+            f"must be {must}, found {first['input']!r}"
+            if must
+            else first["msg"].removeprefix("Value error, ")
+        )
         known = "low, high, log, integer, step; or choices"
         hint = f" (there are {known})" if first["type"] == "extra_forbidden" else ""
         raise InputError(f"{where}{f'.{name}' if name else ''}: {message}{hint}") from None
