@@ -10,7 +10,7 @@ from ie_model import load_config
 from ie_model.cli import main as cli
 from ie_model.errors import InputError
 from ie_model.training.preparation import prepare
-from ie_model.training.refusals import check_output
+from ie_model.training.refusals import check_output, warn_of_idle
 
 
 def with_output(config, path):
@@ -101,3 +101,10 @@ def test_preflight_settings_without_effect_are_told(
     assert "effect" not in caplog.text
     prepare(load_config(file, {key: value}))
     assert re.search(message, caplog.text)
+
+
+def test_preflight_a_dev_fraction_beside_dev_documents_is_told(tiny_config, caplog):
+    config = tiny_config()
+    data = config.data.model_copy(update={"dev": config.data.train, "dev_fraction": 0.2})
+    warn_of_idle(config.model_copy(update={"data": data}))
+    assert "data.dev_fraction: has no effect" in caplog.text
