@@ -80,4 +80,6 @@ def need_columns(
     for name in (options.text_column, *options.named):
         if name not in there:
             known = ", ".join(there).encode("utf-8", "backslashreplace").decode()
+            if name == options.text_column and not advice:
+                advice = "; say which holds the text: --text-column NAME"
             raise InputError(f"{source.path}: no column {name!r}; its columns: {known}{advice}")

@@ -190,7 +190,9 @@ def test_csv_broken_rows_cost_one_line_each(tmp_path):
 def test_csv_missing_column_names_those_there_are(tmp_path):
     file = tmp_path / "a.csv"
     file.write_text("body,day\nx,1\n")
-    with pytest.raises(InputError, match="no column 'text'; its columns: body, day"):
+    with pytest.raises(
+        InputError, match=r"no column 'text'; its columns: body, day; .*--text-column NAME"
+    ):
         read(file)
     assert texts(read(file, text_column="body")) == ["x"]
 
