@@ -198,6 +198,20 @@ def write_json(path: Path, value: Any, indent: int = 2, scratch: Path | None = N
         file.write(text + "\n")
 
 
+def check_ordinary(folder: Path) -> None:
+    """Refuse a folder that holds anything but files and folders, or a link to such a thing.
+
+    A pipe, or a link to ``/dev/zero``, would be read for ever. Folders in the folder are looked
+    into, folders in these are not.
+
+    Raises:
+        InputError: the folder holds a pipe, a device or a socket.
+    """
+    for path in (*folder.glob("*"), *folder.glob("*/*")):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InputError(f"{path}: is no ordinary file, as all here should be; remove it")
+
+
 def read_json(path: Path) -> Any:
     """The JSON of a file that a command of the package wrote.
 

@@ -183,7 +183,7 @@ def store_calibration(model_dir: str | Path, fitted: Mapping[str, Any], *, keep_
         ),
     )
     if not refresh_card(Path(model_dir)):
-        log.warning("%s: its card was left as it is (no config.yaml or metrics.json)", model_dir)
+        log.warning("%s: its card was left as it is (what it tells of cannot be read)", model_dir)
 
 
 def _scores(run: OofRun) -> dict[str, float]:

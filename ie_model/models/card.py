@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, Template
+from jinja2 import Environment, PackageLoader, Template, TemplateError
 
 from ie_model.config.loading import load_config
 from ie_model.corpus.reading import read_documents
@@ -54,6 +54,18 @@ def write_card(
 
     With a ``hub_id`` its example loads the model from there, else by its name.
     """
+    text = _card(folder, config, settings, metrics, hub_id)
+    write_text(folder / "README.md", text, scratch=folder)
+
+
+def _card(
+    folder: Path,
+    config: Config,
+    settings: ModelSettings,
+    metrics: Mapping[str, Any],
+    hub_id: str | None,
+) -> str:
+    """The card, with the figures of exports that the one in the folder has."""
     backbone = settings.origin["backbone"]
     # Models of 0.1.0 hold no example, but perhaps their training documents are still there.
     example = settings.origin.get("example") or example_text(config) or "Your text."
@@ -69,7 +81,7 @@ def write_card(
     former = file.read_text(encoding="utf-8") if file.is_file() else ""
     _, begin, rest = former.partition(EXPORTS_BEGIN)
     exports = f"\n{begin}{rest.partition(EXPORTS_END)[0]}{EXPORTS_END}\n" if begin else ""
-    write_text(file, text.rstrip("\n") + "\n" + exports, scratch=folder)
+    return text.rstrip("\n") + "\n" + exports
 
 
 def refresh_card(folder: Path, *, hub_id: str | None = None) -> bool:
@@ -80,17 +92,18 @@ def refresh_card(folder: Path, *, hub_id: str | None = None) -> bool:
         hub_id: where it is going to be; see :func:`write_card`.
 
     Returns:
-        Whether it was; a directory without a readable ``config.yaml`` or ``metrics.json``
-        keeps the card it has.
+        Whether it was; a directory keeps the card it has where that, ``config.yaml`` or
+        ``metrics.json`` cannot be read, or a figure in them is none.
     """
     settings = read_settings(folder)
     try:
         config = load_config(folder / "config.yaml")
         metrics = read_json(folder / "metrics.json")
         metrics["training"]["steps"], settings.origin["ledger"], settings.origin["versions"]
-    except (InputError, OSError, ValueError, KeyError, TypeError):
+        text = _card(folder, config, settings, metrics, hub_id)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, TemplateError):
         return False
-    write_card(folder, config, settings, metrics, hub_id=hub_id)
+    write_text(folder / "README.md", text, scratch=folder)
     return True
 
 

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError
-from ie_model.files import write_json
+from ie_model.files import check_ordinary, write_json
 from ie_model.labels import LabelSet
 from ie_model.models.soundness import (
-    check_ordinary,
     check_settings,
     check_weights,
     strict_json,

@@ -15,10 +15,11 @@ import yaml
 from ie_model.config.loading import load_config
 from ie_model.config.schema import SOURCES, Config
 from ie_model.errors import InputError, RunError
-from ie_model.files import writing
+from ie_model.files import read_json, writing
 from ie_model.models.card import refresh_card
 from ie_model.models.directory import read_settings, write_settings
 from ie_model.models.names import ENTRY_POINTS, MODEL_FOLDER
+from ie_model.models.soundness import check_loadable, read_object
 from ie_model.models.wheel import write_wheel
 
 _OURS = {"ie_model.json", "metrics.json", "config.yaml", "README.md", "plan.json"}
@@ -53,11 +54,12 @@ def copy_for_sharing(
         InputError: not a model directory, or one without ``config.yaml`` and ``metrics.json``.
     """
     source, settings = Path(model_dir), read_settings(model_dir)
+    check_loadable(source)
     target.mkdir(parents=True)
     _copy_files(source, target)
     write_settings(target, replace(settings, origin=_without_paths(dict(settings.origin))))
     try:
-        metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
+        metrics = read_json(source / "metrics.json")
         config = load_config(source / "config.yaml")
     except (OSError, ValueError, InputError) as error:
         raise InputError(
@@ -69,7 +71,12 @@ def copy_for_sharing(
     exports = source / "README.md"
     if exports.is_file():  # its figures of exports are carried over
         _copy(exports, target / "README.md")
-    refresh_card(target, hub_id=hub_id)
+    if not refresh_card(target, hub_id=hub_id):
+        # The one it has may name places of this machine.
+        raise InputError(
+            f"{source}: cannot be shared without a card: a figure in ie_model.json, config.yaml or "
+            "metrics.json is none, or README.md cannot be read; mend it"
+        )
 
 
 def _copy_files(source: Path, target: Path) -> None:
@@ -87,7 +94,7 @@ def _copy_files(source: Path, target: Path) -> None:
                 _copy(source / engine / part, target / engine / part)
     for file in (target / "config.json", target / "tokenizer_config.json"):
         if file.is_file():
-            values = json.loads(file.read_text(encoding="utf-8"))
+            values = read_object(file)
             places = {"_name_or_path", "name_or_path"} & values.keys()
             for key in places:
                 del values[key]

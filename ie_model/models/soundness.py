@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ie_model.errors import InputError
+from ie_model.files import check_ordinary
 
 ADAPTER_FILE = "adapter_config.json"
 CONFIG, WEIGHTS, WEIGHTS_INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -34,19 +35,6 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text} is too large for a number")
     return number
-
-
-def check_ordinary(folder: Path) -> None:
-    """Refuse a folder that holds anything but files and folders, or a link to such a thing.
-
-    A pipe, or a link to ``/dev/zero``, would be read for ever.
-
-    Raises:
-        InputError: the folder holds a pipe, a device or a socket.
-    """
-    for path in (*folder.glob("*"), *folder.glob("*/*")):
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise InputError(f"{path}: is no ordinary file; no model has one, remove it")
 
 
 def check_settings(values: Mapping[str, Any]) -> None:
@@ -114,7 +102,7 @@ def check_loadable(folder: Path) -> None:
     """
     check_ordinary(folder)
     file = folder / WEIGHTS_INDEX
-    index = _object(file) if file.is_file() else {}
+    index = read_object(file) if file.is_file() else {}
     named = index.get("weight_map", {})
     for name in named.values() if isinstance(named, Mapping) else [named]:
         plain = isinstance(name, str) and Path(name).name == name
@@ -123,7 +111,7 @@ def check_loadable(folder: Path) -> None:
                 f"{file}: names {name!r:.60}, which is no safetensors file of this folder"
             )
     file = folder / CONFIG
-    waiting: list[Any] = [_object(file)] if file.is_file() else []
+    waiting: list[Any] = [read_object(file)] if file.is_file() else []
     while waiting:
         for key, value in waiting.pop().items():
             if isinstance(value, Mapping):
@@ -136,7 +124,12 @@ def check_loadable(folder: Path) -> None:
                 raise InputError(f"{file}: {key} is {value!r:.60}: no encoder has so many")
 
 
-def _object(file: Path) -> dict[str, Any]:
+def read_object(file: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        InputError: there is none that can be read.
+    """
     try:
         found = strict_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ie_model.errors import InputError, RunError
-from ie_model.files import read_json, sync, whole_file, write_json
+from ie_model.files import check_ordinary, read_json, sync, whole_file, write_json
 from ie_model.scoring.files import digest
 from ie_model.scoring.shards import Key, ShardRecord, UnitEnd
 from ie_model.scoring.sources import Source, differences
@@ -64,6 +64,7 @@ class Manifest:
         self.units: dict[int, int] = {}
         self.ends: dict[int, UnitEnd] = {}
         self.input_touched = False
+        check_ordinary(work)
         if (work / MANIFEST).exists():
             try:
                 self.header = read_json(work / MANIFEST)

@@ -93,6 +93,25 @@ def test_card_is_brought_up_to_date_and_keeps_its_exports(model):
     assert front_matter(model)["model-index"][0]["results"][0]["metrics"][2]["value"] == 0.847
 
 
+@pytest.mark.parametrize(
+    ("name", "keys", "value"),
+    [("metrics.json", ("training", "seconds"), "long"), ("metrics.json", ("training",), None),
+     ("ie_model.json", ("origin", "backbone"), 3), ("ie_model.json", ("origin", "versions"), ""),
+     ("ie_model.json", ("origin", "ledger", "characters"), "many")],
+)  # fmt: skip
+def test_card_of_damaged_figures_stays(model, name, keys, value):
+    """`calibrate` had stored its figures, and ended in a `TypeError` of the card's template."""
+    values = json.loads((model / name).read_text())
+    inside = values
+    for key in keys[:-1]:
+        inside = inside[key]
+    inside[keys[-1]] = value
+    (model / name).write_text(json.dumps(values))
+    before = (model / "README.md").read_text()
+    assert not refresh_card(model)
+    assert (model / "README.md").read_text() == before
+
+
 def test_card_of_a_directory_without_its_config_stays(model):
     (model / "config.yaml").unlink()
     before = (model / "README.md").read_text()

@@ -129,6 +129,21 @@ def test_package_names_that_cannot_be_are_refused(model, tmp_path, options, mess
     assert not (tmp_path / "dist").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [("config.json", "{", r"config\.json: cannot be read"),
+     ("tokenizer_config.json", "[]", r"tokenizer_config\.json: cannot be read"),
+     ("README.md", "\ufeff\udcff", "cannot be shared without a card"),
+     ("metrics.json", '{"training": 3}', "cannot be shared without")],
+)  # fmt: skip
+def test_sharing_a_damaged_model_is_refused(model, tmp_path, name, text, message):
+    """A card that could not be made anew went along as it was, with places of this machine."""
+    (model / name).write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InputError, match=message):
+        package(model, tmp_path / "dist")
+    assert not list(tmp_path.glob("dist/*.whl"))
+
+
 def test_hub_that_cannot_be_reached_is_one_clear_error(model):
     script = "import sys; from ie_model import models; models.push(sys.argv[1], 'org/news')"
     done = subprocess.run(

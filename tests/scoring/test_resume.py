@@ -351,6 +351,19 @@ def test_score_damaged_state_of_a_job_is_named(tmp_path, crash_after, file, text
         run(source, tmp_path / "out.jsonl")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such files")
+@pytest.mark.parametrize("file", ["inputs.jsonl", "manifest.json", "parts/part-00000-000000.jsonl"])
+def test_score_state_that_would_be_read_for_ever_is_refused(tmp_path, crash_after, file):
+    source = write_rows(tmp_path / "in.jsonl", [{"text": f"Alpha {i}"} for i in range(20)])
+    crash_after(2)
+    with pytest.raises(Stop):
+        run(source, tmp_path / "out.jsonl")
+    (tmp_path / "out.jsonl.work" / file).unlink()
+    os.mkfifo(tmp_path / "out.jsonl.work" / file)
+    with pytest.raises(InputError, match=f"{file}: is no ordinary file"):
+        run(source, tmp_path / "out.jsonl")
+
+
 @pytest.mark.parametrize("damage", ["5", '"x"', "{}", '{"unit": "x"}', '{"forget": 1}', "[" * 9999])
 def test_score_damaged_line_of_the_journal_costs_no_more_than_its_shards(
     tmp_path, crash_after, monkeypatch, damage
