@@ -34,7 +34,7 @@ def check_table(path: Path, inputs: Sequence[str | Path] = ()) -> None:
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: end the name in .csv, .parquet or .html")
     check_writable(path)
-    if path.exists():
+    if inputs and path.exists():
         for file in (Path(s.path) for s in find_sources(inputs) if not s.stream):
             if file.samefile(path):
                 raise InputError(f"{path}: is read from and cannot be written to; name another")

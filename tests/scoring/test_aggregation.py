@@ -175,3 +175,11 @@ def test_aggregate_never_writes_over_what_it_counts(tmp_path, link):
     done = CliRunner().invoke(app, command)
     assert "is read from and cannot be written to" in str(done.exception)
     assert (file.read_bytes(), names.read_text()) == (before, "FSA\tFree Syrian Army\n")
+
+
+def test_aggregate_replaces_a_table_of_before(tmp_path):
+    """It asked for an input, where the table to write was there already."""
+    (tmp_path / "names.csv").write_text("old")
+    with Aggregate() as counts:
+        write_table(counts, tmp_path / "names.csv")
+    assert "old" not in (tmp_path / "names.csv").read_text()
