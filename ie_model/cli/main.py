@@ -126,6 +126,9 @@ def _run(arguments: list[str], debug: bool) -> int:
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of click
             error.show()
+            command = getattr(error, "cmd", None) if hasattr(error, "option_name") else None
+            if command and any(p.name == "overrides" for p in command.params):
+                typer.echo("Settings of a config have no dashes: training.epochs=3", err=True)
             return 2
         message = f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
         return _fail(RunError(message), 1, debug, error)

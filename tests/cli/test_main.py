@@ -182,6 +182,7 @@ def test_cli_train_dry_run_and_run(invoke, tiny_config, tmp_path):
         (["evaluate", "nowhere", "gold"], "nowhere: no such model directory"),
         (["nonsense"], "No such command"),
         (["train"], "Missing argument"),
+        (["train", "default", "--epochs", "3"], "have no dashes: training.epochs=3"),
     ],
 )
 def test_cli_mistakes_are_one_error_and_exit_code_2(
