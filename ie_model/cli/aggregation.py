@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ie_model import corpus, normalise, scoring
+from ie_model import normalise, scoring
+from ie_model.cli.results import check_result
+from ie_model.errors import InputError
 
 
 def aggregate(
@@ -36,9 +38,11 @@ def aggregate(
 
     Example: ie-model aggregate entities.jsonl.gz -o names.csv -o names.html --label ACTOR
     """
+    if len({path.resolve() for path in output}) < len(output):
+        raise InputError("-o: one file is named twice; every table needs one of its own")
     for path in output:
         scoring.check_table(path, inputs)
-        corpus.check_output(path, [names] if names else [], "csv")
+        check_result(path, [names] if names else [], "csv")
     table = None if names is None else normalise.read_names(names)
     with scoring.Aggregate() as counts:
         totals = scoring.aggregate_files(inputs, counts, date_column, label, table)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ie_model import annotation, corpus, display
-from ie_model.cli.results import as_json, json_lines, put, records_table, text_page
+from ie_model.cli.results import as_json, check_result, json_lines, put, records_table, text_page
 from ie_model.cli.streams import until_reader_leaves
 from ie_model.cli.vocabulary import (
     Corpus,
@@ -73,7 +73,7 @@ def check(
     form = form_of(output, format, ("table", "html", "json", "jsonl", "csv", "tsv"))
     if fix is None and (flatten or to):
         raise InputError("--flatten and --to say how --fix writes; give --fix NEW as well")
-    corpus.check_output(output, [path], from_, text_dir)
+    check_result(output, [path], from_, text_dir)
     _refuse_same(output, fix)
     options = read_options(option, text_dir)
     declared = None
@@ -123,7 +123,7 @@ def stats(
     """
 
     form = form_of(output, format, ("table", "html", "json", "jsonl", "csv", "tsv"))
-    corpus.check_output(output, paths, from_, text_dir)
+    check_result(output, paths, from_, text_dir)
     options = read_options(option, text_dir)
     result = annotation.corpus_stats(
         {
@@ -215,7 +215,7 @@ def split(
 
     _refuse_same(train, test)
     for target in (train, test):
-        corpus.check_output(target, [source], from_, text_dir)
+        check_result(target, [source], from_, text_dir)
     formats = [to or corpus.format_for_writing(target) for target in (train, test)]
     documents = list(corpus.read_documents(source, from_, **read_options(option, text_dir)))
     parts = corpus.split_documents(documents, fraction, seed)
@@ -242,7 +242,7 @@ def agree(
     """
 
     form = form_of(output, format, ("table", "html", "json"))
-    corpus.check_output(output, paths, from_, text_dir)
+    check_result(output, paths, from_, text_dir)
     options = read_options(option, text_dir)
     result = annotation.agreement(
         {
@@ -283,7 +283,7 @@ def show(
     import itertools
 
     form = form_of(output, format, ("text", "html", "json", "jsonl"))
-    corpus.check_output(output, [path], from_, text_dir)
+    check_result(output, [path], from_, text_dir)
     changes = corpus.Changes(keep=frozenset(label or []))
     documents = (
         document

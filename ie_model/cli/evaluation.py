@@ -10,6 +10,7 @@ import typer
 
 import ie_model
 from ie_model import corpus, evaluation, inference, metrics, models
+from ie_model.cli.results import check_result
 from ie_model.cli.streams import until_reader_leaves
 from ie_model.cli.vocabulary import (
     ConfigName,
@@ -120,7 +121,7 @@ def compare(
     if gold is None:
         if lines is not None:
             raise InputError("--lines says how a model reads; runs hold predictions already")
-        corpus.check_output(output, [])
+        check_result(output, [])
         for path in (a, b):
             if not (path / evaluation.PROTOCOL_FILE).is_file():
                 raise InputError(
@@ -130,8 +131,8 @@ def compare(
         found = evaluation.compare_runs(evaluation.OofRun(a), evaluation.OofRun(b), max_drop=drop)
     else:
         options = read_options(option, text_dir)
-        corpus.check_output(output, [gold], from_, text_dir)
-        corpus.check_output(output, [path for path in (a, b) if path.is_file()])
+        check_result(output, [gold], from_, text_dir)
+        check_result(output, [path for path in (a, b) if path.is_file()])
         documents = corpus.load_gold(gold, from_, **options)
         sides = [_predictions(path, documents, lines) for path in (a, b)]
         if lines is not None and not any((p / models.SETTINGS_FILE).is_file() for p in (a, b)):
@@ -181,7 +182,7 @@ def suspects(
     from dataclasses import asdict
 
     output = _json_file(output, old_json)
-    corpus.check_output(output, run.glob("*.json"))
+    check_result(output, run.glob("*.json"))
     opened = evaluation.OofRun(run)
     found = evaluation.find_suspects(opened)
     contradictions = evaluation.find_contradictions(opened.pairs()[0])
@@ -245,7 +246,7 @@ def calibrate(
             "--keep-all sets no thresholds and --precision sets them: give one of the two"
         )
     output = _json_file(output, old_json)
-    corpus.check_output(output, [*run.glob("*.json"), *model.glob("*.json")])
+    check_result(output, [*run.glob("*.json"), *model.glob("*.json")])
     opened = evaluation.OofRun(run)
     evaluation.warn_of_other_origin(opened, model)
     fitted = evaluation.calibrate_run(

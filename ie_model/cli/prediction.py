@@ -15,7 +15,7 @@ import typer
 
 from ie_model import corpus, display, evaluation, inference, metrics
 from ie_model.annotation.losses import losses
-from ie_model.cli.results import as_json, put, records_table, table_lines
+from ie_model.cli.results import as_json, check_result, put, records_table, table_lines
 from ie_model.cli.vocabulary import (
     Engine,
     From,
@@ -82,8 +82,8 @@ def evaluate(
     if format in FORMATS and format not in _SCORES:  # what it was called before
         from_, format = renamed("--format", format, "--from", from_), None
     form = "json" if old_json and not format else form_of(output, format, _SCORES)
-    corpus.check_output(output, [gold], from_, text_dir)
-    corpus.check_output(errors, [gold], from_, text_dir)
+    check_result(output, [gold], from_, text_dir)
+    check_result(errors, [gold], from_, text_dir)
     if errors is not None:
         evaluation.check_ending(errors)
         if output is not None and errors.resolve() == output.resolve():
@@ -172,7 +172,7 @@ def predict(
     if output is None and (written or form not in _PRINTED):
         raise InputError(f"--to {form}: goes to a file or folder; name it with -o")
     options = read_options(option, text_dir)
-    corpus.check_output(output, [f for f in files or [] if str(f) != "-"], from_, text_dir)
+    check_result(output, [f for f in files or [] if str(f) != "-"], from_, text_dir)
     documents = read_texts(files or [], text, from_, **options)
     members = [model, *beside] if beside else model
     extractor = inference.Extractor.from_pretrained(

@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from ie_model import corpus, models
 from ie_model.cli.streams import until_reader_leaves
 from ie_model.files import whole_text
 
@@ -47,6 +48,22 @@ def text_page(text: str, title: str) -> str:
         "</title><style>:root{color-scheme:light dark}body{margin:2rem}pre{overflow-x:auto}</style>"
         f"</head>\n<body><h1>{html.escape(title)}</h1>\n<pre>{html.escape(text)}</pre></body></html>"
     )
+
+
+def check_result(
+    output: Path | None,
+    sources: Iterable[str | Path],
+    format: str | None = None,
+    text_dir: Path | None = None,
+) -> None:
+    """Refuse, before the work, a result that would replace what is read, or a file of a model.
+
+    Raises:
+        InputError: as :func:`ie_model.corpus.check_output` and
+            :func:`ie_model.models.check_no_model_file` say.
+    """
+    models.check_no_model_file(output)
+    corpus.check_output(output, sources, format, text_dir)
 
 
 def put(text: str, output: Path | None) -> None:

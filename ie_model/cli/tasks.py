@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ie_model import corpus, evaluation, inference
+from ie_model.cli.results import check_result
 from ie_model.cli.vocabulary import Engine, From, Lines, Options, TextDir, To, read_options
 from ie_model.display.excerpts import counted
 
@@ -39,8 +40,8 @@ def next_(
 
     form = to or corpus.format_for_writing(output)
     options = read_options(option, text_dir)
-    corpus.check_output(output, [documents], from_, text_dir)
-    corpus.check_output(output, [annotated] if annotated else [])
+    check_result(output, [documents], from_, text_dir)
+    check_result(output, [annotated] if annotated else [])
     known = list(corpus.read_documents(annotated)) if annotated else []
     # The doubtful spans are what is looked for, so no threshold leaves them out.
     extractor = inference.Extractor.from_pretrained(model, engine, min_score=0, lines=lines)

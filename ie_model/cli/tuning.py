@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ie_model import corpus, evaluation
-from ie_model.cli.results import as_json, json_lines, put, records_table, text_page
+from ie_model import evaluation
+from ie_model.cli.results import as_json, check_result, json_lines, put, records_table, text_page
 from ie_model.cli.vocabulary import ConfigName, Folds, form_of
 from ie_model.errors import InputError
 
@@ -58,7 +58,7 @@ def tune(
     if output is not None and output.suffix not in (".yaml", ".yml"):
         raise InputError(f"{output}: -o is the config to write; use .yaml (--table: the table)")
     for file in (output, table):
-        corpus.check_output(file, inputs)
+        check_result(file, inputs)
     found = evaluation.tune(
         config,
         space,

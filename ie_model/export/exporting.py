@@ -87,10 +87,10 @@ def export(
         raise InputError(f"export: engine {engine!r} is unknown: use {' or '.join(ENGINES)}")
     if precision not in PRECISIONS or (engine, precision) == ("onnx", "bf16"):
         raise InputError(f"export: {engine} cannot be exported in {precision}")
+    labels = read_settings(folder).labels
     if precision == "fp32":
         return ExportResult(convert(folder, engine), engine, precision, None)
     # Before the minutes of conversion: documents may be missing.
-    labels = read_settings(folder).labels
     if gate is None or precision == "int8":  # nothing else is calibrated
         calibration, gate = _documents(folder, labels, calibration, gate)
     reference = Extractor.from_pretrained(folder, "torch", precision="fp32", device="cpu")

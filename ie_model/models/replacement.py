@@ -67,6 +67,21 @@ def check_destination(target: Path) -> None:
         )
 
 
+def check_no_model_file(output: Path | None) -> None:
+    """Refuse a result that would replace a file of a model directory; ``None`` is no file.
+
+    Raises:
+        InputError: ``output`` is, or leads to, a file that a training wrote into its model.
+    """
+    if output is None:
+        return
+    with writing(output):  # a name may be too long to be looked for
+        file = output.resolve()
+        within = file.is_file() and (file.parent / SETTINGS_FILE).is_file()
+    if within and any(fnmatch(file.name, name) for name in _OURS):
+        raise InputError(f"{output}: belongs to the model {file.parent}; name another file")
+
+
 def foreign(model_dir: Path) -> list[Path]:
     """What stands in a model directory that no command of this package wrote."""
     if not model_dir.is_dir():

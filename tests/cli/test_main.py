@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -102,6 +103,25 @@ def test_cli_outputs_never_replace_what_is_read(invoke, tiny_model, tmp_path):
         assert code == 2
         assert f"{file}: is read from and cannot be written to" in err
     assert file.read_text() == TEXT
+
+
+def test_cli_results_never_replace_files_of_a_model(invoke, tiny_model, tmp_path):
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    (tmp_path / "link.json").symlink_to(model / "config.json")
+    before = {file: file.read_bytes() for file in model.iterdir() if file.is_file()}
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text(json.dumps({"text": TEXT, "entities": []}))
+    for output, *arguments in (
+        ("model/config.json", "bench", model, gold),
+        ("link.json", "bench", model),
+        ("model/ie_model.json", "predict", model, gold),
+        ("model/tokenizer.json", "evaluate", model, gold),
+        ("model/config.json", "next", model, gold),
+    ):
+        code, _, err = invoke(*arguments, "-o", tmp_path / output)
+        assert (code, f"belongs to the model {model}; name another file" in err) == (2, True)
+    assert {file: file.read_bytes() for file in before} == before
+    assert invoke("predict", model, gold, "-o", model / "found.jsonl")[0] == 0
 
 
 def test_cli_predict_takes_an_empty_article_as_a_document(invoke, tiny_model, tmp_path):

@@ -233,6 +233,8 @@ def test_tune_goes_on_from_a_file_hardly_begun_and_leaves_others_alone(tmp_path)
         opened(tmp_path / "text", prune=False, seed=0),
     ):
         pass
+    with pytest.raises(InputError, match="is a folder"), opened(tmp_path, prune=False, seed=0):
+        pass
 
 
 def test_tune_never_opens_test_documents(files, tmp_path):

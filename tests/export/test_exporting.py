@@ -108,6 +108,11 @@ def test_export_refuses_what_does_not_exist(tiny_model, engine, precision, messa
         export(tiny_model, engine, precision)
 
 
+def test_export_refuses_a_folder_that_is_no_model(tmp_path):
+    with pytest.raises(InputError, match="not a model directory"):
+        export(tmp_path, "onnx", "fp32")
+
+
 @pytest.fixture
 def moved(model):
     """A model whose training documents are not where its config says, as after a download."""

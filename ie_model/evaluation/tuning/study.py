@@ -236,6 +236,8 @@ def opened(file: Path, *, prune: bool, seed: int) -> Iterator[Study]:
     """
     with writing(file):
         file = followed(file)
+        if file.is_dir():
+            raise InputError(f"{file}: is a folder; the study of a search is a file")
         if file.exists() and file.stat().st_nlink > 1:
             # SQLite finds what a killed search was about to write by the file's name.
             raise InputError(f"{file}: has a second name (a hard link); a search needs a copy")
