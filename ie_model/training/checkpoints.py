@@ -47,10 +47,14 @@ def run_identity(
         windows: fingerprint of what is learned.
         dev: fingerprint of the dev documents.
     """
-    told = {"training text": windows, "dev documents": dev, "processes": world_size()}
+    told = {
+        "digest of the training text": windows,
+        "digest of the dev documents": dev,
+        "processes": world_size(),
+    }
     # A model directory may be trained anew in its place, and not all of it is in a checkpoint.
     if folder := trained_backbone(backbone):
-        told["backbone"] = weights_fingerprint(folder)
+        told["digest of the backbone's weights"] = weights_fingerprint(folder)
     return {**settings, **told, "versions": versions()}
 
 

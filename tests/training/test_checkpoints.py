@@ -154,7 +154,7 @@ def test_checkpoints_of_other_versions_or_processes_or_dev_documents_are_refused
     elsewhere = with_dev(config, dev=[source])
     killed(elsewhere, 3)
     other.write_text("[[ACTOR|Troops]] left.", encoding="utf-8")
-    with pytest.raises(InputError, match="another run: dev documents was"):
+    with pytest.raises(InputError, match="another run: digest of the dev documents was"):
         train(elsewhere, resume=True)
     killed(config, 3)
     with monkeypatch.context() as patch:
