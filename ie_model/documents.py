@@ -231,15 +231,22 @@ def given_documents(given: Iterable[Document], name: str) -> Iterator[Document]:
         yield sound_document(document, f"{name}, item {number}")
 
 
+def many(given: object) -> bool:
+    """Whether this can be gone through as many things, and is not one that would be taken apart.
+
+    A string would be taken for its letters, a mapping for its keys, a table for its columns.
+    """
+    one = isinstance(given, str | bytes | Mapping | Document) or hasattr(given, "columns")
+    return isinstance(given, Iterable) and not one
+
+
 def several(given: Iterable[Any], name: str, expected: str = "Documents") -> Iterable[Any]:
     """What a caller gives for many documents, or rows that will be such.
 
     Raises:
-        InputError: it is no iterable, or one that would be taken apart: a text, a mapping, a
-            table, one document.
+        InputError: they are not :func:`many`.
     """
-    one = isinstance(given, str | bytes | Mapping | Document) or hasattr(given, "columns")
-    if one or not isinstance(given, Iterable):
+    if not many(given):
         kind = type(given).__name__
         raise InputError(f"{name}: expected {expected}, such as a list, found {kind}")
     return given

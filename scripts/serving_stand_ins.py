@@ -42,7 +42,7 @@ def serve_pipeline(model: str) -> None:
         }  # fmt: skip
 
     listener = socket.create_server(("127.0.0.1", 0))
-    print(f"serving at http://127.0.0.1:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+    print(f"serving at {address_of(listener)}", file=sys.stderr, flush=True)
     config = uvicorn.Config(app, log_level="error", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 

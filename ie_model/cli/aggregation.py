@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ie_model import normalise, scoring
-from ie_model.cli.results import check_result
+from ie_model.cli.results import check_result, named_twice
 from ie_model.errors import InputError
 
 
@@ -38,7 +38,7 @@ def aggregate(
 
     Example: ie-model aggregate entities.jsonl.gz -o names.csv -o names.html --label ACTOR
     """
-    if len({path.resolve() for path in output}) < len(output):
+    if named_twice(*output):
         raise InputError("-o: one file is named twice; every table needs one of its own")
     for path in output:
         scoring.check_table(path, inputs)

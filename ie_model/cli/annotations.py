@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ie_model import annotation, corpus, display
-from ie_model.cli.results import as_json, check_result, json_lines, put, records_table, text_page
+from ie_model.cli.results import (
+    as_json,
+    check_result,
+    json_lines,
+    named_twice,
+    put,
+    records_table,
+    text_page,
+)
 from ie_model.cli.streams import until_reader_leaves
 from ie_model.cli.vocabulary import (
     Corpus,
@@ -318,8 +326,7 @@ def _names(paths: list[Path]) -> list[str]:
 
 
 def _refuse_same(first: Path | None, second: Path | None) -> None:
-
-    if first and second and first.resolve() == second.resolve():
+    if named_twice(first, second):
         raise InputError(f"{first}: named for two outputs; the second would replace the first")
 
 

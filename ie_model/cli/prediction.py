@@ -15,7 +15,7 @@ import typer
 
 from ie_model import corpus, display, evaluation, inference, metrics
 from ie_model.annotation.losses import losses
-from ie_model.cli.results import as_json, check_result, put, records_table, table_lines
+from ie_model.cli.results import as_json, check_result, named_twice, put, records_table, table_lines
 from ie_model.cli.vocabulary import (
     Engine,
     From,
@@ -86,7 +86,7 @@ def evaluate(
     check_result(errors, [gold], from_, text_dir)
     if errors is not None:
         evaluation.check_ending(errors)
-        if output is not None and errors.resolve() == output.resolve():
+        if named_twice(errors, output):
             raise InputError(f"{errors}: --output and --errors need a file each")
     options = read_options(option, text_dir)
     members = [model, *beside] if beside else model
@@ -227,8 +227,7 @@ def read_texts(
     if text is None and not files:
         raise InputError("nothing to extract from: give --text, files, or - for standard input")
     for file in map(str, files):
-        pattern = any(c in file for c in "*?[")
-        if " " in file and not pattern and not os.path.exists(file):  # noqa: PTH110 - any length
+        if " " in file and not corpus.is_pattern(file) and not os.path.exists(file):  # noqa: PTH110 - any length
             raise InputError(f"{file:.60}: no such file or folder; --text takes a text itself")
     return _read(files, text, format, options)
 

@@ -66,6 +66,12 @@ def check_result(
     corpus.check_output(output, sources, format, text_dir)
 
 
+def named_twice(*outputs: Path | None) -> bool:
+    """Whether two of the outputs are one file, by whatever path or link; ``None`` is no file."""
+    files = [output.resolve() for output in outputs if output is not None]
+    return len(set(files)) < len(files)
+
+
 def put(text: str, output: Path | None) -> None:
     """Write a text whole to a file, or to standard output where there is none.
 

@@ -10,7 +10,6 @@ import typer
 from ie_model import models
 from ie_model.cli.vocabulary import Model
 
-Model = Model
 License = Annotated[
     str | None, typer.Option(help="SPDX name, such as apache-2.0 [default: the config's].")
 ]

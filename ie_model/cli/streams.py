@@ -106,9 +106,9 @@ def settle_streams() -> bool:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard(1)
+        silence_output()
     except (OSError, RunError):
-        _discard(1)
+        silence_output()
         raise
     return not getattr(getattr(sys.stderr.buffer, "raw", None), "lost", False)
 
@@ -124,13 +124,9 @@ def until_reader_leaves() -> Iterator[None]:
     except (BrokenPipeError, SystemExit) as stop:  # rich makes an exit of it
         if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):
             raise
-        _discard(1)
+        silence_output()
 
 
 def silence_output() -> None:
     """What is still to be written where nobody reads any more goes nowhere."""
-    _discard(1)
-
-
-def _discard(number: int) -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

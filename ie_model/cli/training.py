@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ie_model.config.schema import Config
     from ie_model.training.run import TrainResult
 
-Overrides = Overrides
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
 ]

@@ -1,6 +1,6 @@
 from .account import Account as Account
 from .changes import Changes as Changes, parse_mapping as parse_mapping
-from .folders import source_files as source_files
+from .folders import is_pattern as is_pattern, source_files as source_files
 from .formats.csv_table import table_rows as table_rows
 from .reading import (
     load_gold as load_gold,

@@ -43,7 +43,7 @@ def find_files(path: str | Path, format: str | None = None) -> list[Path]:
             files = [p for p in files if not _is_other_table(p)]
         wanted = " or ".join(suffixes)
         hint = f"{where}: no files ending in {wanted} in this folder"
-    elif any(c in str(path) for c in "*?["):
+    elif is_pattern(path):
         files = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
         hint = f"{path}: no file matches this pattern"
     else:
@@ -56,6 +56,11 @@ def find_files(path: str | Path, format: str | None = None) -> list[Path]:
     if not files:
         raise InputError(hint)
     return files
+
+
+def is_pattern(path: str | Path) -> bool:
+    """Whether a path that names no file stands for those that match it."""
+    return any(c in str(path) for c in "*?[")
 
 
 def source_files(

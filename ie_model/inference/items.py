@@ -7,7 +7,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from ie_model.documents import Document
+from ie_model.documents import Document, many
 from ie_model.errors import InputError
 
 Item = str | Document
@@ -23,9 +23,7 @@ def check_stream(items: Any, on_error: str = "raise", max_wait: float | None = N
         InputError: ``items`` is one text, one document, a mapping or nothing to iterate over;
             or an option has a value it does not know.
     """
-    # A string would be taken for its letters, a mapping for its keys, a table for its columns.
-    one = isinstance(items, str | bytes | Mapping | Document) or hasattr(items, "columns")
-    if one or not isinstance(items, Iterable):
+    if not many(items):
         raise InputError(
             f"expected an iterable of str or Document, such as a list, found "
             f"{_kind_of(items)}; predict() also takes one str or Document"

@@ -19,11 +19,7 @@ from typing import Any
 from ie_model.errors import InputError
 from ie_model.files import check_ordinary, write_json
 from ie_model.labels import LabelSet
-from ie_model.models.soundness import (
-    check_settings,
-    check_weights,
-    strict_json,
-)
+from ie_model.models.soundness import check_settings, check_weights, strict_json
 
 SETTINGS_FILE = "ie_model.json"
 TOKENIZER_FILE = "tokenizer.json"

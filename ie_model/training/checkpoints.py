@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 
 from ie_model.config.schema import describe_differences, differences
 from ie_model.errors import InputError
-from ie_model.files import sync_all, write_text
+from ie_model.files import read_json, sync_all, write_text
 from ie_model.models.directory import weights_fingerprint
 from ie_model.training.backbone import trained_backbone
 from ie_model.training.dev_evaluation import HISTORY
@@ -80,7 +80,7 @@ def last_checkpoint(work: Path, run: Mapping[str, Any], resume: bool) -> Path | 
                 "training.checkpoint_every set"
             )
         try:
-            begun = json.loads(file.read_text(encoding="utf-8"))
+            begun = read_json(file)
         except ValueError:
             raise InputError(f"{file}: is damaged; start the run without --resume") from None
         if changed := differences(begun, run):
