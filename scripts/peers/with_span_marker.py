@@ -41,8 +41,8 @@ def train(job: Job) -> dict[str, Any]:
             model=model, args=arguments, train_dataset=Dataset.from_dict(rows, features=features)
         )
         trainer.train()
-        # Of the samples that the sentences became, those that were seen.
-        seen = job.updates * job.batch / len(trainer.get_train_dataloader().dataset)
+        # Of the samples that training made of the sentences, those that were seen.
+        seen = job.updates * job.batch / len(trainer.train_dataset)
     model.save_pretrained(job.model)
     return {"updates": trainer.state.global_step, "share_of_samples_seen": seen}
 
