@@ -6,6 +6,7 @@ A document's text is the caller's own string and is never normalised, so
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,6 +65,19 @@ def misplaced(start: int, end: int, size: int) -> str:
     if start < end:
         return ""
     return "an empty span" if start == end else "ends before it starts"
+
+
+_LINE_END = r"\s*[\r\n]\s*(?:>\s*)*"
+_WHITE = re.compile(rf"(?<=\w)-{_LINE_END}(?=\w)(?!(?:to|or|and)\s)|{_LINE_END}|\s+")
+
+
+def in_one_line(mention: str) -> str:
+    """A mention as it reads where its text is not wrapped: a blank for white space.
+
+    The marks in front of a mail's quoted lines go, and so does the line end of ``twenty-`` and
+    ``five``, not that of ``10-`` and ``to 15-mile``.
+    """
+    return _WHITE.sub(lambda m: "-" if m[0][0] == "-" else " ", mention).strip()
 
 
 def visible_part(text: str) -> tuple[int, int]:

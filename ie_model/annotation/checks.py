@@ -19,6 +19,7 @@ from ie_model.corpus.near_duplicates import near_duplicate_clusters
 from ie_model.corpus.overlaps import flatten, overlapping
 from ie_model.display.excerpts import Excerpt, counted, excerpt
 from ie_model.documents import Document, Entity, misplaced, unseen_at_edges
+from ie_model.encoding.lines import LINE_END, sequences
 from ie_model.encoding.windows import Encoder
 from ie_model.errors import InputError
 from ie_model.models.backbones import resolve
@@ -221,7 +222,9 @@ def _check_entity(
             better = text[lint.start : lint.end]
             hint = f": {_short(better)}?" if better.count("(") == better.count(")") else ""
             yield _finding(lint.kind, where, document, e, lint.message + hint)
-    if "\n" in mention.strip() or "\r" in mention.strip():
+    if LINE_END.search(mention.strip()) and not any(
+        start <= e.start and e.end <= end for start, end in sequences(text, "auto")
+    ):
         yield _finding("line", where, document, e, "runs over a line break")
 
 

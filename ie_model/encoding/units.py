@@ -22,8 +22,8 @@ from ie_model.encoding.characters import kinds
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
-RULES = 1
-"""Part of the key of encoded windows: raise it when the same text gives other units."""
+RULES = 2
+"""Part of the key of encoded windows: raise it when a text gives other units or stretches."""
 
 MAX_UNIT_TOKENS = 32
 """A longer unbroken string (a URL, base64) is cut into units of this many tokens."""

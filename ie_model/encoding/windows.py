@@ -38,12 +38,18 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-SEPARATOR = re.compile(r"\t|(?<=\S)[ \u00a0]{2,}(?=\S)|[|¦•‣●▪◦]")
-"""What always parts two mentions, in tables, lists and captions: a tab, two or more blanks, a
-pipe, a bullet. No tag path runs over one, though the model sees what is on both sides."""
+_BLANK = r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
+_MARK = re.compile(r"[\t\u2003\u3000|¦•‣●○◦▪▫■□◆◇►▸▶➢➤⁃\uf0a7\uf0b7·∙]")  # bullets of any font
+_WIDE = re.compile(_BLANK + _BLANK)
+_MARKED = rf"{_MARK.pattern[:-3]}]|(?<!\w)[·∙](?!\w)"  # but those between the letters of a word
+_GAP = re.compile(rf"(?<=\S){_BLANK}+(?=\S)")
 
-_MARKED = re.compile(r"[\t|¦•‣●▪◦]")
-_GAP = re.compile(r"(?<=\S)[^\S\r\n]+(?=\S)")
+SEPARATOR = re.compile(rf"{_MARKED}|(?<=\S){_BLANK}{{2,}}(?=\S)")
+"""What always parts two mentions, in tables, lists and captions: a tab, two or more blanks (or one
+as wide), a pipe, a bullet. No tag path runs over one, though the model sees both sides of it."""
+
+_IN_LINES = re.compile(rf"{_MARKED}|(?<=\S){_BLANK}{{3,}}(?=\S)")
+_JUSTIFIED = re.compile(_MARKED)
 
 Ints = NDArray[np.int32]
 _Part = tuple[Ints, Ints, Ints, list["Window"]]
@@ -213,7 +219,7 @@ class Encoder:
         for k, place in enumerate(places):
             some = slice(units[k], units[k + 1])
             windows = self._windows(ids[edges[k] : edges[k + 1]], first[some], after[some])
-            heads = _heads(originals[k], starts[some])
+            heads = _heads(originals[k], starts[some], self.lines == "auto")
             yield starts[some] + place, ends[some] + place, heads, windows
 
     def _windows(self, ids: Ints, first: Ints, after: Ints) -> list[Window]:
@@ -260,25 +266,27 @@ class Encoder:
         return Window(framed, positions + np.int32(len(self._prefix)))
 
 
-def _heads(piece: str, starts: Ints) -> Ints:
-    """The units of a sequence that begin a stretch: the first, and those behind a separator."""
-    places = {0}
-    for match in (_MARKED if _is_justified(piece) else SEPARATOR).finditer(piece):
-        places.update((match.start(), match.end()))  # a pipe or bullet is a stretch of its own
-    if len(places) == 1:
+def _heads(piece: str, starts: Ints, prose: bool) -> Ints:
+    """The units of a sequence that begin a stretch: the first, and those behind a separator.
+
+    ``prose``: if it has several lines, it is prose that was wrapped.
+    """
+    wide = _WIDE.search(piece) is not None
+    if not (wide or _MARK.search(piece)):
         return np.zeros(min(1, len(starts)), np.int32)
+    places = {0}
+    for match in (_justifying(piece, prose) if wide else SEPARATOR).finditer(piece):
+        places.update((match.start(), match.end()))  # a pipe or bullet is a stretch of its own
     heads = np.unique(np.searchsorted(starts, sorted(places)))
     return heads[heads < len(starts)].astype(np.int32)
 
 
-def _is_justified(piece: str) -> bool:
-    """Whether two blanks are there to make lines equally long: some gaps of prose have them."""
-    if "  " not in piece:
-        return False
+def _justifying(piece: str, prose: bool) -> re.Pattern[str]:
+    """What parts mentions where two blanks may make lines equally long: then some gaps have one."""
     if LINE_END.search(piece):
-        return True
+        return _JUSTIFIED if prose else _IN_LINES
     gaps = [match.group() for match in _GAP.finditer(piece)]
-    return 3 * sum(len(gap) > 1 for gap in gaps) < len(gaps)
+    return _JUSTIFIED if 3 * sum(len(gap) > 1 for gap in gaps) < len(gaps) else SEPARATOR
 
 
 def _joined(parts: list[_Part]) -> EncodedText:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ie_model.documents import Entity
+from ie_model.documents import Entity, in_one_line
 
 
 def agree(entities: Sequence[Entity], sure: float) -> tuple[Entity, ...]:
@@ -28,13 +28,14 @@ def agree(entities: Sequence[Entity], sure: float) -> tuple[Entity, ...]:
     scores = [e.score if e.score is not None else 1.0 for e in entities]
     if not scores or min(scores) >= sure:
         return tuple(entities)
+    words = [in_one_line(e.text) for e in entities]
     said: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for entity, score in zip(entities, scores, strict=True):
+    for mention, entity, score in zip(words, entities, scores, strict=True):
         if score >= sure:
-            said[entity.text][entity.label] += 1
+            said[mention][entity.label] += 1
     agreed = []
-    for entity, score in zip(entities, scores, strict=True):
-        labels = said.get(entity.text)
+    for mention, entity, score in zip(words, entities, scores, strict=True):
+        labels = said.get(mention)
         if score < sure and labels:
             label, count = labels.most_common(1)[0]
             if 2 * count > labels.total():

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import Any
 
+from ie_model.documents import in_one_line
 from ie_model.errors import InputError
 from ie_model.normalise.durations import read_lengths
 from ie_model.normalise.expressions import read_interval
@@ -103,7 +104,7 @@ def unresolved_date(text: str, reference: date | str | None = None) -> str | Non
 
 def _folded(text: str) -> str:
     plain = fold(text).replace("’", "'").replace("–", "-").replace("—", "-").replace("−", "-")
-    folded = respell(" ".join(plain.split()).strip(" ,;:"))
+    folded = respell(in_one_line(plain).strip(" ,;:"))
     return re.sub(r"^(?:(?:on|in|at(?=\s[0-9])|during|the)\s+)+", "", folded)
 
 

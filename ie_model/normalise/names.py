@@ -24,7 +24,7 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from itertools import pairwise
 
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, in_one_line
 from ie_model.normalise.name_table import NAMES
 
 LABELS = ("ACTOR", "LOCATION")
@@ -45,9 +45,8 @@ _GENERIC = frozenset(
 def name_spelling(mention: str) -> str:
     """A mention without article, possessive, quotes and outer white space: ``the IDF's`` is
     ``IDF``."""
-    text = " ".join(mention.replace("’", "'").replace("‘", "'").split()).strip(
-        _EDGES.replace(".", "")
-    )
+    text = in_one_line(mention.replace("’", "'").replace("‘", "'"))
+    text = text.strip(_EDGES.replace(".", ""))
     text = _POSSESSIVE.sub("", text)
     text = _ARTICLE.sub("", text)
     return text.rstrip(",;:") or mention

@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from ie_model.documents import in_one_line
 from ie_model.normalise.amounts import Amount, read_amount
 from ie_model.normalise.conversions import agreement, read_compound
 from ie_model.normalise.counted import casualty_kind, counted_noun
@@ -149,7 +150,7 @@ def unresolved_quantity(text: str) -> str | None:
 @lru_cache(maxsize=16384)  # mentions repeat within a stream of news
 def _value(text: str) -> QuantityValue | None:
     registry()
-    surface = " ".join(text.replace("‑", "-").replace("−", "-").split()).rstrip(".,;: ")
+    surface = in_one_line(text.replace("‑", "-").replace("−", "-")).rstrip(".,;: ")
     if not surface or len(surface) > LONGEST:
         return None
     surface = re.sub(r"^(?:[,;: ]|\.(?![0-9]))+", "", surface)  # ".5 percent" keeps its point

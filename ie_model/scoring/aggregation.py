@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, in_one_line
 from ie_model.errors import InputError
 from ie_model.normalise import document_date, name_document
 from ie_model.scoring.sources import Source, find_sources
@@ -78,7 +78,7 @@ class Aggregate:
         self._seen["undated"] += day == NO_DAY
         self._seen["failed"] += document.error is not None
         found = Counter(
-            (day, e.label, str(e.meta.get("name") or e.text))
+            (day, e.label, str(e.meta.get("name") or in_one_line(e.text)))
             for e in document.entities
             if labels is None or e.label in labels
         )

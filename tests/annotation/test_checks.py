@@ -59,6 +59,17 @@ def test_annotation_check_finds(entity, kind, message):
     assert [m for k, _, m in results if k == kind and message in m], results
 
 
+def test_annotation_check_takes_the_line_ends_of_wrapped_text_for_blanks():
+    text = (
+        "They said in the evening that the Free Syrian\nArmy had left the town of Tal Afar "
+        "and was\non its way to the border with Turkey.\n\nIraq\nSyria"
+    )
+    entity = Entity(at := text.index("Free"), at + len("Free Syrian Army"), "X")
+    assert "line" not in kinds(Document(text, (entity,), "d"))
+    entity = Entity(len(text) - 10, len(text), "X")
+    assert "line" in kinds(Document(text, (entity,), "d"))
+
+
 def test_annotation_check_overlaps_and_duplicates():
     entities = (Entity(0, 14, "X"), Entity(8, 13, "X"), Entity(8, 13, "X"), Entity(8, 20, "Y"))
     results = [(k, m) for k, _, m in found(Document(TEXT, entities, "d"))]

@@ -92,6 +92,15 @@ def test_lines_wrapped_text_has_the_units_of_one_line(bert_tokenizer, byte_token
         ("iraq  syria kirkuk", ["iraq", "syria kirkuk"]),
         ("iraq | syria", ["iraq", "|", "syria"]),
         ("• iraq • syria army", ["•", "iraq", "•", "syria army"]),
+        ("iraq|syria", ["iraq", "|", "syria"]),
+        ("iraq · syria", ["iraq", "·", "syria"]),
+        ("army ■ syria", ["army", "■", "syria"]),
+        ("\uf0b7 iraq \uf0b7 syria", ["iraq", "syria"]),
+        ("iraq\u00a0 syria", ["iraq", "syria"]),
+        ("iraq\u2003syria", ["iraq", "syria"]),
+        ("iraq\u2009\u2009syria", ["iraq", "syria"]),
+        ("iraq\u00a0army\u2009of\u202fsyria", ["iraq\u00a0army\u2009of\u202fsyria"]),
+        ("col·lectiu police", ["col·lectiu police"]),
         ("iraq police, syria", ["iraq police, syria"]),
     ],
 )
@@ -113,6 +122,13 @@ def test_lines_parts_of_a_mention_at_a_soft_break_are_made_whole():
     mentions = [text[e.start : e.end] for e in whole.entities]
     assert mentions == ["deir ez\nzor", "army", "iraq", "syria"]
     assert parts_joined(document, "line") == (document, 0)
+
+
+@pytest.mark.parametrize("lines", ["paragraph", "document"])
+def test_lines_columns_part_cells_in_every_mode(bert_tokenizer, lines):
+    text = "iraq     syria    kirkuk\nmosul    police   army"
+    (encoded,) = Encoder(bert_tokenizer, lines=lines).encode([text])
+    assert encoded.sequences.tolist() == [0, 1, 2, 4, 5]
 
 
 def test_lines_blanks_that_justify_prose_part_nothing(bert_tokenizer):

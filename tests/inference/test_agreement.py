@@ -27,6 +27,11 @@ def told(entities):
             [("Sarmin", "LOCATION", 0.97), ("Sarmin", "ACTOR", 0.5)],
             [("Sarmin", "LOCATION", 0.97), ("Sarmin", "LOCATION", SURE)],
         ),
+        # A line end is a blank between the same words.
+        (
+            [("Tal Afar", "LOCATION", 0.97), ("Tal\n> Afar", "ACTOR", 0.5)],
+            [("Tal Afar", "LOCATION", 0.97), ("Tal\n> Afar", "LOCATION", SURE)],
+        ),
         # Most of them decide; where they are even, nobody does.
         (
             [("SAC", "ACTOR", 0.9), ("SAC", "ACTOR", 1.0), ("SAC", "LOCATION", 0.95),

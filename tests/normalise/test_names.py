@@ -24,6 +24,8 @@ def named(text: str, *mentions: str, label: str = "ACTOR", **options) -> list[st
     ("mention", "key"),
     [
         ("the Army's", "army"),
+        ("the\r\n> Free Syrian\n   Army's", "free syrian army"),
+        ("Pesh-\nmerga", "pesh-merga"),
         ("The U.S.", "us"),
         ("U.S", "us"),
         ("Taliban’s", "taliban"),

@@ -7,6 +7,7 @@ number, then unit, rate (what it is counted per) and ``percent``.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from datetime import date
@@ -73,6 +74,15 @@ def test_normalise_table(kind, text, reference, expected):
     else:
         value = normalise_quantity(text)
     assert shown(value) == expected
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\r", " \n   ", "\n\f", "\n> "])
+def test_normalise_reads_over_line_ends_what_it_reads_in_one_line(between):
+    for kind, text, reference, expected in ROWS:
+        day = date.fromisoformat(reference) if reference else None
+        broken = re.sub(r"(?<=[a-z]-)(?=[a-z])", between, text.replace(" ", between))
+        value = normalise_date(broken, day) if kind == "date" else normalise_quantity(broken)
+        assert shown(value) == expected, (broken, text)
 
 
 def test_normalise_table_is_large_enough():

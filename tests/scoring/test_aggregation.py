@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from typer.testing import CliRunner
 
 from ie_model.cli.main import app
+from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.scoring import Aggregate, aggregate_files, aggregation, write_table
 
@@ -96,6 +97,13 @@ def test_aggregate_flushes_and_adds_up(tmp_path, monkeypatch):
     path = tmp_path / "a.jsonl"
     path.write_text(lines(ROWS * 20), encoding="utf-8")
     assert counted(path)[0] == [(*c[:3], 20 * c[3], 20 * c[4]) for c in EXPECTED]
+
+
+def test_aggregate_counts_a_mention_over_a_line_end_with_its_like():
+    with Aggregate() as counted:
+        for text in ("14 May", "14\nMay", "14\r\n>  May"):
+            counted.add(Document(text, (Entity(0, len(text), "DATE", text=text),)), "")
+        assert [tuple(c)[2:4] for c in counted.counts()] == [("14 May", 3)]
 
 
 def test_aggregate_labels_and_errors(tmp_path):

@@ -37,7 +37,7 @@ from ie_model.files import new_folder, text_file
 log = logging.getLogger(__name__)
 
 _FRAGMENTS = re.compile(r"\d+ \d+(?:;\d+ \d+)+")
-_LINE_ENDS = re.compile(r"[ \t]*[\r\n]+\s*")  # what may part the fragments of one mention
+_LINE_ENDS = re.compile(r"[ \t]*[\r\n]\s*(?:>\s*)*")  # what may part the fragments of one mention
 _STANDOFF = (".a1", ".a2")
 _KINDS = {"R": "relation", "E": "event", "A": "attribute", "M": "modification",
           "N": "normalisation", "#": "note", "*": "equivalence"}  # fmt: skip
@@ -260,4 +260,5 @@ def _free_ids(prefix: str, taken: set[str]) -> Iterator[str]:
 
 
 def _one_line(mention: str) -> str:
-    return mention.replace("\n", " ").replace("\r", " ").replace("\t", " ")
+    """As brat writes it: a blank between the fragments."""
+    return _LINE_ENDS.sub(" ", mention).replace("\t", " ")

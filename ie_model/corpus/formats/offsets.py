@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from ie_model.documents import Entity
+from ie_model.documents import Entity, in_one_line
 
 Span: TypeAlias = tuple[int, int]
 
@@ -114,5 +114,9 @@ def settle_entities(text: str, entities: Sequence[Entity]) -> tuple[str, tuple[E
 
 
 def same_surface(held: str, surface: str) -> bool:
-    """Are the two equal when runs of white space count as one blank?"""
-    return held == surface or held.split() == surface.split() != []
+    """Are the two equal when runs of white space count as one blank, and in one line?"""
+    return (
+        held == surface
+        or held.split() == surface.split() != []
+        or in_one_line(held) == in_one_line(surface) != ""
+    )
