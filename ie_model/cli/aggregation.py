@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from ie_model import normalise, scoring
-from ie_model.cli.results import check_result, named_twice
-from ie_model.errors import InputError
+from ie_model.cli.results import check_distinct, check_result
 
 
 def aggregate(
@@ -38,8 +37,7 @@ def aggregate(
 
     Example: ie-model aggregate entities.jsonl.gz -o names.csv -o names.html --label ACTOR
     """
-    if named_twice(*output):
-        raise InputError("-o: one file is named twice; every table needs one of its own")
+    check_distinct(*output)
     for path in output:
         scoring.check_table(path, inputs)
         check_result(path, [names] if names else [], "csv")

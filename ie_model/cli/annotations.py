@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,9 @@ import typer
 from ie_model import annotation, corpus, display
 from ie_model.cli.results import (
     as_json,
+    check_distinct,
     check_result,
     json_lines,
-    named_twice,
     put,
     records_table,
     text_page,
@@ -52,7 +53,10 @@ Flatten = Annotated[
 
 @app.command()
 def check(
-    path: Corpus,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Files, folders or quoted globs; together they are one corpus."),
+    ],
     labels: Annotated[
         str | None, typer.Option(help="Declared labels, by comma; any if not given.")
     ] = None,
@@ -81,8 +85,10 @@ def check(
     form = form_of(output, format, ("table", "html", "json", "jsonl", "csv", "tsv"))
     if fix is None and (flatten or to):
         raise InputError("--flatten and --to say how --fix writes; give --fix NEW as well")
-    check_result(output, [path], from_, text_dir)
-    _refuse_same(output, fix)
+    if fix is not None and len(paths) > 1:
+        raise InputError(f"--fix {fix}: mends one corpus; found {len(paths)} paths: mend each")
+    check_result(output, paths, from_, text_dir)
+    check_distinct(output, fix)
     options = read_options(option, text_dir)
     declared = None
     if labels is not None:
@@ -92,17 +98,18 @@ def check(
     units = None if backbone is None else annotation.backbone_units(backbone)
     if fix is not None:
         changes = corpus.Changes(flatten=_rule(flatten), fix=True)
-        mended = annotation.convert(path, fix, from_, to, changes, options)
+        mended = annotation.convert(paths[0], fix, from_, to, changes, options)
         for line in annotation.conversion_lines(mended):
             typer.echo(line, err=True)
-        path, from_, options = fix, mended.format, {}
-    report = annotation.check_documents(
-        corpus.read_located(path, from_, **options), declared, units
+        paths, from_, options = [fix], mended.format, {}
+    located = itertools.chain.from_iterable(
+        corpus.read_located(path, from_, **options) for path in paths
     )
+    report = annotation.check_documents(located, declared, units)
     if form == "json":
         put(as_json(report.to_dict()), output)
     elif form == "html":
-        put(annotation.check_page(report, f"Check of {path}"), output)
+        put(annotation.check_page(report, f"Check of {', '.join(map(str, paths))}"), output)
     elif form == "jsonl":
         put(json_lines(finding.to_dict() for finding in report.findings), output)
     elif form in ("csv", "tsv"):
@@ -221,7 +228,7 @@ def split(
     Example: ie-model annotations split all.jsonl train.jsonl test.jsonl --fraction 0.2 --seed 1
     """
 
-    _refuse_same(train, test)
+    check_distinct(train, test)
     for target in (train, test):
         check_result(target, [source], from_, text_dir)
     formats = [to or corpus.format_for_writing(target) for target in (train, test)]
@@ -288,8 +295,6 @@ def show(
 
     Example: ie-model annotations show annotations/seeds --text-dir seeds -o s.html
     """
-    import itertools
-
     form = form_of(output, format, ("text", "html", "json", "jsonl"))
     check_result(output, [path], from_, text_dir)
     changes = corpus.Changes(keep=frozenset(label or []))
@@ -323,11 +328,6 @@ def _names(paths: list[Path]) -> list[str]:
     """Short names where they differ, else the paths."""
     names = [path.stem or str(path) for path in paths]
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
-
-
-def _refuse_same(first: Path | None, second: Path | None) -> None:
-    if named_twice(first, second):
-        raise InputError(f"{first}: named for two outputs; the second would replace the first")
 
 
 def _print(draw: Callable[[Console], None], output: Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ie_model import corpus, export as exporting, models
-from ie_model.cli.results import check_result
+from ie_model.cli.results import check_distinct, check_result
 from ie_model.cli.vocabulary import (
     From,
     Model,
@@ -131,7 +131,9 @@ def bench(
         form_of(output, None, ("json",))
     output = renamed("--json", old_json, "-o", output)
     options = read_options(option, text_dir)
-    check_result(output, files or [], from_, text_dir)
+    check_distinct(output, plot)
+    for file in (output, plot):
+        check_result(file, files or [], from_, text_dir)
     if files:
         documents = itertools.chain.from_iterable(
             corpus.read_documents(file, from_, **options) for file in files

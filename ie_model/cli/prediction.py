@@ -15,7 +15,14 @@ import typer
 
 from ie_model import corpus, display, evaluation, inference, metrics
 from ie_model.annotation.losses import losses
-from ie_model.cli.results import as_json, check_result, named_twice, put, records_table, table_lines
+from ie_model.cli.results import (
+    as_json,
+    check_distinct,
+    check_result,
+    put,
+    records_table,
+    table_lines,
+)
 from ie_model.cli.vocabulary import (
     Engine,
     From,
@@ -86,8 +93,7 @@ def evaluate(
     check_result(errors, [gold], from_, text_dir)
     if errors is not None:
         evaluation.check_ending(errors)
-        if named_twice(errors, output):
-            raise InputError(f"{errors}: --output and --errors need a file each")
+        check_distinct(output, errors)
     options = read_options(option, text_dir)
     members = [model, *beside] if beside else model
     extractor = inference.Extractor.from_pretrained(

@@ -14,6 +14,7 @@ import typer
 
 from ie_model import corpus, models
 from ie_model.cli.streams import until_reader_leaves
+from ie_model.errors import InputError
 from ie_model.files import whole_text
 
 
@@ -66,10 +67,18 @@ def check_result(
     corpus.check_output(output, sources, format, text_dir)
 
 
-def named_twice(*outputs: Path | None) -> bool:
-    """Whether two of the outputs are one file, by whatever path or link; ``None`` is no file."""
-    files = [output.resolve() for output in outputs if output is not None]
-    return len(set(files)) < len(files)
+def check_distinct(*outputs: Path | None) -> None:
+    """Refuse one file for two outputs, by whatever path or link; ``None`` is no file.
+
+    Raises:
+        InputError: the second would replace the first.
+    """
+    seen: set[Path] = set()
+    for output in outputs:
+        if output is not None and output.resolve() in seen:
+            raise InputError(f"{output}: named for two outputs; give each a file of its own")
+        if output is not None:
+            seen.add(output.resolve())
 
 
 def put(text: str, output: Path | None) -> None:

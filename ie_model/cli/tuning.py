@@ -9,7 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from ie_model import evaluation
-from ie_model.cli.results import as_json, check_result, json_lines, put, records_table, text_page
+from ie_model.cli.results import (
+    as_json,
+    check_distinct,
+    check_result,
+    json_lines,
+    put,
+    records_table,
+    text_page,
+)
 from ie_model.cli.vocabulary import ConfigName, Folds, form_of
 from ie_model.errors import InputError
 
@@ -57,6 +65,7 @@ def tune(
     form = form_of(table, None, ("table", "html", "json", "jsonl", "csv", "tsv"))
     if output is not None and output.suffix not in (".yaml", ".yml"):
         raise InputError(f"{output}: -o is the config to write; use .yaml (--table: the table)")
+    check_distinct(output, table, study)
     for file in (output, table):
         check_result(file, inputs)
     found = evaluation.tune(
@@ -76,7 +85,11 @@ def tune(
     if table is not None:  # before anything is printed, which may fail
         put(_written(found, form, f"{config}: search"), table)
     typer.echo(found.table())
-    typer.echo(f"{found.config_file}: written; train it with ie-model train {found.config_file}")
+    written = f"{found.config_file}: written; "
+    if found.values:
+        typer.echo(f"{written}train it with ie-model train {found.config_file}")
+    else:
+        typer.echo(f"{written}it is the config that the search began with")
 
 
 def _progress(trial: Any, done: int, trials: int) -> None:

@@ -61,7 +61,7 @@ def load_config(path: str | Path, overrides: Sequence[str] | Mapping[str, object
     config = parse_config(values, str(found))
     if found != Path(path):
         _check_shipped_corpora(str(path), config)
-    return config
+    return config.of_file(str(found))
 
 
 def overridden(overrides: Sequence[str] | Mapping[str, object]) -> dict[str, object]:

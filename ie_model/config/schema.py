@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -16,10 +18,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+
+from ie_model.errors import InputError
 
 SOURCES = (("data", "train"), ("data", "dev"), ("data", "test"), ("distillation", "unlabelled"))
 """Where a config lists corpora."""
@@ -252,9 +257,17 @@ class TrainingConfig(_Section):
     """Where TensorBoard's events go; null is NAME.tensorboard beside the model."""
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """The file a config was read from; configs of two files may be equal."""
+
+    file: str | None = field(default=None, compare=False)
+
+
 class Config(_Section):
     """Everything one run depends on."""
 
+    _origin: _Origin = PrivateAttr(_Origin())
     output_dir: Path = Path("runs/default")
     """The model directory to write."""
     labels: list[str] = ["ACTOR", "LOCATION", "QUANTITY", "OPERATION", "DATE"]
@@ -296,6 +309,23 @@ class Config(_Section):
         if not labels:
             raise ValueError("at least one label is needed")
         return labels
+
+    def of_file(self, file: str) -> Config:
+        """A copy that knows which file it was read from; see :meth:`named`."""
+        known = self.model_copy()
+        known._origin = _Origin(file)
+        return known
+
+    @contextlib.contextmanager
+    def named(self) -> Iterator[None]:
+        """Lead the refusals of the block with the file this was read from, where there is one."""
+        try:
+            yield
+        except InputError as error:
+            file = self._origin.file
+            if file is None or str(error).startswith(f"{file}: "):
+                raise
+            raise InputError(f"{file}: {error}") from error
 
     def to_yaml(self) -> str:
         """The resolved configuration, every key, as YAML that :func:`~ie_model.load_config` reads.

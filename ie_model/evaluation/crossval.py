@@ -98,7 +98,8 @@ def cross_validate(
     """
     check_cross_validation(config)
     target = Path(run_dir)
-    data = read_data(config, folds)
+    with config.named():
+        data = read_data(config, folds)
     if config.touching is None:  # one answer for every fold, so that they can be pooled
         ledger = Ledger()
         for _, document in (*data.testable, *data.train_only):

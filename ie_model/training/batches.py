@@ -51,7 +51,7 @@ class LengthGroupedBatches:
         self._tokens, self._windows, self._seed = tokens, windows, seed
         self._epoch = 0
         if not (weights > 0).any():
-            raise InputError("no training window has a weight above 0")
+            raise InputError("data.train: no training window has a weight above 0")
         most = max(len(self._grouped(epoch)[0]) for epoch in range(epochs))
         self._count = -(-most // world) * world
         self._world = world

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -114,6 +115,17 @@ def read_and_plan(
     Raises:
         InputError: faulty documents, or none that can be learned from.
     """
+    given = documents is not None or dev is not None
+    with contextlib.nullcontext() if given else config.named():  # the caller's own are in no file
+        return _read_and_plan(config, documents, dev, scratch)
+
+
+def _read_and_plan(
+    config: Config,
+    documents: GivenDocuments | Dataset | None,
+    dev: Sequence[Document] | Dataset | None,
+    scratch: Path,
+) -> Preparation:
     data, encoding, training = config.data, config.encoding, config.training
     labels = LabelSet.declare(config.labels, config.scheme)
     unlabelled = config.distillation.unlabelled

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ie_model.config.schema import Config, DistillationConfig
+from ie_model.config.schema import Config, DistillationConfig, TrainingConfig
 from ie_model.documents import Document
 from ie_model.errors import InputError
 from ie_model.labels import LabelSet
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 log = logging.getLogger(__name__)
+
+SMALLEST_RATE = 1e-9
+"""Half of a float32's last place at 0.02, the size of an encoder's weights."""
+SMALLEST_NORM = 1e-8
+"""AdamW's epsilon, which it adds to what it divides by."""
 
 
 def refuse(
@@ -47,6 +52,13 @@ def refuse(
             f"expected a Config, found {type(config).__name__}; load_config(...) makes one of a "
             "file, or of the name of a shipped config"
         )
+    with config.named():
+        _refuse(config, dev, given)
+    if is_first_process():
+        warn_of_idle(config)
+
+
+def _refuse(config: Config, dev: Sequence[Document] | Dataset | None, given: bool) -> None:
     if not (given or config.data.train):
         raise InputError(
             "data.train: names no corpus to train on; name one, or give documents to train()"
@@ -73,8 +85,6 @@ def refuse(
             f"encoding.window: {config.encoding.window} tokens, but {config.model.backbone} "
             f"takes {limit} at most"
         )
-    if is_first_process():
-        warn_of_idle(config)
 
 
 def check_settings(config: Config) -> None:
@@ -82,7 +92,8 @@ def check_settings(config: Config) -> None:
 
     Raises:
         InputError: a device that is not there, a precision it does not have, a class weight
-            for a label that is not declared, a tracker that is not installed.
+            for a label that is not declared, values with which nothing is learned, a tracker that
+            is not installed.
     """
     from transformers.integrations import get_available_reporting_integrations
 
@@ -94,6 +105,7 @@ def check_settings(config: Config) -> None:
                 f"training.class_weights: {label!r} is not a declared label; there are "
                 f"{', '.join(config.labels)} and O"
             )
+    check_learns(training, config.labels)
     installed = get_available_reporting_integrations() if training.loggers else []
     for name in training.loggers:
         if name not in installed:
@@ -103,6 +115,41 @@ def check_settings(config: Config) -> None:
             )
 
 
+def check_learns(training: TrainingConfig, labels: Sequence[str]) -> None:
+    """Refuse values with which a run would end in order and have learned nothing.
+
+    Raises:
+        InputError: every label has the class weight 0, or updates are too small for weights to
+            take up, or take them away whole.
+    """
+    if not any(training.class_weights.get(label, 1.0) for label in labels):
+        raise InputError(
+            "training.class_weights: every label has the weight 0, so none is learned; give one "
+            "more"
+        )
+    rates = {
+        "training.learning_rate": training.learning_rate,
+        "training.head_learning_rate": training.head_learning_rate or training.learning_rate,
+    }
+    # AdamW moves a weight by the rate at most; to a weight of 0.02 less is lost in rounding.
+    if max(rates.values()) < SMALLEST_RATE:
+        raise InputError(
+            f"training.learning_rate: {training.learning_rate:g} is less than weights can take up "
+            f"({SMALLEST_RATE:g}), so nothing is learned; backbones learn at about 1e-5 to 1e-3"
+        )
+    for name, rate in rates.items():
+        if rate * training.weight_decay >= 1:
+            raise InputError(
+                f"training.weight_decay: {training.weight_decay:g} times {name} {rate:g} is 1 or "
+                "more: each update would take the weights away whole; give a smaller one"
+            )
+    if training.max_grad_norm < SMALLEST_NORM:
+        raise InputError(
+            f"training.max_grad_norm: gradients cut to {training.max_grad_norm:g} are less than "
+            f"AdamW tells from none ({SMALLEST_NORM:g}), so nothing is learned; 1 is usual"
+        )
+
+
 def check_cross_validation(config: Config) -> None:
     """:func:`check_settings`, and what would make out-of-fold scores untrue; warns of a backbone
     that may have learned from the documents.
@@ -110,6 +157,16 @@ def check_cross_validation(config: Config) -> None:
     Raises:
         InputError: also for teachers, and in one of several processes.
     """
+    with config.named():
+        _refuse_cross_validation(config)
+    if backbone := trained_backbone(config.model.backbone):
+        log.warning(
+            "model.backbone: %s is a trained model; if it learned from documents that are tested "
+            "here, the scores are too good", backbone,
+        )  # fmt: skip
+
+
+def _refuse_cross_validation(config: Config) -> None:
     if not config.data.train:
         raise InputError("data.train: names no corpus to cross-validate on")
     if config.distillation.teachers:
@@ -123,11 +180,6 @@ def check_cross_validation(config: Config) -> None:
             "cross-validation: runs in one process; start it without torchrun or accelerate launch"
         )
     check_settings(config)
-    if backbone := trained_backbone(config.model.backbone):
-        log.warning(
-            "model.backbone: %s is a trained model; if it learned from documents that are tested "
-            "here, the scores are too good", backbone,
-        )  # fmt: skip
 
 
 def warn_of_idle(config: Config) -> None:
@@ -137,6 +189,8 @@ def warn_of_idle(config: Config) -> None:
         log.warning("data.dev_fraction: has no effect, data.dev names the dev documents")
     if not section.teachers and section != DistillationConfig():
         log.warning("distillation: no teacher is named, so its settings have no effect")
+    if section.teachers and not section.weight and not any(s.weight for s in section.unlabelled):
+        log.warning("distillation.weight: is 0 and no text is unlabelled, so no teacher teaches")
     steps = [name for name, chance in augment if isinstance(chance, float) and chance > 0]
     if steps and not augment.copies:
         log.warning("data.augment: copies is 0, so %s has no effect", ", ".join(steps))

@@ -83,6 +83,22 @@ def test_annotation_commands_check_fixes_into_a_new_file(gold, tmp_path):
     assert sorted(p.suffix for p in flat.iterdir() if p.is_file()) == [".ann", ".txt"]
 
 
+def test_annotation_commands_check_takes_several_paths_as_one_corpus(tmp_path):
+    for name, text in (("a", "[[DATE|Monday]]"), ("b", "[[DATE| Friday]]")):
+        (tmp_path / f"{name}.jsonl").write_text(
+            json.dumps({"id": "1", "text": f"They left {name} on Monday.", "entities": []}) + "\n"
+        )
+        (tmp_path / f"{name}.txt").write_text(f"They left {name} on {text}.\n")
+    both = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    assert "2 documents, 2 entities: 1 error" in run("check", *both, code=1).stdout
+    # As in a folder or a glob, an id stands for one document.
+    both = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    assert f"already used at {both[0]}:1" in run("check", *both, code=1).stdout
+    assert run("check", tmp_path / "*.jsonl", code=1).stdout == run("check", *both, code=1).stdout
+    with pytest.raises(InputError, match=r"mends one corpus; found 2 paths"):
+        run("check", *both, "--fix", tmp_path / "new.jsonl")
+
+
 def test_annotation_commands_check_strict_counts_warnings(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("[[ACTOR|the police]] left.\n")

@@ -105,6 +105,27 @@ def test_cli_outputs_never_replace_what_is_read(invoke, tiny_model, tmp_path):
     assert file.read_text() == TEXT
 
 
+def test_cli_one_file_is_never_two_outputs(invoke, tiny_model, tmp_path):
+    """`bench -o x -o x` would measure for minutes and keep the plot alone."""
+    config, space, gold = (tmp_path / name for name in ("c.yaml", "s.yaml", "gold.jsonl"))
+    for file in (config, space, gold):
+        file.write_text("")
+    table = tmp_path / "t.csv"
+    for name in ("link.png", "x.html"):
+        (tmp_path / name).symlink_to(tmp_path / "x.json")
+    for arguments in (
+        ("tune", config, space, "--table", table, "--study", table),
+        ("tune", config, space, "-o", tmp_path / "a.yaml", "--study", tmp_path / "." / "a.yaml"),
+        ("bench", tiny_model, "-o", tmp_path / "x.json", "--plot", tmp_path / "link.png"),
+        ("evaluate", tiny_model, gold, "-o", tmp_path / "x.json", "--errors", tmp_path / "x.html"),
+    ):
+        code, _, err = invoke(*arguments)
+        assert (code, "named for two outputs" in err) == (2, True), err
+    (tmp_path / "x.png").write_text("")
+    code, _, err = invoke("bench", tiny_model, tmp_path / "x.png", "--plot", tmp_path / "x.png")
+    assert (code, "is read from and cannot be written to" in err) == (2, True), err
+
+
 def test_cli_results_never_replace_files_of_a_model(invoke, tiny_model, tmp_path):
     model = shutil.copytree(tiny_model, tmp_path / "model")
     (tmp_path / "link.json").symlink_to(model / "config.json")

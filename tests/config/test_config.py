@@ -115,6 +115,17 @@ def test_config_extends_merges_by_key_and_keeps_paths_of_the_base(tmp_path):
     assert config.data.train[0].path.resolve() == (tmp_path / "gold.jsonl").resolve()
 
 
+def test_config_of_another_file_with_the_same_values_is_equal(tmp_path):
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("labels: [A]\n")
+    first, second = (load_config(tmp_path / name) for name in ("a.yaml", "b.yaml"))
+    assert first == second
+    changed = first.model_copy(update={"scheme": "BIOES"})
+    with pytest.raises(InputError) as error, changed.named(), changed.named():
+        raise InputError("b: c")
+    assert str(error.value) == f"{tmp_path / 'a.yaml'}: b: c"  # once is enough
+
+
 def test_config_an_empty_mapping_clears_that_of_the_base(tmp_path):
     write(tmp_path, "base.yaml", BASE + "model: {backbone: mpnet, added_tokens: {IS: isis}}\n")
     kept = write(tmp_path, "kept.yaml", "extends: base.yaml\nmodel: {added_tokens: {US: usa}}\n")

@@ -151,6 +151,25 @@ def test_tune_command_writes_the_table_in_the_form_of_its_ending(
         assert said in err
 
 
+def test_tune_command_names_no_winner_where_the_start_was_not_beaten(
+    files, tmp_path, quick, invoke, monkeypatch
+):
+    """ "train it" was said of the config that one had, and the study's lock stayed behind."""
+    monkeypatch.chdir(tmp_path)
+    config, space = files
+    space.write_text(yaml.safe_dump({"training.schedule": ["linear", "cosine"]}))
+    code, out, err = invoke(
+        "tune", config, space, "--trials", 2, "--study", "s.sqlite", "-o", "b.yaml"
+    )
+    assert code == 0, err
+    assert "no trial is better" in out
+    assert "b.yaml: written; it is the config that the search began with" in out
+    assert {p.name for p in tmp_path.iterdir()} >= {"s.sqlite", "b.yaml"}
+    assert not [p.name for p in tmp_path.iterdir() if p.name.startswith(".s.sqlite")]
+    with pytest.raises(InputError, match="for the best config and for the study"):
+        tuning.tune(config, space, trials=2, study="b.yaml", output="b.yaml")
+
+
 def test_tune_goes_on_with_what_is_there(files, tmp_path, quick):
     config, space = files
     file = tmp_path / "s.sqlite"

@@ -178,7 +178,7 @@ def test_aggregate_never_writes_over_what_it_counts(tmp_path, link):
     done = CliRunner().invoke(app, command)
     assert "is read from and cannot be written to" in str(done.exception)
     command = ["aggregate", str(file), "-o", str(out), "-o", str(tmp_path / "." / out.name)]
-    assert "named twice" in str(CliRunner().invoke(app, command).exception)
+    assert "named for two outputs" in str(CliRunner().invoke(app, command).exception)
     names = tmp_path / "names.csv"
     names.write_text("FSA\tFree Syrian Army\n")
     command = ["aggregate", str(file), "-o", str(names), "--names", str(names)]

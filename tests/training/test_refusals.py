@@ -8,9 +8,10 @@ import pytest
 
 from ie_model import load_config
 from ie_model.cli import main as cli
+from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 from ie_model.training.preparation import prepare
-from ie_model.training.refusals import check_output, warn_of_idle
+from ie_model.training.refusals import check_learns, check_output, warn_of_idle
 
 
 def with_output(config, path):
@@ -24,6 +25,17 @@ def with_output(config, path):
         ({"class_weights": {"FOO": 2}}, "'FOO' is not a declared label; there are ACTOR"),
         ({"loggers": ["wandb"]}, "wandb is not installed; run: pip install wandb"),
         ({"device": "cuda"}, "training.device: 'cuda' is not present"),
+        (
+            {
+                "class_weights": dict.fromkeys(
+                    ("ACTOR", "LOCATION", "QUANTITY", "OPERATION", "DATE"), 0
+                )
+            },
+            "training.class_weights: every label has the weight 0",
+        ),
+        ({"learning_rate": 1e-12}, "1e-12 is less than weights can take up"),
+        ({"weight_decay": 1e5}, "weight_decay: 100000 times training.learning_rate 0.0001 is 1"),
+        ({"max_grad_norm": 1e-9}, "max_grad_norm: gradients cut to 1e-09"),
     ],
 )
 def test_preflight_settings_are_refused_before_the_data_is_read(
@@ -76,7 +88,36 @@ def test_preflight_a_dry_run_refuses_as_the_run_does(tiny_config, tmp_path, monk
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 2
-    assert "fp16 needs a CUDA GPU" in capsys.readouterr().err
+    assert f"error: {tmp_path / 'c.yaml'}: training.precision" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.train.0.path=nowhere.jsonl", "nowhere.jsonl: "),
+        ("labels=[OTHER]", "sentences.txt:1: document 'sentences:1': "),
+        ("data.train.0.weight=0", "data.train: no training window has a weight above 0"),
+        ("data.train=[]", "data.train: names no corpus"),
+    ],
+)
+def test_preflight_names_the_config_file_of_what_it_refuses(
+    tiny_config, tmp_path, override, message
+):
+    """Only faults of reading the file itself named it; of several one did not know which."""
+    file = tmp_path / "c.yaml"
+    file.write_text(tiny_config().to_yaml())
+    with pytest.raises(InputError, match=rf"^{file}: .*{re.escape(message)}"):
+        prepare(load_config(file, [override]))
+    if override.startswith("data"):  # documents of the caller stand in no file
+        given = [Document("They left.", (Entity(0, 4, "WHO"),))]
+        with pytest.raises(InputError, match=r"^document '': WHO"):
+            prepare(load_config(file, [override]), documents=given)
+
+
+def test_preflight_a_frozen_encoder_under_a_new_head_is_no_mistake(tiny_config):
+    training = tiny_config(learning_rate=1e-12, head_learning_rate=1e-3).training
+    check_learns(training, ["ACTOR"])
+    check_learns(tiny_config(class_weights={"O": 0, "ACTOR": 0}).training, ["ACTOR", "DATE"])
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,8 @@ def opened(file: Path, *, prune: bool, seed: int) -> Iterator[Study]:
         if file.exists() and file.stat().st_nlink > 1:
             # SQLite finds what a killed search was about to write by the file's name.
             raise InputError(f"{file}: has a second name (a hard link); a search needs a copy")
-    lock = FileLock(file.with_name(f".{file.name}.lock"))
+    lock_file = file.with_name(f".{file.name}.lock")
+    lock = FileLock(lock_file)
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -261,6 +262,8 @@ def opened(file: Path, *, prune: bool, seed: int) -> Iterator[Study]:
         ) from error
     finally:
         shutil.rmtree(scratch_folder(file), ignore_errors=True)
+        with contextlib.suppress(OSError):  # Windows: it goes with the release
+            lock_file.unlink()  # while it is held: whoever waits for it sees that it is gone
         lock.release()
 
 

@@ -72,9 +72,12 @@ def tune(
     target = Path(output) if output else beside.with_name(f"{beside.name}-tuned.yaml")
     if target.resolve() == Path(config).resolve():
         raise InputError(f"{target}: is the config that is searched from; name another")
+    if target.resolve() == file.resolve():
+        raise InputError(f"{target}: named for the best config and for the study; name another")
     check_writable(target)  # not found out at the end of a long search
     parameters = read_space(space, start)
-    judge = Judge.prepare(start, by, folds)
+    with start.named():
+        judge = Judge.prepare(start, by, folds)
     told = without_places(start.model_dump(mode="json", exclude={"output_dir": True}))
     told["data"].pop("test")
     with opened(file, prune=prune, seed=start.training.seed) as kept:
