@@ -230,7 +230,7 @@ class TrainingConfig(_Section):
     batch_tokens: int = Field(1024, ge=16)
     """Padded tokens of one batch at most; what fits into memory at once."""
     batch_windows: int | None = Field(None, ge=1)
-    """Windows of one batch at most; a smaller batch has its share of them."""
+    """Windows of a `reference_batch`, or else of a batch, at most; a part of it has its share."""
     reference_batch: int | None = Field(None, ge=16)
     """Tokens of an update for which rates and epochs were chosen; divided among processes."""
     gradient_accumulation: int = Field(1, ge=1)
@@ -242,7 +242,7 @@ class TrainingConfig(_Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to train."""
     threads: int | None = Field(None, ge=1)
-    """CPU threads; null is what the process may use."""
+    """CPU threads; null is what the process may use, shared with others of the same run."""
     seed: int = Field(0, ge=0, lt=1 << 32)
     """Seeds the new head, dropout, the order of windows, augmentation and a `dev_fraction`."""
     evaluate_every: int | None = Field(None, ge=1)

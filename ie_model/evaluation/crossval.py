@@ -45,6 +45,7 @@ from ie_model.training.backbone import trained_backbone
 from ie_model.training.inputs import read_sources
 from ie_model.training.refusals import check_cross_validation
 from ie_model.training.run import TrainResult, train
+from ie_model.training.trackers import with_lasting_events
 
 log = logging.getLogger(__name__)
 
@@ -245,7 +246,7 @@ def _run_part(config: Config, data: Data, part: Part, run: OofRun, keep_models: 
     with scratch_folder(run.path) as scratch:
         model_dir = (run.path / "models" if keep_models else scratch) / part.name
         result = train(
-            _part_config(config, part, model_dir),
+            with_lasting_events(_part_config(config, part, model_dir), run.path),
             documents=documents,
             dev=held_out if held_out else None,
         )

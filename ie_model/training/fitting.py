@@ -117,7 +117,7 @@ def fit(
         bar.close()
     seconds = time.monotonic() - began
     if evaluation:
-        evaluation.tell = None  # trackers have closed their run
+        evaluation.tell = None  # the Trainer has told its trackers that all is over
     averaged = average is not None and average.apply()
     if average and not averaged and trainer.is_world_process_zero():
         log.warning("training.average_last: the run stopped before its last updates came")

@@ -80,7 +80,8 @@ class Plan:
 def batch_size(training: TrainingConfig, processes: int) -> BatchSize:
     """The configured update, divided among processes and accumulation.
 
-    ``batch_windows`` is divided in the same proportion as ``batch_tokens``.
+    ``batch_windows`` are those of the update (without a ``reference_batch``, of one batch), and
+    divided in the same proportion.
     """
     accumulation = training.gradient_accumulation
     update = training.reference_batch or training.batch_tokens * accumulation
@@ -156,4 +157,5 @@ def adapted(training: TrainingConfig, plan: Plan) -> TrainingConfig:
 def _windows(training: TrainingConfig, tokens: int) -> int | None:
     if training.batch_windows is None:
         return None
-    return max(1, round(training.batch_windows * tokens / training.batch_tokens))
+    whole = training.reference_batch or training.batch_tokens
+    return max(1, round(training.batch_windows * tokens / whole))

@@ -7,6 +7,9 @@ import os
 import torch
 from accelerate import PartialState
 
+from ie_model.models.devices import THREADS
+from ie_model.models.hardware import available_cpus
+
 
 def world_size() -> int:
     """Processes of this run, as `torchrun` or `accelerate launch` set them."""
@@ -16,6 +19,14 @@ def world_size() -> int:
 def is_first_process() -> bool:
     """Whether this process is the one of the run that reports and writes."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def cpu_threads() -> int:
+    """CPU threads for this process: all it may use, or its share where several train here."""
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    # torchrun gives each of several one thread unless OMP_NUM_THREADS is set; alone it is a wish.
+    granted = available_cpus() if beside > 1 else min(THREADS, available_cpus())
+    return max(1, granted // beside)
 
 
 def take_own_gpu() -> None:

@@ -21,6 +21,7 @@ from ie_model.models.replacement import check_destination
 from ie_model.training.backbone import trained_backbone, window_limit
 from ie_model.training.processes import is_first_process, world_size
 from ie_model.training.teachers import check_teachers
+from ie_model.training.trackers import events_parent
 from ie_model.training.trainer import resolve_precision
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ def _refuse(config: Config, dev: Sequence[Document] | Dataset | None, given: boo
         )
     check_settings(config)
     check_output(config)
+    if "tensorboard" in config.training.loggers:
+        events = events_parent(config.output_dir, config.training.log_dir)
+        prefix = f".{config.output_dir.name}.new-"
+        _check_makes(f"training.log_dir {events}", events.absolute(), prefix)
     section = config.distillation
     if section.unlabelled and not section.teachers:
         raise InputError(
@@ -218,18 +223,8 @@ def check_output(config: Config) -> None:
     """
     target = config.output_dir
     check_destination(target)
-    standing = next(folder for folder in target.absolute().parents if folder.exists())
-    try:
-        # Made and taken away again: permissions alone say too little of mounts and of root.
-        prefix = f".{target.name}.new-"  # that of what the next run clears away
-        tempfile.TemporaryDirectory(
-            dir=standing, prefix=prefix, ignore_cleanup_errors=True
-        ).cleanup()
-    except OSError as error:
-        reason = "is not writable" if standing.is_dir() else "is a file"
-        raise InputError(
-            f"output_dir {target}: cannot be made, {standing} {reason}: {error.strerror or error}"
-        ) from error
+    # The prefix is that of what the next run clears away.
+    _check_makes(f"output_dir {target}", target.absolute().parent, f".{target.name}.new-")
     sources = list(config.distillation.teachers)
     if config.model.backbone not in BACKBONES:
         sources.append(Path(config.model.backbone).expanduser())
@@ -240,3 +235,18 @@ def check_output(config: Config) -> None:
                 f"output_dir {target}: the new model would replace {source}, which it is to "
                 "learn from; choose another output_dir"
             )
+
+
+def _check_makes(what: str, folder: Path, prefix: str) -> None:
+    """Refuse what is to stand in a folder that is not there and cannot be made, or written."""
+    standing = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        # Made and taken away again: permissions alone say too little of mounts and of root.
+        tempfile.TemporaryDirectory(
+            dir=standing, prefix=prefix, ignore_cleanup_errors=True
+        ).cleanup()
+    except OSError as error:
+        reason = "is not writable" if standing.is_dir() else "is a file"
+        raise InputError(
+            f"{what}: cannot be made, {standing} {reason}: {error.strerror or error}"
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from ie_model.training.model import make_model
 from ie_model.training.preparation import Preparation, read_and_plan
 from ie_model.training.processes import is_first_process, take_own_gpu, wait_for_all
 from ie_model.training.refusals import refuse
-from ie_model.training.trackers import trackers
+from ie_model.training.trackers import tracking
 from ie_model.training.trainer import resolve_precision
 from ie_model.training.workspace import scratch_folder, workspace
 from ie_model.training.writing import write_model, write_test_scores
@@ -104,14 +105,15 @@ def train(
             log.info("%s on %s in %s, %d updates", *told)
             log.info("%s", ready.summary())
         directory = _directory_settings(config, ready)
-        fitted = fit(
-            model, ready.windows, ready.plan, ready.labels, ready.vocabulary.pad_id, settings,
-            work, device=device.type, precision=precision,
-            temperature=config.distillation.temperature,
-            evaluation=_evaluation(config, ready, model, directory, work, watch),
-            checkpoint=checkpoint, progress=progress,
-            callbacks=trackers(config) if is_first_process() else (),
-        )  # fmt: skip
+        tracked = tracking(config) if is_first_process() else nullcontext(())
+        with tracked as callbacks:
+            fitted = fit(
+                model, ready.windows, ready.plan, ready.labels, ready.vocabulary.pad_id, settings,
+                work, device=device.type, precision=precision,
+                temperature=config.distillation.temperature,
+                evaluation=_evaluation(config, ready, model, directory, work, watch),
+                checkpoint=checkpoint, progress=progress, callbacks=callbacks,
+            )  # fmt: skip
         metrics = _metrics(fitted, ready)
         if is_first_process():
             write_model(model, ready.vocabulary.tokenizer, directory, config, metrics)

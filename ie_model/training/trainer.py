@@ -22,11 +22,10 @@ from ie_model.config.schema import TrainingConfig
 from ie_model.errors import InputError, RunError
 from ie_model.labels import LabelSet
 from ie_model.models.devices import attention_of_any_shape, native_precision
-from ie_model.models.hardware import available_cpus
 from ie_model.training.batches import LengthGroupedBatches, collate
 from ie_model.training.encoded import TrainingWindows
 from ie_model.training.loss import SpanLoss
-from ie_model.training.processes import world_size
+from ie_model.training.processes import cpu_threads, world_size
 
 
 def resolve_precision(config: TrainingConfig, device: torch.device) -> str:
@@ -45,7 +44,7 @@ def training_arguments(
 ) -> TrainingArguments:
     """Our names translated into the Trainer's."""
     if device == "cpu":
-        torch.set_num_threads(config.threads or available_cpus())
+        torch.set_num_threads(config.threads or cpu_threads())
     return TrainingArguments(
         output_dir=str(work_dir),
         num_train_epochs=config.epochs,

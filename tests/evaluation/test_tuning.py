@@ -17,8 +17,8 @@ import yaml
 from ie_model.config.loading import load_config
 from ie_model.errors import InputError, RunError
 from ie_model.evaluation.tuning import judge as judging, tuning
-from ie_model.evaluation.tuning.outcome import unseen_gain
-from ie_model.evaluation.tuning.space import read_space
+from ie_model.evaluation.tuning.outcome import unseen_gain, write_winner
+from ie_model.evaluation.tuning.space import read_space, with_values
 from ie_model.evaluation.tuning.study import opened
 from tests.cli.test_main import invoke as invoke
 
@@ -72,7 +72,6 @@ def quick(monkeypatch):
         ({"data.train.0.path": ["a", "b"]}, "of corpora only the weight"),
         ({"data.train.7.weight": [1, 2]}, "there is no '7'"),
         ({"training.epochs": 3}, "expected {low: ..., high: ...} or a list"),
-        ({"training.epochs": {"low": 1, "hi": 2}}, "training.epochs"),
         ({"training.epochs": {"low": 3, "high": 1}}, "low must be below high"),
         ({"training.epochs": {"low": 0, "high": 1, "log": True}}, "log needs a low above 0"),
         ({"training.epochs": {"low": 0.5, "high": 1, "integer": True}}, "whole numbers"),
@@ -80,6 +79,15 @@ def quick(monkeypatch):
         ({"training.warmup": {"low": 0, "high": 7}}, "training.warmup"),
         ({"training.schedule": ["linear"]}, "two or more that differ"),
         ({}, "a space is a YAML mapping"),
+        ({"training.epochs": {"low": 1, "hi": 2}}, "training.epochs.hi: unknown key; a range has"),
+        ({"training.epochs": {"low": 1}}, "training.epochs.high: is missing"),
+        ({"training.epochs": {"low": 1, "high": 2, "step": 5}}, "step is larger than the range"),
+        ({"training..epochs": [1, 2]}, "training..epochs: there is no '' in the config"),
+        ({"training.threads": [1, 2]}, "changes no result"),
+        # With whole sections, the seed and the documents were searched all the same.
+        ({"training": [{"seed": 1}, {"seed": 2}]}, "not all of it is searched (training.seed"),
+        ({"data": [{"dev": []}, {"test": []}]}, "not all of it is searched (data.dev"),
+        ({"model": [{"layers": 1}, {}], "model.dropout": [0, 0.1]}, "model: holds model.dropout"),
         ("training.epochs: [1, 2]\ntraining.epochs: [3, 4]\n", "'training.epochs' is given twice"),
     ],
 )
@@ -124,6 +132,28 @@ def test_tune_ends_in_a_config_that_extends_the_first(files, tmp_path, quick):
     assert found.values["training.epochs"] == max(c.training.epochs for c in quick) > 1
     assert found.seeds == 2
     assert [c.training.seed for c in quick] == [0] * 4 + [1, 2] * 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"data.augment": {"copies": 1, "resample_dates": 1.0}},
+        {"training.class_weights": {"O": 0.5}},
+        {"data.train.0.weight": 2.0, "training.epochs": 3},
+        {"data.augment.number_labels.0": "DATE"},
+    ],
+)
+def test_tune_writes_the_config_of_the_best_trial_and_no_mixture(files, tmp_path, changed):
+    # A section among the choices came to stand over that of the config, key by key.
+    config, _ = files
+    start = load_config(
+        config, {"data.augment": {"copies": 1, "resample_numbers": 0.5},
+                 "training.class_weights": {"ACTOR": 2.0}},
+    )  # fmt: skip
+    config.write_text(start.to_yaml())
+    winner = with_values(start, changed)
+    write_winner(tmp_path / "best" / "tuned.yaml", config, changed, winner)
+    assert load_config(tmp_path / "best" / "tuned.yaml").to_yaml() == winner.to_yaml()
 
 
 def test_tune_command_writes_the_table_in_the_form_of_its_ending(
@@ -172,10 +202,11 @@ def test_tune_command_names_no_winner_where_the_start_was_not_beaten(
 
 def test_tune_goes_on_with_what_is_there(files, tmp_path, quick):
     config, space = files
-    file = tmp_path / "s.sqlite"
+    file = tmp_path / "what? 50%41 {x}#.sqlite"  # was kept in "what", or nowhere
     tuning.tune(config, space, trials=2, study=file)
     tuning.tune(config, space, trials=3, study=file)
     assert len(quick) == 3
+    assert file.stat().st_size
     with pytest.raises(InputError, match=r"training\.epochs was 1, is 2"):
         tuning.tune(config, space, ["training.epochs=2"], trials=3, study=file)
     space.write_text("training.schedule: [linear, cosine]")

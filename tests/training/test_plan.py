@@ -39,11 +39,28 @@ def test_plan_update_keeps_its_size_however_it_is_divided(processes, accumulatio
 
 
 def test_plan_batches_that_hold_less_than_an_update_are_accumulated():
-    size = batch_size(settings(batch_tokens=256, batch_windows=2), 2)
+    size = batch_size(settings(batch_tokens=256), 2)
     assert (size.tokens, size.windows, size.accumulation) == (256, 2, 2)
     # Larger ones do not make larger updates.
-    size = batch_size(settings(batch_tokens=8192, batch_windows=64), 2)
+    size = batch_size(settings(batch_tokens=8192), 2)
     assert (size.tokens, size.windows, size.accumulation) == (512, 4, 1)
+
+
+@pytest.mark.parametrize("fits", [256, 512, 4096])
+def test_plan_how_much_fits_into_memory_leaves_the_updates_as_they_were(fits):
+    # batch_windows was of batch_tokens: 4096 made four times as many updates of two windows each,
+    # 128 half as many of up to 64.
+    chosen = plan_batches(Windows(), settings())
+    plan = plan_batches(Windows(), settings(batch_tokens=fits))
+    assert plan.steps == pytest.approx(chosen.steps, rel=0.1)
+    assert plan.update_tokens == chosen.update_tokens
+
+
+def test_plan_batches_too_small_for_the_recipe_scale_its_rates():
+    small = settings(batch_tokens=64)
+    plan = plan_batches(Windows(), small)
+    assert plan.factor == pytest.approx(plan_batches(Windows(), settings()).steps / plan.steps)
+    assert adapted(small, plan).learning_rate > small.learning_rate
 
 
 def test_plan_without_a_reference_is_what_one_process_makes():

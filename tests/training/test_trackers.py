@@ -6,8 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from ie_model import train
+from ie_model.errors import InputError
+from ie_model.evaluation import cross_validate
+from ie_model.evaluation.tuning.judge import Judge
 from ie_model.training.fitting import fit
-from ie_model.training.trackers import dev_scalars, events_folder, trackers
+from ie_model.training.preparation import prepare
+from ie_model.training.trackers import dev_scalars, events_parent, tracking
 
 
 def with_dev(config):
@@ -37,10 +41,43 @@ def test_trackers_tensorboard_events_outlive_the_run(tiny_config, monkeypatch):
 
 def test_trackers_events_go_where_the_user_says(tmp_path, monkeypatch):
     monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
-    assert events_folder(tmp_path / "m", None).parent == tmp_path / "m.tensorboard"
+    assert events_parent(tmp_path / "m", None) == tmp_path / "m.tensorboard"
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "all"))
-    assert events_folder(tmp_path / "m", None).parent == tmp_path / "all"
-    assert events_folder(tmp_path / "m", tmp_path / "mine").parent == tmp_path / "mine"
+    assert events_parent(tmp_path / "m", None) == tmp_path / "all"
+    assert events_parent(tmp_path / "m", tmp_path / "mine") == tmp_path / "mine"
+
+
+def test_trackers_runs_of_the_same_second_have_folders_of_their_own(tiny_config, tmp_path):
+    pytest.importorskip("tensorboard")
+    config = tiny_config(loggers=["tensorboard"], log_dir=tmp_path / "events")
+    for _ in range(3):
+        with tracking(config):
+            pass
+    assert len(list((tmp_path / "events").iterdir())) == 3
+
+
+def test_trackers_folder_that_cannot_be_made_is_refused_before_the_data_is_read(tiny_config):
+    # NotADirectoryError (unexpected), after the corpora were read and encoded.
+    pytest.importorskip("tensorboard")
+    config = tiny_config(loggers=["tensorboard"])
+    file = config.data.train[0].path
+    for log_dir in (file, file / "events"):
+        training = config.training.model_copy(update={"log_dir": log_dir})
+        for run in (prepare, train):
+            with pytest.raises(InputError, match=r"training\.log_dir .*: cannot be made, .* file"):
+                run(config.model_copy(update={"training": training}))
+    assert not config.data.cache_dir.exists()
+
+
+def test_trackers_events_of_folds_and_trials_stay(tiny_config, tmp_path):
+    # They went with the models of the folds.
+    pytest.importorskip("tensorboard")
+    config = tiny_config(max_steps=1, loggers=["tensorboard"])
+    cross_validate(config, tmp_path / "cv", folds=2)
+    assert len(list((tmp_path / "cv.tensorboard").iterdir())) == 2
+    judge = Judge.prepare(with_dev(config), "dev", None)
+    judge.measure(with_dev(config), lambda percent, f1: None, tmp_path / "trials")
+    assert len(list((tmp_path / "model.tensorboard").glob("*/events*"))) == 1
 
 
 def test_trackers_dev_scalars_name_each_label():
@@ -53,20 +90,63 @@ def test_trackers_dev_scalars_name_each_label():
     }  # fmt: skip
 
 
-def test_trackers_wandb_and_mlflow_get_the_resolved_config(tiny_config, monkeypatch):
-    told = {}
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(
-        run=1, config=SimpleNamespace(update=lambda values, **_: told.update(values)),
-    ))  # fmt: skip
+@pytest.fixture
+def services(monkeypatch):
+    """W&B and MLflow that note what they are told, with a run once one is begun."""
+    told = {"runs": {}, "ended": []}
+
+    def end(name, how):
+        told["ended"].append((name, how))
+        told["runs"].pop(name)
+
+    class Wandb:
+        config = SimpleNamespace(update=lambda values, **_: told.update(values))
+        run = property(lambda self: told["runs"].get("wandb"))
+
+        def finish(self, exit_code):
+            end("wandb", exit_code)
+
+    monkeypatch.setitem(sys.modules, "wandb", Wandb())
     monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(
-        active_run=lambda: 1, log_text=lambda text, name: told.update({name: text}),
+        active_run=lambda: told["runs"].get("mlflow"),
+        log_text=lambda text, name: told.update({name: text}),
+        end_run=lambda status: end("mlflow", status),
     ))  # fmt: skip
-    (callback,) = trackers(tiny_config(loggers=["wandb", "mlflow"]))
-    state = SimpleNamespace(is_world_process_zero=True)
-    callback.on_train_begin(None, state, None)
-    assert told["ie_model"]["training"]["threads"] == 1
-    assert "threads: 1" in told["config.yaml"]
-    assert trackers(tiny_config()) == []
+    return told
+
+
+def test_trackers_wandb_and_mlflow_get_the_resolved_config(tiny_config, services):
+    with tracking(tiny_config(loggers=["wandb", "mlflow"])) as callbacks:
+        services["runs"] |= {"wandb": 1, "mlflow": 1}  # the Trainer begins them
+        (callback,) = callbacks
+        callback.on_train_begin(None, SimpleNamespace(is_world_process_zero=True), None)
+    assert services["ie_model"]["training"]["threads"] == 1
+    assert "threads: 1" in services["config.yaml"]
+    with tracking(tiny_config()) as callbacks:
+        assert callbacks == []
+
+
+def test_trackers_runs_end_with_the_training_that_began_them(tiny_config, services):
+    # The next training of a notebook went on in the W&B run of the one before.
+    config = tiny_config(loggers=["wandb", "mlflow"])
+
+    def begins(then=lambda: None):
+        with tracking(config):
+            services["runs"] |= {"wandb": 1, "mlflow": 1}
+            then()
+
+    def fails():
+        raise KeyboardInterrupt
+
+    begins()
+    assert services["ended"] == [("wandb", 0), ("mlflow", "FINISHED")]
+    with pytest.raises(KeyboardInterrupt):
+        begins(fails)
+    assert services["ended"][2:] == [("wandb", 1), ("mlflow", "FAILED")]
+    services["runs"] |= {"wandb": 1, "mlflow": 1}  # begun by the caller, who goes on with it
+    with tracking(config):
+        pass
+    assert len(services["ended"]) == 4
 
 
 def test_trackers_dev_scores_do_not_swallow_the_loss_of_their_step(tiny_config, monkeypatch):

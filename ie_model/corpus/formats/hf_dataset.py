@@ -238,7 +238,9 @@ def from_dataset(
     told = Account()
     columns, chosen = list(dataset.column_names), (tokens_column, tags_column)
     names = _class_names(dataset.features, tags_column)
-    for _, document in _documents(dataset, columns, names, chosen, name, name, told):
+    # As tensors or data frames, which a caller may have set, rows are none that can be read.
+    plain = dataset.with_format(None)
+    for _, document in _documents(plain, columns, names, chosen, name, "the Dataset", told):
         yield document
     told.tell()
 
@@ -274,7 +276,7 @@ def _documents(
         raise InputError(
             f"{source}: columns {', '.join(columns)}; expected text and entities, or "
             f"{tokens_column} and {tags_column} (name others with --option tokens_column=NAME, "
-            "--option tags_column=NAME)"
+            "--option tags_column=NAME; in Python with rename_columns)"
         )
 
 

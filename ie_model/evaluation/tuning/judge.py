@@ -25,6 +25,7 @@ from ie_model.training.backbone import trained_backbone
 from ie_model.training.inputs import read_sources
 from ie_model.training.refusals import check_cross_validation, refuse
 from ie_model.training.run import train
+from ie_model.training.trackers import with_lasting_events
 
 By = Literal["dev", "crossval"]
 Report = Callable[[int, float], None]
@@ -96,6 +97,7 @@ class Judge:
             RunError: the loss became NaN, or the disk is full.
         """
         scratch.mkdir(exist_ok=True)
+        config = with_lasting_events(config, config.output_dir)
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             if self.by == "crossval":
                 return self._cross_validate(config, Path(folder) / "run", report)

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ie_model.config.loading import load_config
 from ie_model.config.schema import SOURCES, Config
 from ie_model.config.shipped import shipped_names
+from ie_model.errors import InputError
 from ie_model.evaluation.tuning.course import TENTHS
 from ie_model.files import write_text
 from ie_model.metrics.bootstrap import (
@@ -191,11 +193,14 @@ def _f1(sums: Any) -> Any:
 def write_winner(file: Path, given: str | Path, changed: Mapping[str, Any], config: Config) -> None:
     """Write the best config: it extends the one given, with the changed keys alone.
 
+    Where that would be another config, since a section replaces its base key by key and an
+    element of a list cannot be named, all of it is written.
+
     Args:
         file: the YAML file to write.
         given: the config that was searched from, a file or the name of a shipped one.
         changed: dotted keys, those of the command line included.
-        config: the resolved best config, for lists, which a config replaces whole.
+        config: the resolved best config.
     """
     path = Path(given)
     named = not path.is_file() and str(given).removesuffix(".yaml") in shipped_names()
@@ -214,6 +219,13 @@ def write_winner(file: Path, given: str | Path, changed: Mapping[str, Any], conf
             at = at.setdefault(part, {})
     head = "# The best settings that ie-model tune found.\n"
     write_text(file, head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    whole = config.to_yaml()
+    try:
+        same = load_config(file).to_yaml() == whole
+    except InputError:
+        same = False
+    if not same:
+        write_text(file, head + whole)
 
 
 def in_a_line(values: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ _FIXED = {
     "output_dir": "every trial has its own",
     "training.seed": "a seed that fits the dev documents is luck; see --fresh-seeds",
     "training.evaluate_every": "more looks at the dev documents are no better recipe",
+    "training.threads": "it changes no result",
+    "training.device": "it changes no result",
+    "training.checkpoint_every": "it changes no result",
+    "training.loggers": "it changes no result",
+    "training.log_dir": "it changes no result",
     "data.dev": "trials must be judged on the same documents",
     "data.dev_fraction": "trials must be judged on the same documents",
     "data.test": "test documents choose nothing",
@@ -53,6 +59,8 @@ class _Range(BaseModel):
             raise ValueError("low must be below high")
         if self.log and self.low <= 0:
             raise ValueError("log needs a low above 0")
+        if self.step and self.step > self.high - self.low:
+            raise ValueError("step is larger than the range, so low would be the only value")
         if self.log and self.step:
             raise ValueError("log and step exclude each other")
         ends = [x for x in (self.low, self.high, self.step) if x is not None]
@@ -157,9 +165,12 @@ def read_space(path: str | Path, config: Config) -> Space:
             except InputError as error:
                 whole = parameter.range is not None and "a whole number" in str(error)
                 hint = "; say integer: true" if whole else ""
-                said_of_it = str(error).removeprefix(f"config: {parameter.key}: ")
+                said_of_it = str(error).removeprefix("config: ").removeprefix(f"{parameter.key}: ")
                 raise InputError(f"{where}: {said_of_it}{hint}") from None
         parameters.append(parameter)
+    for one, other in permutations((str(key) for key in given), 2):
+        if other.startswith(one + "."):
+            raise InputError(f"{path}: {one}: holds {other}, which has a line of its own")
     return Space(tuple(parameters))
 
 
@@ -181,7 +192,7 @@ def with_values(config: Config, values: Mapping[str, Any]) -> Config:
         elif isinstance(at, dict):
             at[last] = value
         else:
-            raise InputError(f"{key}: no such key")
+            raise InputError(f"{key}: there is no {last!r} in the config")
     return parse_config(plain, "config")
 
 
@@ -189,6 +200,11 @@ def _refuse_fixed(where: str, key: str) -> None:
     for fixed, reason in _FIXED.items():
         if key == fixed or key.startswith(fixed + "."):
             raise InputError(f"{where}: is not searched: {reason}")
+        if fixed.startswith(key + "."):
+            raise InputError(
+                f"{where}: is a section, and not all of it is searched ({fixed}: {reason}); name "
+                f"the keys in it"
+            )
     if key.startswith("data.train") and not key.endswith(".weight"):
         raise InputError(f"{where}: of corpora only the weight is searched (data.train.0.weight)")
 
@@ -205,17 +221,20 @@ def _parameter(where: str, key: str, said: Any) -> Parameter:
     try:
         return Parameter(key, _Range.model_validate(said))
     except ValidationError as error:
-        first = error.errors()[0]
+        # A name that is none tells more than the one that is then missing.
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         name = ".".join(map(str, first["loc"]))
+        known = "a range has low, high, log, integer and step; choices are a list"
         must = takes(first)
-        message = (
-            f"must be {must}, found {first['input']!r}"
-            if must
-            else first["msg"].removeprefix("Value error, ")
-        )
-        known = "low, high, log, integer, step; or choices"
-        hint = f" (there are {known})" if first["type"] == "extra_forbidden" else ""
-        raise InputError(f"{where}{f'.{name}' if name else ''}: {message}{hint}") from None
+        if first["type"] == "extra_forbidden":
+            message = f"unknown key; {known}"
+        elif first["type"] == "missing":
+            message = f"is missing; {known}"
+        elif must:
+            message = f"must be {must}, found {first['input']!r}"
+        else:
+            message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{where}{f'.{name}' if name else ''}: {message}") from None
 
 
 def _inside(at: Any, part: str, key: str) -> Any:

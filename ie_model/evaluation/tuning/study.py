@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -274,7 +275,8 @@ def scratch_folder(file: Path) -> Path:
 
 def _storage(file: Path, package: Any) -> Any:
     # Several processes write: each waits for the other.
-    url = f"sqlite:///{file.resolve()}"
+    # A name may hold what means something in a URL, such as a question mark.
+    url = f"sqlite:///{quote(str(file.resolve()))}"
     return package.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
 
 
