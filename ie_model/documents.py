@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ie_model.errors import InputError
 from ie_model.frames import to_frame
+from ie_model.given import several, strings
 from ie_model.highlights import notebook_html
 
 if TYPE_CHECKING:
@@ -139,11 +140,20 @@ class Document:
         return found
 
     def with_entities(self, entities: Iterable[Entity]) -> Document:
-        """A copy with these entities, sorted by offset, each carrying its mention."""
-        filled = (
-            e if e.text else replace(e, text=self.text[max(e.start, 0) : max(e.end, 0)])
-            for e in entities
-        )
+        """A copy with these entities, sorted by offset, each carrying its mention.
+
+        Raises:
+            InputError: they are none.
+        """
+        filled = []
+        for number, e in enumerate(several(entities, "with_entities", "Entities")):
+            if not isinstance(e, Entity):
+                raise InputError(
+                    f"with_entities, item {number}: expected Entity(start, end, label), found "
+                    f"{e!r:.60}; Document.from_dict reads plain dicts"
+                )
+            mention = e.text or self.text[max(e.start, 0) : max(e.end, 0)]
+            filled.append(e if e.text else replace(e, text=mention))
         return replace(self, entities=tuple(sorted(filled, key=lambda e: e.key)))
 
     def check(self, labels: Iterable[str] | None = None) -> list[Problem]:
@@ -153,7 +163,7 @@ class Document:
         offsets), ``edge`` (white space, or a character without width, at an edge), ``label``
         (not in ``labels``, when given), ``overlap`` (with an entity before it).
         """
-        allowed = None if labels is None else set(labels)
+        allowed = None if labels is None else set(strings(labels, "labels"))
         problems: list[Problem] = []
 
         def report(kind: str, message: str, entity: Entity) -> None:
@@ -239,31 +249,10 @@ def given_documents(given: Iterable[Document], name: str) -> Iterator[Document]:
     """What a caller gives for documents, one by one; ``name`` leads every error message.
 
     Raises:
-        InputError: see :func:`several` and :func:`sound_document`.
+        InputError: see :func:`ie_model.given.several` and :func:`sound_document`.
     """
     for number, document in enumerate(several(given, name)):
         yield sound_document(document, f"{name}, item {number}")
-
-
-def many(given: object) -> bool:
-    """Whether this can be gone through as many things, and is not one that would be taken apart.
-
-    A string would be taken for its letters, a mapping for its keys, a table for its columns.
-    """
-    one = isinstance(given, str | bytes | Mapping | Document) or hasattr(given, "columns")
-    return isinstance(given, Iterable) and not one
-
-
-def several(given: Iterable[Any], name: str, expected: str = "Documents") -> Iterable[Any]:
-    """What a caller gives for many documents, or rows that will be such.
-
-    Raises:
-        InputError: they are not :func:`many`.
-    """
-    if not many(given):
-        kind = type(given).__name__
-        raise InputError(f"{name}: expected {expected}, such as a list, found {kind}")
-    return given
 
 
 def sound_document(given: object, where: str) -> Document:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ie_model.errors import InputError
+from ie_model.given import several, strings
 
 if TYPE_CHECKING:
     import pandas
@@ -41,12 +42,13 @@ def to_frame(
         import pandas
     except ImportError:
         raise InputError("data frames need pandas: pip install 'ie-model[notebooks]'") from None
+    keep = strings(keep, "keep")
     if taken := set(keep) & {*_COLUMNS, *_VALUES, "error"}:
         raise InputError(f"keep names {', '.join(sorted(taken))}, which is a column already")
     one = hasattr(documents, "entities")
-    several = [cast("Document", documents)] if one else cast("Iterable[Document]", documents)
+    given = [documents] if one else several(documents, "to_frame")
     rows: list[dict[str, Any]] = []
-    for number, document in enumerate(several):
+    for number, document in enumerate(given):
         if not hasattr(document, "entities"):
             raise InputError(
                 f"item {number}: expected a Document, found {type(document).__name__}; "

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ie_model.errors import InputError
+from ie_model.given import strings
 
 Scheme = Literal["BIO", "BIOES"]
 
@@ -42,9 +43,10 @@ class LabelSet:
         """The label set of a config: ``O`` first, then the tags label by label.
 
         Raises:
-            InputError: no labels, a repeated one, or one that could not be told from a tag.
+            InputError: no labels, a repeated one, one that could not be told from a tag, or another
+                scheme.
         """
-        names = tuple(labels)
+        names = strings(labels, "labels")
         if not names:
             raise InputError("labels: at least one label is needed")
         for name in names:
@@ -52,6 +54,8 @@ class LabelSet:
                 raise InputError(f"labels: {name!r} is empty or holds white space")
             if names.count(name) > 1:
                 raise InputError(f"labels: {name!r} is declared twice")
+        if scheme not in get_args(Scheme):
+            raise InputError(f"scheme is {scheme!r:.60}: use {' or '.join(get_args(Scheme))}")
         prefixes = "BI" if scheme == "BIO" else "BIES"
         return cls(names, ("O", *(f"{p}-{name}" for name in names for p in prefixes)))
 

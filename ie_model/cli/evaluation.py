@@ -246,7 +246,7 @@ def calibrate(
             "--keep-all sets no thresholds and --precision sets them: give one of the two"
         )
     output = _json_file(output, old_json)
-    check_result(output, [*run.glob("*.json"), *model.glob("*.json")])
+    check_result(output, run.glob("*.json"))
     opened = evaluation.OofRun(run)
     evaluation.warn_of_other_origin(opened, model)
     fitted = evaluation.calibrate_run(

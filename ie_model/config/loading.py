@@ -17,6 +17,7 @@ from ie_model.config.mistakes import explain
 from ie_model.config.schema import SOURCES, Config
 from ie_model.config.shipped import find_config, shipped_names
 from ie_model.errors import InputError
+from ie_model.given import strings
 
 
 class _DoubleKeyError(yaml.MarkedYAMLError):
@@ -152,11 +153,10 @@ def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
 
 def _overrides(overrides: Sequence[str] | Mapping[str, object]) -> Iterator[tuple[str, object]]:
     if isinstance(overrides, Mapping):
+        strings(list(overrides), "overrides")
         yield from overrides.items()
         return
-    if isinstance(overrides, str):
-        raise InputError(f"overrides must be a list, such as [{overrides!r}]")
-    for item in overrides:
+    for item in strings(overrides, "overrides"):
         key, equals, value = item.partition("=")
         if not equals or not key:
             raise InputError(f"override {item!r}: expected KEY=VALUE, as in training.epochs=3")

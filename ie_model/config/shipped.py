@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ie_model.errors import InputError
 from ie_model.files import scratch_folder, writing
+from ie_model.given import a_path
 
 PRESETS = Path(__file__).with_name("presets")
 AUTHORED = PRESETS / "annotations" / "authored"
@@ -57,7 +58,7 @@ def find_config(name: str | Path) -> Path:
     Raises:
         InputError: there is neither; the message says which names there are.
     """
-    path = Path(name)
+    path = a_path(name, "the config")
     # A folder of that name is no config: `ie-model train default` may stand beside one.
     if path.is_file():
         return path

@@ -24,6 +24,7 @@ from ie_model.corpus.formats.options import accepted_options
 from ie_model.corpus.pipes import is_pipe, spooled
 from ie_model.documents import Document
 from ie_model.errors import InputError
+from ie_model.given import a_path
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +72,12 @@ def read_located(
     Raises:
         InputError: as :func:`read_documents`.
     """
-    if is_pipe(Path(path)):
-        yield from _read_pipe(Path(path), format, account, options)
+    path = a_path(path, "the documents")
+    if is_pipe(path):
+        yield from _read_pipe(path, format, account, options)
         return
     given = {key: value for key, value in options.items() if value is not None}
-    root = Path(path) if Path(path).is_dir() else None
+    root = path if path.is_dir() else None
     aside = Account() if account is None else account
     files = find_files(path, format)
     if root is not None:

@@ -15,6 +15,7 @@ from ie_model.corpus.references import settle_references
 from ie_model.documents import Document, given_documents
 from ie_model.errors import InputError
 from ie_model.files import check_writable, writing
+from ie_model.given import a_path
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def write_documents(
     Raises:
         InputError: an unknown format or option, or documents that the format cannot express.
     """
-    target = Path(path)
+    target = a_path(path, "the output")
     name = format or format_for_writing(target)
     writer = format_module(name).write
     given = {key: value for key, value in options.items() if value is not None}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ie_model.corpus.overlaps import overlapping
 from ie_model.display.excerpts import counted
-from ie_model.documents import Document, Entity, misplaced
+from ie_model.documents import Document, Entity, given_documents, misplaced
 from ie_model.highlights import marked_text, segments, tag_text
 
 if TYPE_CHECKING:
@@ -39,10 +39,14 @@ def label_hues(labels: Iterable[str]) -> dict[str, int]:
 
 
 def render_page(documents: Iterable[Document], title: str = "Annotated documents") -> str:
-    """One self-contained HTML page; readable on a phone, in light and dark, and on paper."""
+    """One self-contained HTML page; readable on a phone, in light and dark, and on paper.
+
+    Raises:
+        InputError: what is given are no documents.
+    """
     from markupsafe import Markup
 
-    shown = list(documents)
+    shown = list(given_documents(documents, "the documents to show"))
     hues = label_hues(e.label for d in shown for e in d.entities)
     classes = {label: f"l{i}" for i, label in enumerate(hues)}
 

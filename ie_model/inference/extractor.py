@@ -15,6 +15,7 @@ from ie_model import normalise
 from ie_model.documents import Document
 from ie_model.encoding.windows import EncodedText
 from ie_model.errors import IEModelError, InputError, RunError
+from ie_model.given import several
 from ie_model.inference.decoding import decode
 from ie_model.inference.engines.interface import Engine
 from ie_model.inference.ensemble import Ensemble, JointJob
@@ -127,7 +128,8 @@ class Extractor:
         if isinstance(model_dir, str | os.PathLike):
             model = load(model_dir)
         else:
-            model = Ensemble([load(folder) for folder in model_dir])
+            folders = several(model_dir, "model_dir", "model directories")
+            model = Ensemble([load(folder) for folder in folders])
         made = cls(model, min_score=min_score, normalise=normalise)
         made._recipe = Recipe.of(model, options)
         return made

@@ -7,8 +7,9 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from ie_model.documents import Document, many
+from ie_model.documents import Document
 from ie_model.errors import InputError
+from ie_model.given import many
 
 Item = str | Document
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ie_model.encoding.windows import Encoder
 from ie_model.errors import InputError
+from ie_model.given import at_least_one
 from ie_model.inference import engines
 from ie_model.inference.engines.interface import ENGINES, PRECISIONS, Engine
 from ie_model.inference.engines.runtimes import has_nvidia_driver, installed
@@ -51,6 +52,8 @@ def load_model(
     Raises:
         InputError: not a model directory, or an engine or precision it cannot run in.
     """
+    at_least_one(batch_tokens, "batch_tokens")
+    at_least_one(multiple, "multiple")
     folder = find_model(model_dir, allow_download=allow_download, revision=revision)
     settings = read_settings(folder)
     tokenizer, pad_id = _read_tokenizer(folder, settings)
@@ -102,8 +105,8 @@ def load_engine(
     folder = Path(model_dir)
     _one_of("engine", engine, ENGINES)
     _one_of("precision", precision, PRECISIONS)
-    if threads is not None and threads < 1:
-        raise InputError(f"threads is {threads}: give a number of at least 1")
+    at_least_one(threads, "threads")
+    at_least_one(streams, "streams")
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} is no model directory: it holds no config.json")
     if engine == "auto":

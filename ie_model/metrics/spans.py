@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ie_model.documents import Document, Entity, given_documents
 from ie_model.errors import InputError
+from ie_model.given import strings
 from ie_model.metrics.matching import ERROR_KINDS, Pair, kind_of, match_spans
 
 Metrics = dict[str, Any]
@@ -57,8 +58,7 @@ def score_documents(
             text), or a document has a label
             outside ``labels``, a span outside its text, or overlapping spans.
     """
-    if isinstance(labels, str):
-        raise InputError(f"labels must be a list, such as [{labels!r}]")
+    labels = strings(labels, "labels")
     gold = list(given_documents(gold, "the gold documents"))
     predicted = list(given_documents(predicted, "the predicted documents"))
     check_pairs(gold, predicted, labels)

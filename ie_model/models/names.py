@@ -7,6 +7,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from ie_model.errors import InputError, RunError
+from ie_model.given import a_path
 from ie_model.models.directory import SETTINGS_FILE
 
 ENTRY_POINTS = "ie_model.models"
@@ -35,7 +36,7 @@ def find_model(
         InputError: a hub id that is not in the cache, or that the hub does not have.
         RunError: the hub cannot be reached.
     """
-    path = Path(name)
+    path = a_path(name, "the model")
     if path.exists():
         return path
     text = os.fspath(name)

@@ -10,9 +10,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import ie_model
-from ie_model.documents import several
 from ie_model.errors import InputError, RunError
 from ie_model.files import sync, write_json
+from ie_model.given import several
 from ie_model.scoring.assembly import DamagedPart, assemble, join_rejected
 from ie_model.scoring.files import file_facts, remove_temporary
 from ie_model.scoring.finished import check_finished

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError
+from ie_model.given import a_path
 from ie_model.scoring.assembly import Emitter
 from ie_model.scoring.job import Job
 from ie_model.scoring.loading import ModelLoader
@@ -83,6 +84,9 @@ def score(
     """
     if (inputs is None) == (items is None):
         raise InputError("give either inputs (files) or items (rows from Python)")
+    a_path(output, "the output")
+    if model is not None:
+        a_path(model, "the model")
     write = write or WriteOptions()
     size = sum(f.stat().st_size for f in Path(model).glob("*.safetensors")) if model else 0
     placements = None if workers == 0 else place(workers, threads, device, size)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ie_model.errors import InputError
+from ie_model.given import a_path, several
 from ie_model.scoring.links import matches, walk
 from ie_model.scoring.streams import STDIN
 
@@ -90,7 +91,9 @@ def find_sources(
     """
     if not inputs:
         raise InputError("no input: name a file, a folder, a pattern, or - for standard input")
-    names = [str(i) for i in inputs]
+    names = [str(i) for i in several(inputs, "inputs", "paths")]
+    for given in inputs:
+        a_path(given, "an input")
     if STDIN in names:
         if len(names) > 1:
             raise InputError("standard input (-) cannot be mixed with other inputs")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from ie_model.config.loading import load_config
 from ie_model.config.schema import Config, SourceConfig
 from ie_model.errors import InputError
+from ie_model.given import a_path, several
 from ie_model.models.directory import read_settings
+from ie_model.training.refusals import require_config
 from ie_model.training.run import TrainResult, train
 
 
@@ -58,7 +59,11 @@ def read_student(
 
 
 def _source(given: str | Path | SourceConfig) -> SourceConfig:
-    return given if isinstance(given, SourceConfig) else SourceConfig(path=Path(given))
+    return (
+        given
+        if isinstance(given, SourceConfig)
+        else SourceConfig(path=a_path(given, "distillation: unlabelled"))
+    )
 
 
 def distillation_config(
@@ -71,13 +76,16 @@ def distillation_config(
     Raises:
         InputError: there is no teacher then, or one name is given where a list is wanted.
     """
+    require_config(student)
     for name, value in (("teachers", teachers), ("unlabelled", unlabelled)):
-        if isinstance(value, str | os.PathLike):  # a string would be taken for its letters
-            raise InputError(f"distillation: {name} must be a list, such as [{str(value)!r}]")
+        several(value, f"distillation: {name}", "paths")
     given = student.distillation
     section = given.model_copy(
         update={
-            "teachers": [*given.teachers, *(Path(t) for t in teachers)],
+            "teachers": [
+                *given.teachers,
+                *(a_path(t, "distillation: a teacher") for t in teachers),
+            ],
             "unlabelled": [*given.unlabelled, *(_source(u) for u in unlabelled)],
         }
     )

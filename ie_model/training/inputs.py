@@ -18,8 +18,9 @@ from ie_model.corpus.changes import Changes
 from ie_model.corpus.formats.hf_dataset import from_dataset
 from ie_model.corpus.leakage import repeated
 from ie_model.corpus.splits import split_documents
-from ie_model.documents import Document, several, sound_document
+from ie_model.documents import Document, sound_document
 from ie_model.errors import InputError
+from ie_model.given import several
 from ie_model.inference.gold import check_annotated
 from ie_model.training.processes import is_first_process
 

@@ -48,15 +48,24 @@ def refuse(
     Raises:
         InputError: no ``Config``; or see the functions below.
     """
-    if not isinstance(config, Config):
-        raise InputError(
-            f"expected a Config, found {type(config).__name__}; load_config(...) makes one of a "
-            "file, or of the name of a shipped config"
-        )
+    require_config(config)
     with config.named():
         _refuse(config, dev, given)
     if is_first_process():
         warn_of_idle(config)
+
+
+def require_config(given: object) -> None:
+    """Refuse what is no ``Config``.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(given, Config):
+        raise InputError(
+            f"expected a Config, found {type(given).__name__}; load_config(...) makes one of a "
+            "file, or of the name of a shipped config"
+        )
 
 
 def _refuse(config: Config, dev: Sequence[Document] | Dataset | None, given: bool) -> None:
