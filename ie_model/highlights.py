@@ -58,8 +58,8 @@ def shown_value(meta: Mapping[str, Any]) -> str:
     empty where an entity has none of them."""
     value = meta.get("value")
     if isinstance(value, Mapping):
-        said = ((k, v) for k, v in value.items() if v is not None and v is not False)
-        return ", ".join(k if v is True else f"{k} {_plain(v)}" for k, v in said)
+        fields = ((k, v) for k, v in value.items() if v is not None and v is not False)
+        return ", ".join(k if v is True else f"{k} {_plain(v)}" for k, v in fields)
     if meta.get("unresolved"):
         return f"unresolved: {meta['unresolved']}"
     return f"name {meta['name']}" if meta.get("name") else ""
@@ -148,10 +148,10 @@ def notebook_html(document: Document) -> str:
     if outside:
         notes.append(f"{outside} of its entities lie outside the text or are empty, and not shown.")
     head = f'<div style="font-size:0.85em;opacity:0.75">{escape(document.id)}</div>'
-    said = "".join(f'<div style="color:#c0392b">{escape(note)}</div>' for note in notes)
+    remarks = "".join(f'<div style="color:#c0392b">{escape(note)}</div>' for note in notes)
     text = marked_text(document, _look, _TAG)
     body = f'<div style="white-space:pre-wrap;line-height:1.7;max-width:60em">{text}</div>'
-    return f"<div>{head if document.id else ''}{said}{body}</div>"
+    return f"<div>{head if document.id else ''}{remarks}{body}</div>"
 
 
 _TAG = 'style="font-size:0.7em;font-weight:650;padding-left:0.4em;opacity:0.75"'

@@ -82,8 +82,8 @@ def main() -> int:
         answers[service] = ask(service, pinned)
         if known(answers[service]):
             break
-    said, status = verdict(answers, len(pinned))
-    print(said)
+    message, status = verdict(answers, len(pinned))
+    print(message)
     return status
 
 

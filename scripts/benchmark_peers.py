@@ -174,9 +174,11 @@ class Bench:
     def prepare(self) -> None:
         """Write the training data in every format, and the texts to answer."""
         data, options = self.folder / "data", self.options
-        told = {name: getattr(options, name) for name in ("updates", "batch", "seed", "paragraphs")}
+        settings = {
+            name: getattr(options, name) for name in ("updates", "batch", "seed", "paragraphs")
+        }
         if (data / "told.json").is_file():
-            if json.loads((data / "told.json").read_text()) != told:
+            if json.loads((data / "told.json").read_text()) != settings:
                 sys.exit(f"{self.folder}: holds results of other options; choose another --output")
             return
         data.mkdir(parents=True, exist_ok=True)
@@ -198,7 +200,7 @@ class Bench:
             ("whole", [d.text for d in self.gold]), ("cut", cut), ("speed", speed),
         ):  # fmt: skip
             (data / f"{name}.json").write_text(json.dumps(texts), encoding="utf-8")
-        (data / "told.json").write_text(json.dumps(told))
+        (data / "told.json").write_text(json.dumps(settings))
 
     def python(self, contender: Contender) -> Path:
         """The interpreter a contender runs in."""
@@ -243,8 +245,8 @@ class Bench:
         except FileNotFoundError as error:
             output, failed = f"no environment: {error}", True
         except subprocess.TimeoutExpired as error:
-            said = error.stdout.decode(errors="replace") if error.stdout else ""
-            output, failed = f"{said}\nnot done in {options.timeout:g} s", True
+            output = error.stdout.decode(errors="replace") if error.stdout else ""
+            output, failed = f"{output}\nnot done in {options.timeout:g} s", True
         (home / f"{stage}.log").write_text(output, encoding="utf-8")
         trouble = home / f"{stage}.error"
         if failed:
@@ -324,11 +326,11 @@ def main() -> None:
     if "table" in options.stages:
         rows = [bench.row(c) for c in CONTENDERS if (bench.folder / c.key).is_dir()]
         freezes = {n: options.environments / n / "freeze.txt" for n in ENVIRONMENTS}
-        told = {
+        report = {
             "updates": options.updates, "batch": options.batch, "seed": options.seed, "rows": rows,
             "installed": {n: f.read_text().split("\n") for n, f in freezes.items() if f.is_file()},
         }  # fmt: skip
-        (bench.folder / "peers.json").write_text(json.dumps(told) + "\n", encoding="utf-8")
+        (bench.folder / "peers.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
         (bench.folder / "peers.md").write_text(table(rows))
         print(table(rows), end="")
 

@@ -114,8 +114,8 @@ def turn(tree: Path, data: Path, options: argparse.Namespace) -> dict[str, float
     """Measure a checkout in a process of its own."""
     command = [sys.executable, __file__, *sys.argv[1:], "--data", str(data), "--worker"]
     environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": str(options.threads)}
-    said = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
-    return json.loads(said.splitlines()[-1])
+    output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
+    return json.loads(output.splitlines()[-1])
 
 
 def main() -> None:

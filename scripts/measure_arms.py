@@ -110,7 +110,7 @@ def configured(arm: dict[str, Any], seed: int, folder: Path) -> Config:
 
 def measure(
     config: Config,
-    told: str,
+    identity: str,
     gold: list[Document],
     folder: Path,
     keep: bool,
@@ -118,7 +118,7 @@ def measure(
 ) -> None:
     """Train one model and leave its answers and its time in a folder, unless they are there."""
     file = folder / "facts.json"
-    if file.is_file() and json.loads(file.read_text())["key"] == told:
+    if file.is_file() and json.loads(file.read_text())["key"] == identity:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -130,7 +130,7 @@ def measure(
     if held:
         write_documents(held, folder / "held-out.jsonl", "jsonl")
         write_documents(extractor.predict(held), folder / "held-out-predicted.jsonl", "jsonl")
-    facts = {"key": told, "seconds": round(result.seconds, 1), "steps": result.steps}
+    facts = {"key": identity, "seconds": round(result.seconds, 1), "steps": result.steps}
     file.write_text(json.dumps(facts) + "\n", encoding="utf-8")
     if not keep:
         shutil.rmtree(result.model_dir)
@@ -171,12 +171,15 @@ def difference(first: Counts, other: Counts, labels: list[str]) -> dict[str, Any
 
 
 def difference_in_words(row: dict[str, Any]) -> str:
-    """The end of an arm's line: what :func:`difference` found."""
+    """The end of an arm's line: what :func:`difference` found; empty for the first arm."""
+    if "difference" not in row:
+        return ""
     low, high = row["difference_interval"]
     return f"  difference {row['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
-def main() -> None:
+def asked() -> tuple[argparse.Namespace, dict[str, Any]]:
+    """The options, and the arms of the file they name."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("gold", type=Path)
     parser.add_argument("--arms", nargs="+", default=["default"])
@@ -200,68 +203,90 @@ def main() -> None:
     for name in ("seeds", "documents"):
         if (number := getattr(options, name)) is not None and number < 1:
             parser.error(f"--{name}: at least 1")
+    return options, arms
+
+
+def planned(
+    options: argparse.Namespace, arm: dict[str, Any], name: str, gold: list[Document]
+) -> list[Run]:
+    """The runs of an arm, one a seed."""
+    runs: list[Run] = []
+    for seed in range(options.seeds):
+        folder = options.out / name / str(seed)
+        settings = [*arm.get("settings", []), f"training.device={options.device}"]
+        config = configured({**arm, "settings": settings}, seed, folder)
+        division = None
+        if options.documents is not None:
+            division = Division(documents=options.documents, hold_out=options.hold_out)
+        elif options.hold_out:
+            division = Division(part=(seed, options.seeds))
+        identity = key(config, options.gold, division)
+        runs.append((config, identity, gold, folder, options.keep_models, division))
+    return runs
+
+
+def answered(runs: list[Run]) -> tuple[Counts, float, list[str]]:
+    """Counts of an arm's seeds, the median of their seconds, and its labels."""
+    counts, seconds = [], []
+    for run in runs:
+        measure(*run)
+        config, _, gold, folder, _, _ = run
+        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        predicted = list(read_documents(folder / "predicted.jsonl", "jsonl"))
+        counts.append(unit_counts(gold, predicted, config.labels)[0])
+        seconds.append(facts["seconds"])
+    return np.stack(counts), float(np.median(seconds)), config.labels
+
+
+def summary(counts: Counts, seconds: float, labels: list[str]) -> dict[str, Any]:
+    """The figures of an arm by itself, in points of F1."""
+    spread, sure = seed_spread(counts, labels), intervals(counts, labels)
+    return {
+        "f1": 100 * spread["micro"]["mean"],
+        "range": [100 * spread["micro"][k] for k in ("low", "high")],
+        "interval": [100 * x for x in sure["micro"]["f1"]],
+        "seconds": seconds,
+        "labels": {label: 100 * spread["labels"][label]["mean"] for label in labels},
+    }
+
+
+def described(name: str, row: dict[str, Any]) -> str:
+    """An arm's figures in two lines, or three where authored text was held out."""
+    low, high = row["range"]
+    lines = [
+        f"{name:16} F1 {row['f1']:.1f}  seeds {low:.1f} to {high:.1f}  "
+        f"interval {row['interval'][0]:.1f} to {row['interval'][1]:.1f}  {row['seconds']:.0f} s"
+        f"{difference_in_words(row)}"
+    ]
+    if held := row.get("held_out"):
+        lines.append(f"{'':16} held out {held['f1']:.1f}{difference_in_words(held)}")
+    lines.append(" " * 17 + "  ".join(f"{k} {v:.1f}" for k, v in row["labels"].items()))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    options, arms = asked()
     gold = load_gold(options.gold)
-    runs: dict[tuple[str, int], Run] = {}
-    for name in options.arms:
-        for seed in range(options.seeds):
-            folder = options.out / name / str(seed)
-            settings = [*arms[name].get("settings", []), f"training.device={options.device}"]
-            config = configured({**arms[name], "settings": settings}, seed, folder)
-            division = None
-            if options.documents is not None:
-                division = Division(documents=options.documents, hold_out=options.hold_out)
-            elif options.hold_out:
-                division = Division(part=(seed, options.seeds))
-            told = key(config, options.gold, division)
-            runs[name, seed] = (config, told, gold, folder, options.keep_models, division)
+    runs = {name: planned(options, arms[name], name, gold) for name in options.arms}
     if options.workers > 1:
-        measure_side_by_side(list(runs.values()), options.workers)
+        measure_side_by_side([run for some in runs.values() for run in some], options.workers)
     first: Counts | None = None
     first_held: Counts | None = None
     report = {}
     for name in options.arms:
-        counts, seconds, labels = [], [], []
-        for seed in range(options.seeds):
-            config, _, _, folder, _, _ = run = runs[name, seed]
-            labels = config.labels
-            measure(*run)
-            facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-            predicted = list(read_documents(folder / "predicted.jsonl", "jsonl"))
-            counts.append(unit_counts(gold, predicted, labels)[0])
-            seconds.append(facts["seconds"])
-        stacked = np.stack(counts)
-        spread, sure = seed_spread(stacked, labels), intervals(stacked, labels)
-        by_label = {label: 100 * spread["labels"][label]["mean"] for label in labels}
-        row = {
-            "f1": 100 * spread["micro"]["mean"],
-            "range": [100 * spread["micro"][k] for k in ("low", "high")],
-            "interval": [100 * x for x in sure["micro"]["f1"]],
-            "seconds": float(np.median(seconds)),
-            "labels": by_label,
-        }
-        line = (
-            f"{name:16} F1 {row['f1']:.1f}  seeds {row['range'][0]:.1f} to {row['range'][1]:.1f}  "
-            f"interval {row['interval'][0]:.1f} to {row['interval'][1]:.1f}  "
-            f"{row['seconds']:.0f} s"
-        )
-        if first is None:
-            first = stacked
-        else:
-            row |= difference(first, stacked, labels)
-            line += difference_in_words(row)
+        counts, seconds, labels = answered(runs[name])
+        row = report[name] = summary(counts, seconds, labels)
+        if first is not None:
+            row |= difference(first, counts, labels)
+        first = counts if first is None else first
         if options.hold_out:
-            folders = [runs[name, seed][3] for seed in range(options.seeds)]
+            folders = [folder for _, _, _, folder, _, _ in runs[name]]
             held = held_out_counts(folders, labels, options.documents is not None)
             row["held_out"] = {"f1": 100 * seed_spread(held, labels)["micro"]["mean"]}
-            line += f"\n{'':16} held out {row['held_out']['f1']:.1f}"
-            if first_held is None:
-                first_held = held
-            else:
+            if first_held is not None:
                 row["held_out"] |= difference(first_held, held, labels)
-                line += difference_in_words(row["held_out"])
-        print(line, flush=True)
-        print(" " * 17 + "  ".join(f"{k} {v:.1f}" for k, v in by_label.items()), flush=True)
-        report[name] = row
+            first_held = held if first_held is None else first_held
+        print(described(name, row), flush=True)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 

@@ -161,8 +161,8 @@ def compare_quantities(rows: list[Row], who: str, read: Callable[[str], list[Any
 
 
 def bounds(expected: str) -> tuple[float | None, float | None]:
-    said = expected.lstrip("~").partition(";")[0]
-    low, dots, high = said.partition("..")
+    value = expected.lstrip("~").partition(";")[0]
+    low, dots, high = value.partition("..")
     first, last = (float(end) if end else None for end in (low, high if dots else low))
     return first, last
 
@@ -221,10 +221,10 @@ def sample(count: int) -> Iterator[Document]:
             (", and ", ""), ("Haddad", "ACTOR"), (" will stay.", ""),
         ]  # fmt: skip
         text, entities = "", []
-        for said, label in pieces:
+        for value, label in pieces:
             if label:
-                entities.append(Entity(len(text), len(text) + len(said), label))
-            text += said
+                entities.append(Entity(len(text), len(text) + len(value), label))
+            text += value
         yield Document(text, tuple(entities), str(n), {"date": f"2018-{n % 12 + 1:02d}-05"})
 
 

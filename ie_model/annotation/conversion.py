@@ -136,7 +136,7 @@ def _not_empty(
 ) -> Iterator[Document]:
     first = next(documents, None)
     if first is None:  # raised inside the writer, which then leaves nothing behind
-        said = "".join(f"; set aside, {e.kind}: {e.number}, first at {e.first}" for e in aside)
-        raise InputError(f"{source}: no documents in it{said}")
+        note = "".join(f"; set aside, {e.kind}: {e.number}, first at {e.first}" for e in aside)
+        raise InputError(f"{source}: no documents in it{note}")
     yield first
     yield from documents

@@ -149,8 +149,8 @@ def bench(
         write_json(output, report)
     if plot is not None:
         exporting.write_plot(report, plot)
-    told = [exporting.format_table(report)]
+    output_lines = [exporting.format_table(report)]
     if plan:
         best, measured = exporting.best_plan(report)
-        told.append(f"plan {best.name} saved in {models.save_plan(model, best, measured)}")
-    typer.echo("\n".join(told))
+        output_lines.append(f"plan {best.name} saved in {models.save_plan(model, best, measured)}")
+    typer.echo("\n".join(output_lines))

@@ -83,12 +83,12 @@ def _message(problems: list[ErrorDetails]) -> str:
     way_out = "; leave the key out for its default" if default else ""
     if None in choices:  # a rule of our own, which names what it found
         return first["msg"].removeprefix("Value error, ") + way_out
-    said = f"must be {' or '.join(str(choice) for choice in choices)}, found {_written(given)}"
+    message = f"must be {' or '.join(str(choice) for choice in choices)}, found {_written(given)}"
     if first["type"] == "string_type" and isinstance(given, bool | int | float | date):
-        return f"{said}; quote it, YAML reads NO, ON, 12 or 2018-12-03 as no text"
+        return f"{message}; quote it, YAML reads NO, ON, 12 or 2018-12-03 as no text"
     if first["type"] == "list_type" and isinstance(given, str):
-        return f"{said}; write [{given}]"
-    return said + way_out
+        return f"{message}; write [{given}]"
+    return message + way_out
 
 
 def takes(problem: ErrorDetails) -> str | None:

@@ -213,9 +213,9 @@ def _formats(files: list[Path], format: str | None) -> list[str]:
             failed.append(error)
     if not failed:
         return names
-    said = f"{failed[0]}; the formats are {', '.join(FORMATS)}"
+    message = f"{failed[0]}; the formats are {', '.join(FORMATS)}"
     if not names:
-        raise InputError(said)
+        raise InputError(message)
     others = ", ".join(f"{number} {name}" for name, number in Counter(names).items())
     more = f" (and {len(failed) - 1} more such files)" if len(failed) > 1 else ""
-    raise InputError(f"{said}{more}; the other files of this folder are: {others}")
+    raise InputError(f"{message}{more}; the other files of this folder are: {others}")

@@ -41,10 +41,10 @@ def write_documents(
     name = format or format_for_writing(target)
     writer = format_module(name).write
     given = {key: value for key, value in options.items() if value is not None}
-    told = Account()
-    settled = _settled(documents, name, told)
+    aside = Account()
+    settled = _settled(documents, name, aside)
     writer(settled, target, **accepted_options(writer, name, given))
-    told.tell()
+    aside.tell()
 
 
 def _settled(documents: Iterable[Document], name: str, account: Account) -> Iterator[Document]:

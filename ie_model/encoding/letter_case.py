@@ -60,9 +60,9 @@ def cases(texts: Sequence[str], starts: Ints, ends: Ints, bounds: Longs) -> Ints
     )
     words = np.bincount(owner, up + low > 0, len(texts))
     lower = np.bincount(owner, (up == 0) & (low > 0), len(texts))
-    told = (lower > 0) & (lower < words) & (lower >= _LEAST_LOWER * words)
+    mixed_case = (lower > 0) & (lower < words) & (lower >= _LEAST_LOWER * words)
     found = np.where(up == 0, LOWER, np.where((low == 0) & (up > 1), UPPER, CAPITALISED))
-    return np.where(told[owner], found, UNKNOWN).astype(np.int32)
+    return np.where(mixed_case[owner], found, UNKNOWN).astype(np.int32)
 
 
 def _counted(flags: NDArray[np.bool_]) -> Ints:

@@ -29,13 +29,13 @@ def agree(entities: Sequence[Entity], sure: float) -> tuple[Entity, ...]:
     if not scores or min(scores) >= sure:
         return tuple(entities)
     words = [in_one_line(e.text) for e in entities]
-    said: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    sure_labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for mention, entity, score in zip(words, entities, scores, strict=True):
         if score >= sure:
-            said[mention][entity.label] += 1
+            sure_labels[mention][entity.label] += 1
     agreed = []
     for mention, entity, score in zip(words, entities, scores, strict=True):
-        labels = said.get(mention)
+        labels = sure_labels.get(mention)
         if score < sure and labels:
             label, count = labels.most_common(1)[0]
             if 2 * count > labels.total():

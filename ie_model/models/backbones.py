@@ -265,8 +265,8 @@ def _download(requirement: str, folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = sorted(folder.glob("*.whl")) if folder.is_dir() else []
     if done.returncode != 0 or len(wheels) != 1:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        errors = [line for line in said if line.startswith("ERROR")] or said
+        output = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        errors = [line for line in output if line.startswith("ERROR")] or output
         raise RunError(
             f"pip could not download {requirement}: {errors[-1] if errors else 'no wheel came'}. "
             "Without network, fetch the wheel elsewhere and set PIP_FIND_LINKS to its folder"

@@ -30,8 +30,8 @@ def waits_actively() -> bool:
 
     The package sets the policy when it is imported; that is too late when torch was there first.
     """
-    told = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-    return not any(name in os.environ for name in told)
+    variables = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+    return not any(name in os.environ for name in variables)
 
 
 @cache

@@ -79,8 +79,8 @@ def _from_hub(hub_id: str, allow_download: bool, revision: str | None) -> Path |
     except HFValidationError:  # `runs/my model`: a folder that is not there
         return None
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        told = str(error).strip().splitlines()[0]
-        raise InputError(f"{hub_id}: the hub has no such model or revision: {told}") from None
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{hub_id}: the hub has no such model or revision: {reason}") from None
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         if allow_download:
             raise RunError(f"{hub_id}: the hub cannot be reached: {error}") from None

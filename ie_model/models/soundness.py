@@ -148,8 +148,8 @@ def check_weights(folder: Path) -> None:
     """
     if not (folder / WEIGHTS).is_file() and not (folder / WEIGHTS_INDEX).is_file():
         others = sorted(p.name for p in folder.glob("*") if p.suffix in (".safetensors", ".bin"))
-        said = f", and {', '.join(others)} is not read" if others else ""
-        raise InputError(f"{folder}: no {WEIGHTS} in it{said}; the model directory is incomplete")
+        unread = f", and {', '.join(others)} is not read" if others else ""
+        raise InputError(f"{folder}: no {WEIGHTS} in it{unread}; the model directory is incomplete")
     if (folder / ADAPTER_FILE).is_file():
         raise InputError(
             f"{folder / ADAPTER_FILE}: adapters are not loaded; merge it into the model first"

@@ -155,11 +155,11 @@ def aggregate_files(
     dated = False
     for source in find_sources(inputs):
         for document in _documents(source, date_column):
-            said = document.meta.get(date_column)
+            day = document.meta.get(date_column)
             dated = dated or date_column in document.meta
             if names is not None or not any("name" in e.meta for e in document.entities):
                 document = name_document(document, names)
-            into.add(document, _day(str(said)) if said else NO_DAY, chosen)
+            into.add(document, _day(str(day)) if day else NO_DAY, chosen)
     totals = into.totals
     if totals.documents and not dated:
         raise InputError(
@@ -170,8 +170,8 @@ def aggregate_files(
 
 
 @lru_cache(maxsize=65536)
-def _day(said: str) -> str:
-    found = document_date({"date": said})
+def _day(day: str) -> str:
+    found = document_date({"date": day})
     return NO_DAY if found is None else found.isoformat()
 
 

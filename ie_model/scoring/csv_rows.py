@@ -34,8 +34,8 @@ def _with_delimiter(
     """
     usual = delimiter(source.format, options)
     first = next(lines, None)
-    if first is not None and (said := excel_separator(_text(first))):
-        usual, first = options.delimiter or said, next(lines, None)
+    if first is not None and (declared := excel_separator(_text(first))):
+        usual, first = options.delimiter or declared, next(lines, None)
     if first is None:
         return lines, usual
     found = usual
@@ -140,8 +140,8 @@ def _swallowed(lines: list[Line], fields: list[str], origin: Origin) -> tuple[st
     """What is wrong with a row of several lines that read well; ``None`` for most."""
     width = len(origin.columns)
     if len(fields) != width:
-        said = f"{len(fields)} fields where the header has {width}"
-        return ("csv", f"{said}: a quote opened here ends {len(lines) - 1} lines on")
+        mismatch = f"{len(fields)} fields where the header has {width}"
+        return ("csv", f"{mismatch}: a quote opened here ends {len(lines) - 1} lines on")
     # The last line holds the end of the open field. Prose over many lines has as many
     # delimiters in each as the header only by a rare chance; swallowed rows always do.
     inner = lines[1:-1]

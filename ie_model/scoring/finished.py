@@ -58,9 +58,9 @@ def _check_written(target: Target, files: Mapping[str, Any]) -> None:
     for path, name in ((Path(target.path), "output"), (target.rejected, "rejected")):
         before, now = files[name], file_facts(path)
         if before != now:
-            said = f"had {before['bytes']} bytes" if before else "was not there"
-            said += f", has {now['bytes']}" if now else ", is gone"
+            change = f"had {before['bytes']} bytes" if before else "was not there"
+            change += f", has {now['bytes']}" if now else ", is gone"
             raise InputError(
-                f"{path}: is not what the finished job wrote there ({said}); put it back, give "
+                f"{path}: is not what the finished job wrote there ({change}); put it back, give "
                 "another output, or make it anew with --overwrite"
             )

@@ -129,8 +129,8 @@ def value_type() -> pa.StructType:
     hints = get_type_hints(DateValue) | get_type_hints(QuantityValue)
     found = []
     for name, hint in hints.items():
-        said = [h for h in get_args(hint) or (hint,) if h is not types.NoneType]
-        found.append((name, arrow.get(said[0], pa.string())))
+        types_given = [h for h in get_args(hint) or (hint,) if h is not types.NoneType]
+        found.append((name, arrow.get(types_given[0], pa.string())))
     return pa.struct(found)
 
 

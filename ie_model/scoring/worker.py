@@ -63,10 +63,10 @@ def work(connection: Connection, payload: bytes, placement: Placement) -> None:
     except BrokenPipeError:
         os._exit(1)
     except BaseException as error:
-        said = str(error) if isinstance(error, InputError) else "".join(
+        message = str(error) if isinstance(error, InputError) else "".join(
             traceback.format_exception_only(error)
         )  # fmt: skip
-        connection.send(("failed", said.strip(), isinstance(error, InputError)))
+        connection.send(("failed", message.strip(), isinstance(error, InputError)))
         os._exit(1)
     # An engine's own threads must not keep a worker alive that has nothing left to do.
     os._exit(0)

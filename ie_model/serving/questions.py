@@ -204,8 +204,8 @@ def _sentence(error: ValidationError) -> str:
         return f"{place} must be a string or a whole number."
     if kind.startswith("date"):
         return f"{place} must be a day in ISO 8601, such as 2018-12-05."
-    said = _KNOWN.get(kind, "is not valid: " + fault["msg"].lower())
-    return f"{_short(place) or 'The body'} {said}."
+    message = _KNOWN.get(kind, "is not valid: " + fault["msg"].lower())
+    return f"{_short(place) or 'The body'} {message}."
 
 
 # What pydantic calls the branches of a choice, in between the names of fields.

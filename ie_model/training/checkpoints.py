@@ -47,15 +47,15 @@ def run_identity(
         windows: fingerprint of what is learned.
         dev: fingerprint of the dev documents.
     """
-    told = {
+    identity = {
         "digest of the training text": windows,
         "digest of the dev documents": dev,
         "processes": world_size(),
     }
     # A model directory may be trained anew in its place, and not all of it is in a checkpoint.
     if folder := trained_backbone(backbone):
-        told["digest of the backbone's weights"] = weights_fingerprint(folder)
-    return {**settings, **told, "versions": versions()}
+        identity["digest of the backbone's weights"] = weights_fingerprint(folder)
+    return {**settings, **identity, "versions": versions()}
 
 
 def last_checkpoint(work: Path, run: Mapping[str, Any], resume: bool) -> Path | None:

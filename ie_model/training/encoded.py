@@ -138,8 +138,8 @@ def _waiting(lock: FileLock) -> Iterator[None]:
         try:
             lock.acquire(timeout=_PATIENCE)
         except Timeout:
-            told = "waiting for another process that encodes the same corpora (%s)"
-            log.info(told, lock.lock_file)
+            message = "waiting for another process that encodes the same corpora (%s)"
+            log.info(message, lock.lock_file)
             lock.acquire(timeout=_LONGEST_WAIT)
     except Timeout:
         raise InputError(
@@ -177,8 +177,8 @@ def encode_documents(
 
 
 def _sources_key(sources: Sequence[SourceConfig], encoder: Encoder, labels: LabelSet) -> str:
-    told = [_FORMAT, encoder.key, labels.tags]
-    digest = hashlib.sha256(json.dumps(told).encode())
+    message = [_FORMAT, encoder.key, labels.tags]
+    digest = hashlib.sha256(json.dumps(message).encode())
     for source in sources:
         digest.update(source.model_dump_json(exclude={"train_only"}).encode())
         text_dir = source.options.get("text_dir")

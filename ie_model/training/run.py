@@ -101,8 +101,8 @@ def train(
             gradient_checkpointing=settings.gradient_checkpointing,
         )  # fmt: skip
         if is_first_process():
-            told = (config.model.backbone, device.type, precision, ready.plan.steps)
-            log.info("%s on %s in %s, %d updates", *told)
+            facts = (config.model.backbone, device.type, precision, ready.plan.steps)
+            log.info("%s on %s in %s, %d updates", *facts)
             log.info("%s", ready.summary())
         directory = _directory_settings(config, ready)
         tracked = tracking(config) if is_first_process() else nullcontext(())

@@ -71,8 +71,10 @@ class _Teacher:
             settings.context, settings.letter_case, settings.tags, RULES,
         ]  # fmt: skip
         tokenizer = hashlib.sha256(tokenizer_file(model_dir).read_bytes()).hexdigest()
-        told = json.dumps([weights_fingerprint(model_dir), tokenizer, self._precision, *encoding])
-        self.key = hashlib.sha256(told.encode()).hexdigest()
+        identity = json.dumps(
+            [weights_fingerprint(model_dir), tokenizer, self._precision, *encoding]
+        )
+        self.key = hashlib.sha256(identity.encode()).hexdigest()
         self._folder = cache_dir / "teachers" / self.key[:32]
 
     @cached_property

@@ -28,9 +28,9 @@ def events_parent(output_dir: Path, log_dir: Path | None) -> Path:
 
     ``log_dir``, else ``TENSORBOARD_LOGGING_DIR``, else ``NAME.tensorboard`` beside the model.
     """
-    told = os.environ.get("TENSORBOARD_LOGGING_DIR")
+    configured = os.environ.get("TENSORBOARD_LOGGING_DIR")
     beside = output_dir.with_name(f"{output_dir.name}.tensorboard")
-    return log_dir or (Path(told).expanduser() if told else beside)
+    return log_dir or (Path(configured).expanduser() if configured else beside)
 
 
 def with_lasting_events(config: Config, beside: Path) -> Config:

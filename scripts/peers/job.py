@@ -84,11 +84,11 @@ def main(train: Callable[[Job], dict[str, Any] | None], load: Callable[[Job], Pr
     job = Job.read(path)
     if command == "train":
         began, cpu = time.perf_counter(), time.process_time()
-        told = train(job) or {}
+        training = train(job) or {}
         result: dict[str, Any] = {
             "seconds": time.perf_counter() - began,
             "cpu_seconds": time.process_time() - cpu,
-            **told,
+            **training,
         }
     else:
         texts = json.loads(job.texts.read_text(encoding="utf-8"))

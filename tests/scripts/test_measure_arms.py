@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ie_model.config.schema import SourceConfig
@@ -91,3 +92,13 @@ def test_measure_arms_with_fewer_documents_holds_out_others(script, tiny_config)
     assert [d.text for _, d in one[0]] == kept[:2]  # what follows is added to it
     assert [d.text for d in one[1]] == kept[2:]
     assert script.Division(documents=4).apply(given)[1] == []
+
+
+def test_measure_arms_says_what_an_arm_gains_over_the_first(script):
+    labels = ["ACTOR", "DATE"]
+    counts = np.array([[[[correct, 4, 4]] * 2] * 3 for correct in (2, 3)])  # two seeds
+    row = script.summary(counts, 7.0, labels)
+    assert (row["f1"], row["range"], row["labels"]["DATE"]) == (62.5, [50.0, 75.0], 62.5)
+    assert script.described("a", row).splitlines()[0].endswith("7 s")
+    row |= script.difference(counts - [1, 0, 0], counts, labels)
+    assert "difference +25.0 (+25.0 to +25.0)" in script.described("a", row)

@@ -75,7 +75,7 @@ def read(
     whole_documents = has_line(path, _DOCSTART.encode())
     numbered = token_column is None and _is_numbered(path, separator)
     token_column = int(numbered) if token_column is None else token_column
-    pending, width, told, source = _Pending(0), 0, False, str(path)
+    pending, width, warned, source = _Pending(0), 0, False, str(path)
     aside, seconds = Account() if account is None else account, tag_column == -1
     for number, line in read_lines(path):
         where = f"{source}:{number}"
@@ -94,10 +94,10 @@ def read(
                 continue
             if numbered and not columns[0].isdecimal():
                 continue  # words that CoNLL-U counts twice (3-4) or that nobody wrote (3.1)
-            if not told:
+            if not warned:
                 kind = "column beside token and tag, not read"
                 aside.set_aside(kind, where, len(columns) - 2 - numbered)
-                told = True
+                warned = True
             if seconds and len(columns) > 2 and _is_second_tag(columns[-2].strip()):
                 kind = "tag in the column before the last, which is read (option tag_column=-2)"
                 aside.set_aside(kind, where)

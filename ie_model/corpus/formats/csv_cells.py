@@ -80,9 +80,9 @@ class TableRow:
                     raise ValueError
                 value = ast.literal_eval(cell)
             except (ValueError, SyntaxError, RecursionError, MemoryError):
-                said = getattr(error, "msg", "") or str(error)
+                reason = getattr(error, "msg", "") or str(error)
                 raise InputError(
-                    f"{self.place(column)}: not JSON: {said}, found {cell!r:.60}; write it with "
+                    f"{self.place(column)}: not JSON: {reason}, found {cell!r:.60}; write it with "
                     "json.dumps"
                 ) from None
         if "\\u" in cell:

@@ -62,9 +62,9 @@ def read(
     """
     _, header, between = table_header(path, text_column, delimiter)
     columns = header_cells(header, between)
-    told = Account() if account is None else account
+    aside = Account() if account is None else account
     if "" in columns[:-1]:
-        told.set_aside("column without a name (an index of pandas?)", f"{path}:1")
+        aside.set_aside("column without a name (an index of pandas?)", f"{path}:1")
     rows = read_table(path, text_column, delimiter)
     spans = [name for name in _OFFSETS if name in columns]
     whole = len(spans) == len(_OFFSETS)
@@ -85,7 +85,7 @@ def read(
             found = _entities(row, entities_column) if entities_column in row.cells else ()
             yield row.where, _document(row, found, path.stem, text_column, id_column, own)
     if account is None:
-        told.tell()
+        aside.tell()
 
 
 def _refuse_offsets(columns: Iterable[str], where: str) -> None:

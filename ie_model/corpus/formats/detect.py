@@ -187,13 +187,13 @@ def _detect_json(path: Path, rows: list[tuple[str, Any]]) -> str:
             )
         shapes.setdefault(name, where)
     # A text alone fits every format: the rows that say more decide.
-    said = [name for name in shapes if name != "text"] or ["jsonl"]
-    if len(said) > 1:
-        found = ", ".join(f"{name} at {shapes[name]}" for name in said)
+    candidates = [name for name in shapes if name != "text"] or ["jsonl"]
+    if len(candidates) > 1:
+        found = ", ".join(f"{name} at {shapes[name]}" for name in candidates)
         raise InputError(
             f"{path}: rows of several formats ({found}); make a file of each, or {_NAME_IT}"
         )
-    return said[0]
+    return candidates[0]
 
 
 def _shape(row: dict[str, Any]) -> str | None:

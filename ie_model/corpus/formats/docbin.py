@@ -44,14 +44,14 @@ def read(
         InputError: spaCy is not installed, the file is missing or no ``DocBin``, or no document
             has the group ``spans_key``.
     """
-    told = Account() if account is None else account
+    aside = Account() if account is None else account
     key = spans_key or _GROUP
     groups: set[str] = set()
     for number, doc in enumerate(_docs(path), 1):
         where = f"{path}, item {number}"
         try:
             groups.update(doc.spans)
-            document = _document(doc, key, where, f"{path.stem}:{number}", told)
+            document = _document(doc, key, where, f"{path.stem}:{number}", aside)
         except InputError:
             raise
         except Exception as error:  # spaCy looks at labels, links and categories only here
@@ -61,7 +61,7 @@ def read(
         found = ", ".join(map(repr, sorted(groups))) or "none"
         raise InputError(f"{path}: no document has the span group {spans_key!r}; groups: {found}")
     if account is None:
-        told.tell()
+        aside.tell()
 
 
 def _docs(path: Path) -> Iterator[Any]:

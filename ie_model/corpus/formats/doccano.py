@@ -44,7 +44,7 @@ def read(
     if offsets.lower() not in units:
         raise InputError(f"offsets={offsets!r}: expected utf16 or 'code points'")
     unit = units[offsets.lower()]
-    told = Account() if account is None else account
+    aside = Account() if account is None else account
     for where, number, row in read_rows(path):
         if not isinstance(row, dict):
             raise InputError(f"{where}: expected a JSON object, found {type(row).__name__}")
@@ -64,7 +64,7 @@ def read(
         entities = tuple(_read_span(s, f"{where}, {key} {i}") for i, s in enumerate(spans))
         places = convert_spans(text, [(e.start, e.end) for e in entities], unit)
         if unit == CODE_POINTS and _looks_like_utf16(text, places):
-            told.set_aside(
+            aside.set_aside(
                 "document whose spans cut words behind a character of two UTF-16 units, read as "
                 "it stands (--option offsets=utf16 counts such units)",
                 where,
@@ -82,7 +82,7 @@ def read(
         id_ = ("" if row.get("id") is None else str(row["id"])) or f"{path.stem}:{number}"
         yield where, Document(text, entities, id_, meta)
     if account is None:
-        told.tell()
+        aside.tell()
 
 
 def _looks_like_utf16(text: str, spans: Sequence[tuple[int, int]]) -> bool:

@@ -54,7 +54,7 @@ def read(
     Raises:
         InputError: no such folder, no such split, or columns of neither shape.
     """
-    told = Account() if account is None else account
+    aside = Account() if account is None else account
     if path.is_dir():
         where, rows, columns, names = _open_folder(path, split, (tokens_column, tags_column))
     elif path.suffix.lower() == ".parquet":
@@ -63,10 +63,10 @@ def read(
     else:
         where = str(path)
         rows, columns, names = _open_lines(path, tokens_column)
-    found = _documents(rows, columns, names, (tokens_column, tags_column), path.stem, where, told)
+    found = _documents(rows, columns, names, (tokens_column, tags_column), path.stem, where, aside)
     yield from found
     if account is None:
-        told.tell()
+        aside.tell()
 
 
 def _open_folder(
@@ -235,14 +235,14 @@ def from_dataset(
             of the other, or a tag is none. Rows without tags (null, -1, -100) are left out with
             a warning; single words without one stand in ``meta["unannotated"]``.
     """
-    told = Account()
+    aside = Account()
     columns, chosen = list(dataset.column_names), (tokens_column, tags_column)
     names = _class_names(dataset.features, tags_column)
     # As tensors or data frames, which a caller may have set, rows are none that can be read.
     plain = dataset.with_format(None)
-    for _, document in _documents(plain, columns, names, chosen, name, "the Dataset", told):
+    for _, document in _documents(plain, columns, names, chosen, name, "the Dataset", aside):
         yield document
-    told.tell()
+    aside.tell()
 
 
 def _documents(

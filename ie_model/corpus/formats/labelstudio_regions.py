@@ -124,14 +124,14 @@ def settle_shown(
         "with HTML escapes undone": html.unescape(text),
         "as HTML shows it": html.unescape(_MARKUP.sub("", text)),
     }
-    best, unit, settled, said = text, CODE_POINTS, tuple(entities), ""
+    best, unit, settled, reading = text, CODE_POINTS, tuple(entities), ""
     most = -1
     for name, candidate in shown.items():
         its_unit, its_entities = settle_entities(candidate, entities)
         if (agreeing := _agreeing(candidate, its_entities)) > most:
-            best, unit, settled, said, most = candidate, its_unit, its_entities, name, agreeing
-    if said:
-        log.info("%s: offsets refer to the text %s; taken so", where, said)
+            best, unit, settled, reading, most = candidate, its_unit, its_entities, name, agreeing
+    if reading:
+        log.info("%s: offsets refer to the text %s; taken so", where, reading)
     if unit != CODE_POINTS:
         log.info("%s: offsets count %s; converted", where, unit)
     return best, settled

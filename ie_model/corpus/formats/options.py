@@ -33,5 +33,5 @@ def _typed(value: Any, kind: Any, what: str) -> Any:
     if str in kinds and type(value) in (int, float):  # annotator=3
         return str(value)
     words = {int: "a whole number", bool: "true or false", str: "a word"}
-    expected = next(said for known, said in words.items() if known in kinds)
+    expected = next(word for known, word in words.items() if known in kinds)
     raise InputError(f"{what}: expected {expected}, found {value!r}")

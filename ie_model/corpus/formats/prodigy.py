@@ -53,7 +53,7 @@ def read(
             not one with spans.
     """
     wanted = {answer.strip() for answer in answers.split(",")}
-    told = Account() if account is None else account
+    aside = Account() if account is None else account
     whole: set[int] = set()  # hashes of texts that were annotated as a whole
     single: dict[str, list[tuple[str, Document]]] = {}  # by text, its answers to single spans
     for where, number, row in read_rows(path):
@@ -65,17 +65,17 @@ def read(
             raise InputError(f"{where}: 'answer' must be a string, found {answer!r:.60}")
         author = row.get("_annotator_id", row.get("_session_id"))
         if answer not in wanted:
-            told.set_aside(f"example answered {answer!r} (option answers)", where)
+            aside.set_aside(f"example answered {answer!r} (option answers)", where)
         elif annotator is not None and author != annotator:
-            told.set_aside(f"example by {author!r}", where)
+            aside.set_aside(f"example by {author!r}", where)
         elif "spans" not in row and (reason := _no_spans_asked(row)):
-            told.set_aside(reason, where)
+            aside.set_aside(reason, where)
         elif answer == "accept" and _is_binary(row):
             document = _document(row, where, f"{path.stem}:{number}")
             single.setdefault(document.text, []).append((where, document))
         else:
             if answer == "accept" and hash(row["text"]) in whole:
-                told.set_aside(
+                aside.set_aside(
                     "further example on a text, read as a document of its own (option "
                     "annotator; agree compares)",
                     where,
@@ -87,14 +87,14 @@ def read(
         where, document = answered[0]
         if hash(text) in whole:
             kind = "yes to a span of a text that another example annotates whole"
-            told.set_aside(kind, where, len(answered))
+            aside.set_aside(kind, where, len(answered))
             continue
         kind = "further yes to a span of a text, joined with the first"
-        told.set_aside(kind, where, len(answered) - 1)
-        told.set_aside("text of which nothing but single spans was answered", where)
+        aside.set_aside(kind, where, len(answered) - 1)
+        aside.set_aside("text of which nothing but single spans was answered", where)
         yield where, _joined([document for _, document in answered])
     if account is None:
-        told.tell()
+        aside.tell()
 
 
 def write(documents: Iterable[Document], path: Path) -> None:
@@ -173,8 +173,8 @@ def _no_spans_asked(row: Mapping[str, Any]) -> str:
 
 def _is_binary(row: Mapping[str, Any]) -> bool:
     """Whether an example asked about one span alone, yes or no."""
-    said = row.get("_is_binary")
-    return said if isinstance(said, bool) else row.get("_view_id") == _BINARY
+    binary = row.get("_is_binary")
+    return binary if isinstance(binary, bool) else row.get("_view_id") == _BINARY
 
 
 def _joined(answered: list[Document]) -> Document:

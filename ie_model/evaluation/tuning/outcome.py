@@ -141,8 +141,8 @@ def conclude(
 
 def last_told(trial: Any) -> tuple[float, float] | None:
     """The share of a trial after which it was judged last, and its F1 then."""
-    told = trial.intermediate_values
-    return (max(told) / TENTHS, told[max(told)]) if told else None
+    reported = trial.intermediate_values
+    return (max(reported) / TENTHS, reported[max(reported)]) if reported else None
 
 
 def starting_trial(done: Sequence[Any]) -> Any:

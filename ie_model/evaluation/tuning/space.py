@@ -147,18 +147,18 @@ def read_space(path: str | Path, config: Config) -> Space:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        said = getattr(error, "problem", None) or "cannot be parsed"
-        raise InputError(f"{path}{line}: not valid YAML: {said}") from None
+        reason = getattr(error, "problem", None) or "cannot be parsed"
+        raise InputError(f"{path}{line}: not valid YAML: {reason}") from None
     if not isinstance(given, dict) or not given:
         raise InputError(
             f"{path}: a space is a YAML mapping of dotted keys, such as "
             "training.learning_rate: {low: 1e-5, high: 1e-3, log: true}"
         )
     parameters = []
-    for key, said in given.items():
+    for key, values in given.items():
         where = f"{path}: {key}"
         _refuse_fixed(where, str(key))
-        parameter = _parameter(where, str(key), said)
+        parameter = _parameter(where, str(key), values)
         for value in parameter.examples():
             try:
                 with_values(config, {parameter.key: value})
@@ -209,17 +209,17 @@ def _refuse_fixed(where: str, key: str) -> None:
         raise InputError(f"{where}: of corpora only the weight is searched (data.train.0.weight)")
 
 
-def _parameter(where: str, key: str, said: Any) -> Parameter:
-    if isinstance(said, dict) and set(said) == {"choices"}:
-        said = said["choices"]
-    if isinstance(said, list):
-        if len(said) < 2 or any(said.count(x) > 1 for x in said):
+def _parameter(where: str, key: str, values: Any) -> Parameter:
+    if isinstance(values, dict) and set(values) == {"choices"}:
+        values = values["choices"]
+    if isinstance(values, list):
+        if len(values) < 2 or any(values.count(x) > 1 for x in values):
             raise InputError(f"{where}: choices are a list of two or more that differ")
-        return Parameter(key, None, tuple(said))
-    if not isinstance(said, dict):
-        raise InputError(f"{where}: expected {{low: ..., high: ...}} or a list, found {said!r}")
+        return Parameter(key, None, tuple(values))
+    if not isinstance(values, dict):
+        raise InputError(f"{where}: expected {{low: ..., high: ...}} or a list, found {values!r}")
     try:
-        return Parameter(key, _Range.model_validate(said))
+        return Parameter(key, _Range.model_validate(values))
     except ValidationError as error:
         # A name that is none tells more than the one that is then missing.
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")

@@ -138,25 +138,25 @@ class Study:
             prune = self._prune and not start
             return trial.number, attempt, (trial, changed, judge, self._scratch, prune)
 
-        for number, (how, said) in side_by_side(ask, jobs):
+        for number, (how, result) in side_by_side(ask, jobs):
             running -= 1
-            yield self._over(number, how, said)
+            yield self._over(number, how, result)
 
     def _ask_start(self, config: Config, space: Space) -> None:
         stored = space.stored(config)
         attrs = {"start": True, "inside": stored is not None}
         self.study.enqueue_trial(stored or {}, user_attrs=attrs)
 
-    def _over(self, number: int, how: str, said: Any) -> Any:
+    def _over(self, number: int, how: str, result: Any) -> Any:
         state = optuna().trial.TrialState
         trial = self._asked.pop(number)
         if how == "done":
-            trial.set_user_attr("counts", said)
-            self.study.tell(number, micro_f1(np.array(said)))
+            trial.set_user_attr("counts", result)
+            self.study.tell(number, micro_f1(np.array(result)))
         elif how == "pruned":
             self.study.tell(number, state=state.PRUNED)
         else:
-            trial.set_user_attr("reason", said)
+            trial.set_user_attr("reason", result)
             self.study.tell(number, state=state.FAIL)
         return self.study.get_trials(deepcopy=False)[number]
 
@@ -169,7 +169,7 @@ class Study:
             RunError: a training failed.
         """
         keys = {(name, seed): f"{name} seed {seed}" for name in configs for seed in seeds}
-        missing = [k for k, told in keys.items() if told not in self.study.user_attrs]
+        missing = [k for k, name in keys.items() if name not in self.study.user_attrs]
 
         def ask() -> tuple[tuple[str, int], Any, tuple[Any, ...]] | None:
             if not missing:
@@ -178,10 +178,10 @@ class Study:
             config = with_values(configs[name], {"training.seed": seed})
             return (name, seed), attempt, (None, config, judge, self._scratch, False)
 
-        for (name, seed), (how, said) in side_by_side(ask, jobs):
+        for (name, seed), (how, result) in side_by_side(ask, jobs):
             if how != "done":
-                raise RunError(f"{name} with seed {seed}: {said}")
-            self.study.set_user_attr(keys[name, seed], said)
+                raise RunError(f"{name} with seed {seed}: {result}")
+            self.study.set_user_attr(keys[name, seed], result)
         known = self.study.user_attrs
         return {
             name: np.stack([np.array(known[keys[name, seed]]) for seed in seeds])

@@ -78,10 +78,10 @@ def tune(
     parameters = read_space(space, start)
     with start.named():
         judge = Judge.prepare(start, by, folds)
-    told = without_places(start.model_dump(mode="json", exclude={"output_dir": True}))
-    told["data"].pop("test")
+    settings = without_places(start.model_dump(mode="json", exclude={"output_dir": True}))
+    settings["data"].pop("test")
     with opened(file, prune=prune, seed=start.training.seed) as kept:
-        kept.agree({"config": told, "space": parameters.describe(), "data": judge.facts})
+        kept.agree({"config": settings, "space": parameters.describe(), "data": judge.facts})
         kept.bury()
         for trial in kept.search(start, parameters, judge, trials, jobs):
             if progress:
