@@ -49,8 +49,10 @@ def losses(document: Document, name: str, options: Mapping[str, Any] | None = No
     entry = FORMATS[name]
     exact = bool((options or {}).get("comments"))  # CoNLL with ids and texts in comments
     lost: Counter[str] = Counter()
-    lost["document ids"] = not (entry.ids or exact)
-    lost["errors of predictions"] = document.error is not None and name not in ("jsonl", "json")
+    lost["document ids"] = int(not (entry.ids or exact))
+    lost["errors of predictions"] = int(
+        document.error is not None and name not in ("jsonl", "json")
+    )
     if not document.text.strip() and name == "conll" and not exact:
         lost["documents without a word"] = 1
     elif not exact and not _spacing_comes_back(document, name):

@@ -8,8 +8,12 @@ mentions at line ends are lost where it is taken for an end.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ie_model.documents import Document, Entity
 from ie_model.encoding.wrapping import QUOTE, soft_breaks
@@ -24,7 +28,12 @@ LINE_END = re.compile(r"[\r\n\v\f\x85\u2028\u2029]")
 _ENDS = {end + page for end in ("", "\n", "\r\n", "\r", "\r\r\n") for page in ("", "\f")}
 _BREAK = re.compile(rf"(?:(?:\r*\n|\r)\f?|\f)(?:{QUOTE})?")
 
+_HYPHEN = re.compile(rf"-[ \t]*{_BREAK.pattern}[ \t]*(?=([^\W\d_]+))")
+_LONGEST = 40  # letters of a word in front of its hyphen
+_LETTERS = re.compile(r"[^\W\d_]+\Z")
+
 Span = tuple[int, int]
+Ints = NDArray[np.int32]
 
 
 def sequences(text: str, lines: str) -> list[Span]:
@@ -80,9 +89,29 @@ def parts_joined(document: Document, lines: str) -> tuple[Document, int]:
     return replace(document, entities=tuple(whole)), len(document.entities) - len(whole)
 
 
-def unwrapped(piece: str) -> str:
-    """The sequence as the tokenizer reads it: a blank for each character of a line break, and of
-    the marks that quote the line behind it."""
+def unwrapped(piece: str, is_word: Callable[[str], bool]) -> tuple[str, Ints | None]:
+    """The sequence as the tokenizer reads it, without the breaks that wrapping made.
+
+    Args:
+        piece: a sequence of wrapped text.
+        is_word: whether some letters are a word; then ``Iran-`` and ``backed`` stay two.
+
+    Returns:
+        A text with a blank for each character of a line break, and of the marks that quote the line
+        behind it, and with words put together that a hyphen parts at a line end; and, if there
+        are any, where each of its characters stands in ``piece``, int32 ``[characters]``.
+    """
     if not LINE_END.search(piece):
-        return piece
-    return _BREAK.sub(lambda m: " " * len(m.group()), piece)
+        return piece, None
+    text = _BREAK.sub(lambda m: " " * len(m.group()), piece)
+    kept = np.ones(len(piece), bool)
+    for match in _HYPHEN.finditer(piece):
+        before = _LETTERS.search(piece, max(match.start() - _LONGEST, 0), match.start())
+        left, right = before[0] if before else "", match[1]
+        one_case = left.isupper() if right.isupper() else right.islower()
+        if left and one_case and (is_word(left + right) or not (is_word(left) and is_word(right))):
+            kept[match.start() : match.end()] = False
+    if kept.all():
+        return text, None
+    stands = np.flatnonzero(kept).astype(np.int32)
+    return "".join(text[i] for i in stands), stands

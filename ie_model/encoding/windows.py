@@ -27,10 +27,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ie_model.encoding.letter_case import ID_BITS, cases, with_cases
-from ie_model.encoding.lines import LINE_END, LINES, sequences, unwrapped
+from ie_model.encoding.lines import LINE_END, LINES, Ints, sequences, unwrapped
 from ie_model.encoding.units import MAX_UNIT_TOKENS, RULES, group_tokens
 from ie_model.errors import InputError
 
@@ -51,7 +50,6 @@ as wide), a pipe, a bullet. No tag path runs over one, though the model sees bot
 _IN_LINES = re.compile(rf"{_MARKED}|(?<=\S){_BLANK}{{3,}}(?=\S)")
 _JUSTIFIED = re.compile(_MARKED)
 
-Ints = NDArray[np.int32]
 _Part = tuple[Ints, Ints, Ints, list["Window"]]
 """One sequence: its units' starts and ends in the text, the units that begin a stretch, and
 its windows."""
@@ -195,9 +193,14 @@ class Encoder:
 
     def _parts(self, pieces: list[str], places: list[int]) -> Iterator[_Part]:
         """Each piece as units and windows; the work on characters is done for all at once."""
-        originals = pieces
+        originals, moved = pieces, dict[int, Ints]()
         if self.lines in ("auto", "paragraph"):
-            pieces = [unwrapped(piece) for piece in pieces]
+            pieces = []
+            for k, piece in enumerate(originals):
+                text, stands = unwrapped(piece, self._is_word)
+                pieces.append(text)
+                if stands is not None:
+                    moved[k] = stands
         if self.parallel and len(pieces) > 1:  # for one, waking other threads costs more
             encodings = self._tokenizer.encode_batch(pieces, add_special_tokens=False)
         else:
@@ -219,8 +222,14 @@ class Encoder:
         for k, place in enumerate(places):
             some = slice(units[k], units[k + 1])
             windows = self._windows(ids[edges[k] : edges[k + 1]], first[some], after[some])
-            heads = _heads(originals[k], starts[some], self.lines == "auto")
-            yield starts[some] + place, ends[some] + place, heads, windows
+            begin, end = starts[some], ends[some]
+            if k in moved:
+                begin, end = moved[k][begin], moved[k][end - 1] + 1
+            heads = _heads(originals[k], begin, self.lines == "auto")
+            yield begin + place, end + place, heads, windows
+
+    def _is_word(self, letters: str) -> bool:
+        return len(self._tokenizer.encode(f" {letters}", add_special_tokens=False)) == 1
 
     def _windows(self, ids: Ints, first: Ints, after: Ints) -> list[Window]:
         """Cover one sequence; unit ``u`` is ``ids[first[u]:after[u]]``, white space behind it."""

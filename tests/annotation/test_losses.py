@@ -14,6 +14,11 @@ from ie_model.documents import Document, Entity
 from ie_model.errors import InputError
 
 
+def test_losses_are_numbers():
+    lost = losses(Document("Anna", id="d", error="no"), "conll")
+    assert [type(number) for number in lost.values()] == [int] * len(lost)
+
+
 @pytest.mark.parametrize(
     ("name", "held"),
     [("jsonl", True), ("prodigy", True), ("datasets", True), ("labelstudio", False)]

@@ -17,6 +17,7 @@ PARAGRAPHS = (
     "spokesman for Gen. John R. Allen of the NATO mission in Kabul said on Monday that three "
     "more buses with families from Tal Afar were on their way to the east of the country.",
 )
+WORDS = frozenset(" ".join(PARAGRAPHS).split())
 WIDTHS = [40, 60, 72, 80, 100]
 
 
@@ -37,7 +38,7 @@ def pieces(text):
 
 def read(text):
     """What is read, sequence by sequence, with one blank for white space."""
-    return [" ".join(unwrapped(piece).split()) for piece in pieces(text)]
+    return [" ".join(unwrapped(piece, WORDS.__contains__)[0].split()) for piece in pieces(text)]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -161,3 +162,34 @@ def test_units_of_a_quoted_line_end_are_those_of_a_blank(bert_tokenizer):
     assert other.sequences.tolist() == [0]
     words = [broken[a:b] for a, b in zip(other.starts, other.ends, strict=True)]
     assert words == [">", "iraqi", "police", "of", "kirkuk"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n   ", "\n\f"])
+def test_a_word_that_a_hyphen_parts_at_a_line_end_is_one_unit(bert_tokenizer, byte_tokenizer, end):
+    broken = f"iraqi po-{end}lice left kirkuk-{end}army of U.S.-{end}led forces, PO-{end}LICE"
+    for tokenizer in (bert_tokenizer, byte_tokenizer):
+        encoder = Encoder(tokenizer, lines="paragraph")
+        (encoded,) = encoder.encode([broken])
+        units = [broken[a:b] for a, b in zip(encoded.starts, encoded.ends, strict=True)]
+        assert f"po-{end}lice" in units
+        assert f"PO-{end}LICE" in units
+        assert "led" in units
+        (whole,) = encoder.encode([broken.replace(f"o-{end}l", "ol").replace(f"O-{end}L", "OL")])
+        assert len(whole.starts) == len(units)
+        ids = [[w.input_ids.tolist() for w in e.windows] for e in (encoded, whole)]
+        assert ids[0] == ids[1]
+
+
+def test_both_sides_of_a_hyphen_at_a_line_end_that_are_words_stay_two(bert_tokenizer):
+    text = "iraqi army-\npolice left"
+    (encoded,) = Encoder(bert_tokenizer, lines="paragraph").encode([text])
+    assert [text[a:b] for a, b in zip(encoded.starts, encoded.ends, strict=True)] == [
+        "iraqi", "army", "-", "police", "left",
+    ]  # fmt: skip
+
+
+def test_letters_tell_their_case_across_a_hyphen_at_a_line_end(bert_tokenizer):
+    text = "the Peshm-\nerga of Kirkuk and of the\narmy left"
+    encoder = Encoder(bert_tokenizer, lines="paragraph", letter_case=True)
+    one, other = encoder.encode([text, text.replace("-\n", "").replace("\n", " ")])
+    assert one.windows[0].input_ids.tolist() == other.windows[0].input_ids.tolist()
