@@ -126,6 +126,7 @@ def encode_sources(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _waiting(FileLock(f"{folder}.lock")):
             if not _is_whole(folder):
+                _remove_unfinished(folder.parent)
                 documents = read_sources(sources, labels.labels)
                 _write(documents, encoder, labels, folder)
     return _open(folder, key)
@@ -150,6 +151,24 @@ def _waiting(lock: FileLock) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _remove_unfinished(cache: Path) -> None:
+    """Remove tables that killed processes did not bring to their end, of whatever corpora.
+
+    Whoever is at work on one holds its lock.
+    """
+    for folder in cache.iterdir():
+        if not folder.is_dir() or (folder / _LEDGER).exists():
+            continue
+        lock_file = Path(f"{folder}.lock")
+        lock = FileLock(lock_file)
+        with contextlib.suppress(Timeout, OSError):
+            lock.acquire(timeout=0)
+            if not (folder / _LEDGER).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                lock_file.unlink()  # while it is held: whoever waits for it sees that it is gone
+            lock.release()
 
 
 def encode_documents(

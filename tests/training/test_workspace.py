@@ -148,6 +148,41 @@ def test_workspace_damaged_windows_are_encoded_anew(tiny_config, caplog, damage)
     assert ("damaged" in caplog.text) == (damage != "gone")
 
 
+def test_workspace_windows_of_killed_runs_are_removed_by_the_next(tiny_config):
+    # Of a corpus that was changed after the kill they stayed in the cache for ever.
+    prepare(tiny_config())
+    cache = tiny_config().data.cache_dir / "windows"
+    (whole,) = (f for f in cache.iterdir() if f.is_dir())
+    for name in ("dead", "busy"):
+        (cache / name).mkdir()
+        (cache / name / "windows.arrow.partial").touch()
+        (cache / f"{name}.lock").touch()
+    file = tiny_config().data.train[0].path
+    file.write_text(file.read_text() + "[[ACTOR|Police]] left.\n")
+    holder = held_by_another(cache / "busy.lock")
+    try:
+        prepare(tiny_config())
+    finally:
+        holder.kill()
+        holder.wait()
+    left = {f.name for f in cache.iterdir()}
+    assert {whole.name, "busy", "busy.lock"} <= left
+    assert not {"dead", "dead.lock"} & left
+    assert len([f for f in cache.iterdir() if f.is_dir()]) == 3
+
+
+def held_by_another(lock):
+    """A process that holds a lock file."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import filelock, sys, time\n"
+         "with filelock.FileLock(sys.argv[1]): print(flush=True); time.sleep(600)", str(lock)],
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    return holder
+
+
 def test_workspace_waiting_for_an_encoding_process_is_told_and_ends(
     tiny_config, monkeypatch, caplog
 ):
@@ -155,14 +190,8 @@ def test_workspace_waiting_for_an_encoding_process_is_told_and_ends(
     monkeypatch.setattr(encoded, "_PATIENCE", 0)
     monkeypatch.setattr(encoded, "_LONGEST_WAIT", 0)
     (lock,) = (tiny_config().data.cache_dir / "windows").glob("*.lock")
-    holder = subprocess.Popen(
-        [sys.executable, "-c", "import filelock, sys, time\n"
-         "with filelock.FileLock(sys.argv[1]): print(flush=True); time.sleep(600)", str(lock)],
-        stdout=subprocess.PIPE,
-    )  # fmt: skip
+    holder = held_by_another(lock)
     try:
-        assert holder.stdout is not None
-        holder.stdout.readline()
         with caplog.at_level("INFO"), pytest.raises(InputError, match="by another process for"):
             prepare(tiny_config())
     finally:

@@ -39,7 +39,9 @@ def side_by_side(
         return
     cpus = available_cpus()
     if jobs > cpus:
-        raise InputError(f"jobs is {jobs}: each has a CPU of its own, and there are {cpus}")
+        raise InputError(
+            f"jobs is {jobs}: each has a CPU of its own, and this process may use {cpus}"
+        )
     context = multiprocessing.get_context("spawn")
     places = context.SimpleQueue()
     for share in share_cpus(jobs):
