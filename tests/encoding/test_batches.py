@@ -4,7 +4,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from ie_model.encoding.windows import Encoder
 
-ODD = st.text(st.sampled_from("ab 1.,:'’-\n\r\t\u0301\u200b\u00a0İ日ก🇮🇶U.S/\u0940é"), max_size=60)
+ODD = st.text(st.sampled_from("abA> 1.,:'’-\n\r\t\u0301\u200b\u00a0İ日ก🇮🇶U.S/\u0940é"), max_size=60)
 
 
 def plain(encoded):
@@ -14,13 +14,15 @@ def plain(encoded):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("lines", ["auto", "line", "document"])
-@settings(max_examples=150)
+@pytest.mark.parametrize("case", [False, True])
+@pytest.mark.parametrize("lines", ["auto", "line", "paragraph", "document"])
+@settings(max_examples=60)
 @given(texts=st.lists(ODD | st.text(max_size=40), max_size=6))
 @example(texts=["1,", "400", "\u0301a", "U.S.", "A.", "Sana'", "a", "", " "])
-def test_encoding_in_one_call_equals_one_by_one(bert_tokenizer, byte_tokenizer, texts, lines):
+@example(texts=["the Army-\nb a-\nB", "A-\r\nA", "> a-\n> b\n> Ab", "a"])
+def test_encoding_in_one_call_equals_one_by_one(bert_tokenizer, byte_tokenizer, texts, lines, case):
     for tokenizer in (bert_tokenizer, byte_tokenizer):
-        encoder = Encoder(tokenizer, 96, 16, lines, parallel=False)
+        encoder = Encoder(tokenizer, 96, 16, lines, letter_case=case, parallel=False)
         together = encoder.encode(texts)
         assert [plain(e) for e in together] == [plain(encoder.encode([t])[0]) for t in texts]
 

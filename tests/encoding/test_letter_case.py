@@ -113,6 +113,18 @@ def test_letter_case_changes_nothing_else(bert_tokenizer, text, lines, context):
         assert other.input_ids.dtype == np.int32
 
 
+@given(st.lists(st.sampled_from("Iraq army ISIS U.S. Sana'a 9,000 — İ é".split()), min_size=1,
+                max_size=200))  # fmt: skip
+def test_windows_of_one_sequence_agree_on_the_case_of_its_words(bert_tokenizer, words):
+    text = " ".join(words)
+    told = []
+    for window, overlap in ((4000, 0), (80, 30)):
+        encoder = Encoder(bert_tokenizer, window, overlap, letter_case=True)
+        (encoded,) = encoder.encode([text])
+        told.append([int(i) for w in encoded.windows for i in w.input_ids[w.positions]])
+    assert told[0] == told[1]
+
+
 def test_letter_case_makes_other_windows(bert_tokenizer, encoder):
     assert encoder.key != Encoder(bert_tokenizer).key
 

@@ -109,6 +109,24 @@ def test_training_goes_on_from_a_model_that_knows_case(tiny_config, typed, asked
     assert Extractor.from_pretrained(folder, "torch").predict(TEXT).text == TEXT
 
 
+def test_models_from_before_token_types_are_read_without(typed, batch, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(typed, folder)
+    for name in ("config.json", "ie_model.json"):
+        values = json.loads((folder / name).read_text())
+        del values["letter_case"]
+        (folder / name).write_text(json.dumps(values))
+    extractor = Extractor.from_pretrained(folder, "torch")
+    (encoded,) = extractor.encoder.encode([TEXT])
+    assert not any((w.input_ids >> ID_BITS).any() for w in encoded.windows)
+    ids, mask = token_ids(batch[0]), batch[1]
+    ours = load_engine(folder, "torch", "fp32", device="cpu").forward(ids, mask)
+    plain = AutoModelForTokenClassification.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        theirs = plain(torch.from_numpy(ids), torch.from_numpy(mask)).logits.numpy()
+    assert np.abs(ours - theirs)[mask == 1].max() < 1e-5
+
+
 def test_files_of_different_models_are_refused(typed, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(typed, folder)
