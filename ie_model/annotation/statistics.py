@@ -11,7 +11,7 @@ import numpy as np
 
 from ie_model.corpus.near_duplicates import near_duplicate_clusters
 from ie_model.corpus.overlaps import overlapping
-from ie_model.documents import Document
+from ie_model.documents import Document, in_one_line
 from ie_model.errors import InputError
 
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -75,7 +75,7 @@ def _labels(documents: Sequence[Document], total: int) -> dict[str, Any]:
     for document in documents:
         within.update({e.label for e in document.entities})
         for e in document.entities:
-            surfaces[e.label][document.text[max(e.start, 0) : max(e.end, 0)]] += 1
+            surfaces[e.label][in_one_line(document.text[max(e.start, 0) : max(e.end, 0)])] += 1
     described: dict[str, Any] = {}
     for label, counted in sorted(surfaces.items(), key=lambda item: (-item[1].total(), item[0])):
         lengths = [len(_WORD.findall(s)) for s, n in counted.items() for _ in range(n)]
@@ -101,13 +101,13 @@ def _spread(values: Sequence[int]) -> dict[str, float]:
 
 
 def _overlap(first: Sequence[Document], other: Sequence[Document]) -> dict[str, Any]:
-    known = {(d.text[e.start : e.end], e.label) for d in first for e in d.entities}
+    known = {(in_one_line(d.text[e.start : e.end]), e.label) for d in first for e in d.entities}
     entities: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     for document in other:
         for e in document.entities:
             entities[e.label] += 1
-            seen[e.label] += (document.text[e.start : e.end], e.label) in known
+            seen[e.label] += (in_one_line(document.text[e.start : e.end]), e.label) in known
     clusters = near_duplicate_clusters([*first, *other])
     of_first = set(clusters[: len(first)])
     return {

@@ -15,7 +15,7 @@ from itertools import accumulate, chain
 
 from ie_model.config.schema import AugmentConfig
 from ie_model.corpus.resampling import other_date, other_quantity
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, in_one_line
 from ie_model.errors import InputError
 
 
@@ -141,7 +141,7 @@ def _mention_bank(documents: Sequence[Document]) -> _Bank:
     found: dict[tuple[str, tuple[bool, ...]], set[str]] = {}
     for document in documents:
         for entity in document.entities:
-            mention = document.text[entity.start : entity.end]
+            mention = in_one_line(document.text[entity.start : entity.end])
             found.setdefault((entity.label, _form(mention)), set()).add(mention)
     return {key: sorted(mentions) for key, mentions in found.items()}
 
@@ -158,16 +158,19 @@ def _replace_mentions(
             continue
         # "Iran-backed", and names whose abbreviation follows, stay in all of the document.
         if pieces[i - 1].text.endswith("-") or re.match(r"-|\s?\(", pieces[i + 1].text):
-            chosen[piece.entity.label, piece.text] = piece.text
+            words = in_one_line(piece.text)
+            chosen[piece.entity.label, words] = words
     for i, piece in enumerate(pieces):
         if piece.entity is None or piece.entity.label in kept:
             continue
-        key = (piece.entity.label, piece.text)
+        words = in_one_line(piece.text)
+        key = (piece.entity.label, words)
         if key not in chosen:
-            same_form = bank.get((piece.entity.label, _form(piece.text)), [piece.text])
+            same_form = bank.get((piece.entity.label, _form(words)), [words])
             other = rng.choice(same_form)
-            chosen[key] = other if rng.random() < config.replace_mentions else piece.text
-        pieces[i] = _Piece(chosen[key], piece.entity)
+            chosen[key] = other if rng.random() < config.replace_mentions else words
+        if chosen[key] != words:
+            pieces[i] = _Piece(chosen[key], piece.entity)
     return _assemble(pieces, document)
 
 
@@ -198,7 +201,7 @@ def _list_mentions(document: Document, bank: _Bank, rng: random.Random) -> Docum
     assert one.entity is not None
     label = one.entity.label
     forms = [form for kind, form in bank if kind == label and form[0] and form[2]]
-    row = [one.text] + [
+    row = [in_one_line(one.text)] + [
         rng.choice(bank[label, rng.choice(forms)]) for _ in range(rng.randint(1, 3)) if forms
     ]
     listed = [_Piece(row[0], one.entity)]

@@ -19,7 +19,7 @@ from typing import Any
 from ie_model import __version__
 from ie_model.config.schema import Config, describe_differences, differences, without_places
 from ie_model.corpus.splits import fingerprint, split_documents
-from ie_model.documents import Document, Entity
+from ie_model.documents import Document, Entity, in_one_line
 from ie_model.encoding.alignment import Ledger, touching_pairs
 from ie_model.errors import InputError
 from ie_model.evaluation.folds import Fold, make_folds, take_fraction
@@ -283,6 +283,10 @@ def _training_facts(
     }
 
 
+def _surface(document: Document, entity: Entity) -> str:
+    return in_one_line(document.text[entity.start : entity.end]).casefold()
+
+
 def predict_part(
     extractor: Extractor, test: Sequence[Document], training: Sequence[Document]
 ) -> list[Prediction]:
@@ -291,7 +295,7 @@ def predict_part(
     A span is *seen* when the training documents annotate its surface, case folded, with
     the same label.
     """
-    surfaces = {(e.label, d.text[e.start : e.end].casefold()) for d in training for e in d.entities}
+    surfaces = {(e.label, _surface(d, e)) for d in training for e in d.entities}
 
     def marked(document: Document, entities: Sequence[Entity]) -> Document:
         return document.with_entities(
@@ -299,7 +303,7 @@ def predict_part(
                 e,
                 meta={
                     **e.meta,
-                    "seen": (e.label, document.text[e.start : e.end].casefold()) in surfaces,
+                    "seen": (e.label, _surface(document, e)) in surfaces,
                 },
             )
             for e in entities

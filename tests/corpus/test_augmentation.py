@@ -158,6 +158,24 @@ def test_augmentation_a_name_that_must_stay_stays_in_all_of_the_document():
     assert found == {("Kenya Defence Forces", "Kenya Defence Forces", "Iran", "Iran")}
 
 
+def test_augmentation_takes_the_line_ends_of_mentions_to_no_other_text():
+    corpus = [
+        marked(f"He left [[LOCATION|Tal{between}Afar]] and [[LOCATION|Deir Ezzor]].", str(i))
+            f"He left [[LOCATION|{'Tal' + between + 'Afar'}]] and [[LOCATION|Deir Ezzor]].", str(i)
+        )
+        for i, between in enumerate(["\n", "\r\n", " \n", "\n> "] * 5)
+    ]
+    config = AugmentConfig(copies=3, replace_mentions=1.0, list_mentions=0.3)
+    allowed = {e.text for d in corpus for e in d.entities} | {"Tal Afar", "Deir Ezzor"}
+    found = [(made, e) for made in augment(corpus, config, 0) for e in made.entities]
+    assert {e.text for _, e in found} <= allowed
+    assert {"Tal Afar"} < {e.text for _, e in found}
+    for made, entity in found:
+        if "\n" in entity.text:  # where it stood before
+            original = corpus[int(made.id.partition("+")[0])]
+            assert entity.text in original.text
+
+
 def test_augmentation_abbreviates_at_the_first_mention():
     made = list(augment(ARTICLES[:1], AugmentConfig(copies=10, add_abbreviations=1), 0))
     assert {d.text.split("took")[0] for d in made} == {"The Syrian Democratic Forces (SDF) "}
