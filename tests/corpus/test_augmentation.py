@@ -161,8 +161,6 @@ def test_augmentation_a_name_that_must_stay_stays_in_all_of_the_document():
 def test_augmentation_takes_the_line_ends_of_mentions_to_no_other_text():
     corpus = [
         marked(f"He left [[LOCATION|Tal{between}Afar]] and [[LOCATION|Deir Ezzor]].", str(i))
-            f"He left [[LOCATION|{'Tal' + between + 'Afar'}]] and [[LOCATION|Deir Ezzor]].", str(i)
-        )
         for i, between in enumerate(["\n", "\r\n", " \n", "\n> "] * 5)
     ]
     config = AugmentConfig(copies=3, replace_mentions=1.0, list_mentions=0.3)
