@@ -33,6 +33,7 @@ _SLACK, _OVERFULL = 0.9, 1.15  # of the width: on printed pages letters differ i
 _FULL_SHARE = 0.5  # of the breaks in wrapped text that stand at full lines, at least
 _RUNNING_SHARE = 0.4  # of those in the middle of a sentence, at least
 _LITTLE_SHARE = 0.15  # of those beside a small word, at least: headlines begin with a capital
+_FOUND = 0.8  # of the breaks of a block, at least, where it has the width of the text
 _BLOCK = 3  # breaks without an empty line between them that may have a width of their own
 
 
@@ -84,7 +85,7 @@ def soft_breaks(text: str, rows: Sequence[Span], beside: Sequence[bool]) -> list
     found = _made_by_wrapping([b for block in blocks for b in block])
     for block in blocks:
         inside = [b for b in block if b.at in found]
-        if len(block) >= _BLOCK and 2 * len(inside) < len(block):
+        if len(block) >= _BLOCK and len(inside) < _FOUND * len(block):
             found |= _made_by_wrapping(block)
     for at in found:
         soft[at] = True
@@ -116,10 +117,11 @@ def _made_by_wrapping(breaks: Sequence[_Break]) -> set[int]:
     if not wrapped:
         return set()
     found = {b.at for b in full}
-    short = [b for b in breaks if b.at not in found and not b.strict]
-    going = [b for b in short if b.goes_on]
-    twice = len(going) >= max(_BLOCK, _RUNNING_SHARE * len(short))  # wrapped to less another time
-    return found | {b.at for b in (short if twice else going)}
+    # What was wrapped to less another time has a short line behind each full one.
+    short = [b for b in breaks if not b.strict and b.at not in found and b.at - 1 in found]
+    twice = sum(b.goes_on for b in short) >= max(_BLOCK, _RUNNING_SHARE * len(short))
+    long = [b for b in breaks if not b.strict and b.goes_on and 2 * b.least >= width]
+    return found | {b.at for b in (*short, *long) if twice or b.goes_on}
 
 
 def _blocks(text: str, rows: Sequence[Span], beside: Sequence[bool]) -> list[list[_Break]]:

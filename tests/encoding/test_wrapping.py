@@ -139,6 +139,25 @@ def test_tables_in_wrapped_text_stay_apart():
     assert pieces(text)[1:-2] == table
 
 
+def test_names_in_small_letters_that_are_listed_in_wrapped_text_stay_apart():
+    names = ["al-Susah", "al-Shaafa", "al-Baghuz", "al-Kashmah", "al-Marashidah"]
+    sign = ["Maj. Adrian Rankine", "Deputy Spokesman", "e-mail adrian@example.org", "tel. 555 0100"]
+    body = ["\n".join(lines_of(p, 60)) for p in PARAGRAPHS]
+    text = (
+        "\n".join([*body, "These towns were cleared of mines:", *names]) + "\n\n" + "\n".join(sign)
+    )
+    assert pieces(text)[-10:] == ["These towns were cleared of mines:", *names, *sign]
+
+
+@pytest.mark.parametrize("width", [60, 72, 80])
+def test_text_that_was_wrapped_twice_is_read_as_one_line(width):
+    text = "\n\n".join(
+        "\n".join(part for line in lines_of(p, width) for part in lines_of(line, width - 8))
+        for p in PARAGRAPHS
+    )
+    assert read(text) == list(PARAGRAPHS)
+
+
 @pytest.mark.parametrize("style", [str, str.upper, str.lower, str.title])
 def test_lists_of_headlines_stay_apart(style):
     headlines = [
