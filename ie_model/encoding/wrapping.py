@@ -19,7 +19,7 @@ QUOTE = r"(?:[ \t]{0,3}>)+"
 """What stands in front of each line of a mail that another one quotes."""
 
 _QUOTE = re.compile(QUOTE)
-_ITEM = re.compile(r"[-*+•‣●▪◦·–—>\uf0b7\uf0a7]\s|\||[^\W_a-z]\S*:\s")
+_ITEM = re.compile(r"\[\d{1,3}\]|[-*+•‣●▪◦·–—>\uf0b7\uf0a7]\s|\||[^\W_a-z]\S*:\s")
 _NUMBERED = re.compile(r"\(?(\d{1,3}|[a-zA-Z])[.)]\s")
 _CELLS = re.compile(r"\S(?:\t| {3,})\S")
 _ENDED = re.compile(r"[.!?:;][\"'”’)\]]*$")
@@ -135,13 +135,13 @@ def _blocks(text: str, rows: Sequence[Span], beside: Sequence[bool]) -> list[lis
     numbers = {line.number for line in lines.values() if line.number}
     cased = any(char.isupper() for line in lines.values() for char in line.words)
     blocks: list[list[_Break]] = []
-    last = -2
-    for at in near:
-        above, below = lines[at], lines[at + 1]
-        if at != last + 1:
+    behind, prose = -1, False
+    for at in reversed(near):
+        if at + 1 != behind:
             blocks.append([])
-        last = at
-        found = _break(at, above, below, numbers, cased)
+            prose = _ENDED.search(lines[at + 1].words) is not None  # lists end in no full stop
+        behind = at
+        found = _break(at, lines[at], lines[at + 1], numbers, cased, prose)
         if found is not None:
             blocks[-1].append(found)
     return blocks
@@ -167,10 +167,13 @@ def _line(row: str) -> _Line:
     )
 
 
-def _break(at: int, above: _Line, below: _Line, numbers: set[str], cased: bool) -> _Break | None:
+def _break(
+    at: int, above: _Line, below: _Line, numbers: set[str], cased: bool, prose: bool
+) -> _Break | None:
     """The break between two lines, or nothing where it cannot have been made by wrapping.
 
-    In capitals, or where a text has none, small letters tell nothing of where sentences begin.
+    In capitals, or where a text has none (``cased``), small letters tell nothing of where
+    sentences begin. Where the block ends with a sentence (``prose``), other lines do not end any.
     """
     ended = _ENDED.search(above.words) is not None
     cells = above.cells or below.cells
@@ -192,6 +195,7 @@ def _break(at: int, above: _Line, below: _Line, numbers: set[str], cased: bool) 
         goes_on = first[0].islower()
         little = goes_on or last in _OPEN
         running = goes_on or last[-1] == "," or (last[0].islower() and last[-1].isalpha())
+    running |= prose and not ended
     least = 0 if last == above.words else above.length
     most = above.length + 1 + (0 if cells else len(first))
     return _Break(at, least, most, running, little, goes_on, ended or cells)

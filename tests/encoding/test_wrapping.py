@@ -212,3 +212,26 @@ def test_letters_tell_their_case_across_a_hyphen_at_a_line_end(bert_tokenizer):
     encoder = Encoder(bert_tokenizer, lines="paragraph", letter_case=True)
     one, other = encoder.encode([text, text.replace("-\n", "").replace("\n", " ")])
     assert one.windows[0].input_ids.tolist() == other.windows[0].input_ids.tolist()
+
+
+def test_a_short_mail_whose_lines_end_before_names_is_read_as_one_line():
+    body = (
+        "on Monday the Iraqi federal police and units of the Popular\nMobilization Forces cleared "
+        "the town of Hawija, and the Free\nSyrian Army took over the border crossing with Turkey "
+        "near the\nvillage of al-Rai."
+    )
+    sign = ["Kind regards,", "Public Affairs Officer", "Camp Arifjan", "Kuwait", "phone 555 0100"]
+    text = "\n\n".join(["Dear all,", body, "\n".join(sign)])
+    assert read(text) == ["Dear all,", " ".join(body.split()), *sign]
+
+
+def test_footnotes_begin_lines_of_their_own():
+    notes = [
+        "The report says that 1,200 fighters of the Islamic State left the\ncity of Raqqa under "
+        "the agreement of October 2017.[12] The United\nNations did not want to confirm that "
+        "number on the same day.",
+        "[12] See the report of the Secretary-General to the Security\nCouncil of 31 January 2018, "
+        "paragraph 9, and what follows there.",
+        "[13] Interview with an officer.",
+    ]
+    assert read("\n".join(notes)) == [" ".join(note.split()) for note in notes]
