@@ -105,7 +105,7 @@ def touching_pairs(document: Document, lines: str) -> int:
         a.label == b.label
         and a.end <= b.start
         and not (between := text[a.end : b.start]).strip()
-        and not SEPARATOR.search(between)
+        and not SEPARATOR.search(text, a.end, b.start + 1)  # which looks at what is around blanks
         and (lines == "document" or not LINE_END.search(between))
         for a, b in pairwise(ordered)
     )

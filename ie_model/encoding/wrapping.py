@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,8 +37,7 @@ _FOUND = 0.8  # of the breaks of a block, at least, where it has the width of th
 _BLOCK = 3  # breaks without an empty line between them that may have a width of their own
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     """``words`` without what is in front and behind, ``length`` columns with what is in front.
 
     ``number`` is that of a list's item, or a person's initial; ``item`` are others. ``cells`` have
@@ -54,8 +53,7 @@ class _Line:
     cells: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Break:
+class _Break(NamedTuple):
     """The break behind line ``at``, which wrapping made where the width is from ``least`` up to,
     but not, ``most``."""
 
@@ -128,6 +126,8 @@ def _blocks(text: str, rows: Sequence[Span], beside: Sequence[bool]) -> list[lis
     """The breaks that wrapping may have made, those between two empty lines together."""
     lines: dict[int, _Line] = {}
     near = [at for at, close in enumerate(beside) if close and _may_be_full(rows[at])]
+    if not any(rows[at][1] - rows[at][0] >= _NARROWEST for at in near):
+        return []
     for at in near:
         for row in (at, at + 1):
             if row not in lines:

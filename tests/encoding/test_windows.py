@@ -274,6 +274,8 @@ def test_ledger_counts_spans_of_one_label_side_by_side():
     assert (touching_pairs(lines, "document"), touching_pairs(lines, "auto")) == (1, 0)
     tabs = Document("Iraq\t\u00a0Syria", (Entity(0, 4, "LOCATION"), Entity(6, 11, "LOCATION")))
     assert touching_pairs(tabs, "line") == 0  # a tab always parts them
+    blanks = Document("Iraq  Syria", (Entity(0, 4, "LOCATION"), Entity(6, 11, "LOCATION")))
+    assert touching_pairs(blanks, "line") == 0  # and so do two blanks
     assert not Ledger(gold=5000, touching=3).spans_touch
     assert Ledger(gold=500, touching=3).spans_touch
 
