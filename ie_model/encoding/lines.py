@@ -26,9 +26,10 @@ _LINE = re.compile(r"[^\r\n\v\f\x85\u2028\u2029]+")
 LINE_END = re.compile(r"[\r\n\v\f\x85\u2028\u2029]")
 # Other line ends are never made by wrapping. PDF text has a form feed at the end of a page.
 _ENDS = {end + page for end in ("", "\n", "\r\n", "\r", "\r\r\n") for page in ("", "\f")}
+_DOUBLE_ENDS = {end + end for end in ("\n", "\r\n", "\r")}
 _BREAK = re.compile(rf"(?:(?:\r*\n|\r)\f?|\f)(?:{QUOTE})?")
 
-_HYPHEN = re.compile(rf"-[ \t]*{_BREAK.pattern}[ \t]*(?=([^\W\d_]+))")
+_HYPHEN = re.compile(rf"-[ \t]*(?:{_BREAK.pattern}[ \t]*){{1,2}}(?=([^\W\d_]+))")
 _LONGEST = 40  # letters of a word in front of its hyphen
 _LETTERS = re.compile(r"[^\W\d_]+\Z")
 
@@ -48,6 +49,8 @@ def sequences(text: str, lines: str) -> list[Span]:
     if lines == "line" or len(rows) < 2:
         return rows
     beside = [text[a[1] : b[0]] in _ENDS for a, b in pairwise(rows)]
+    if lines == "auto" and not any(beside):  # perhaps there is an empty line behind every line
+        beside = [text[a[1] : b[0]] in _DOUBLE_ENDS for a, b in pairwise(rows)]
     soft = beside if lines == "paragraph" else soft_breaks(text, rows, beside)
     joined = rows[:1]
     for row, goes_on in zip(rows[1:], soft, strict=True):

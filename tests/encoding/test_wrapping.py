@@ -225,6 +225,18 @@ def test_a_short_mail_whose_lines_end_before_names_is_read_as_one_line():
     assert read(text) == ["Dear all,", " ".join(body.split()), *sign]
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_an_empty_line_behind_every_wrapped_line_parts_nothing(width, end):
+    text = (2 * end).join(line for p in PARAGRAPHS for line in lines_of(p, width, "    "))
+    assert read(text) == list(PARAGRAPHS)
+
+
+def test_short_paragraphs_with_empty_lines_between_stay_apart():
+    sentences = " ".join(PARAGRAPHS).replace(". ", ".|").split("|")
+    assert pieces("\n\n".join(sentences)) == sentences
+
+
 def test_footnotes_begin_lines_of_their_own():
     notes = [
         "The report says that 1,200 fighters of the Islamic State left the\ncity of Raqqa under "
