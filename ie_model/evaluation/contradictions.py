@@ -20,6 +20,7 @@ UNLABELLED = "not annotated"
 OTHER_BOUNDARY = "other boundary"
 
 _UNIT = re.compile(r"\w+|[^\w\s]")
+_LINE_END = re.compile(r"[\r\n]")
 Surface = tuple[str, ...]
 
 
@@ -111,10 +112,12 @@ def _occurrences(
             surface = tuple(words[i : i + size])
             if len(surface) == size and surface in surfaces:
                 end = units[i + size - 1][2]
-                if "\n" not in document.text[start:end]:
-                    says = _says(entities, behind, start, end)
-                    if says is not None:
-                        yield surface, start, end, says
+                says = _says(entities, behind, start, end)
+                # Words joined over a line end may be no mention, unless they are marked as one.
+                unmarked = says in (UNLABELLED, OTHER_BOUNDARY)
+                if says is None or (unmarked and _LINE_END.search(document.text, start, end)):
+                    continue
+                yield surface, start, end, says
 
 
 def _says(entities: list[Entity], first: int, start: int, end: int) -> str | None:

@@ -70,6 +70,12 @@ def test_consistency_words_joined_over_a_line_break_are_no_mention():
     assert find_contradictions(documents) == []
 
 
+def test_consistency_counts_a_mention_that_is_marked_over_a_line_break():
+    marked = [doc(f"They left Tal{b}Afar", (f"Tal{b}Afar", "LOCATION"), id=b) for b in ("\r", "\n")]
+    (found,) = find_contradictions([*marked, doc("Tal Afar fell", ("Tal Afar", "ACTOR"))])
+    assert found.counts == {"LOCATION": 2, "ACTOR": 1}
+
+
 def test_excerpt_stays_in_its_line_and_marks_cuts():
     text = "first line\n" + "word " * 30 + "HIT " + "more " * 30 + "\nlast"
     at = text.index("HIT")
