@@ -14,7 +14,7 @@ from ie_model.normalise.units import physical_unit
 _TO = re.compile(  # "10- to 15-kilometer", "ten-to-twelve"
     r"-?\s+(?:to|or|and)\s+(?:as many as\s+|perhaps\s+|about\s+)?|-to-|\s*(?:-|–|—)\s*"
 )
-_SPREAD = re.compile(r"\s*(?:±|\+/-|\+-|plus or minus)\s*")
+SPREAD = re.compile(r"\s*(?:±|\+/-|\+-|plus or minus)\s*")
 _OUT_OF = re.compile(
     r"\s+(?P<how>in(?!\s(?:1[89]|20)[0-9]{2}\b)|of|out of)\s+"
     r"(?P<every>every\s+)?(?:the\s+|all\s+)?(?=[a-z0-9])"
@@ -23,6 +23,7 @@ _NOUN_OUT_OF = re.compile(r"\s+(?P<noun>[a-z ]+?)\s+(?P<how>in|out of)\s+(?:ever
 _TIME = re.compile(rf"[\s-]{UNIT}\b")
 _ONE = re.compile(r"(an?\s+)((?:square\s|cubic\s|nautical\s)?[a-z]+)")
 _PERCENT = re.compile(r"\s*-?(?:%|(?:percent|per cent|per-cent|pct)\b)(?!age)")
+_PART_OF_PERCENT = re.compile(rf"\s+(?:of\s+)?(?:an?|one|1)(?=\s?-?[%p]){_PERCENT.pattern}")
 _PERCENT_POINTS = re.compile(r"\s+percentage points?\b")
 _PER_MILLE = re.compile(r"\s*(?:‰|per mille?\b|per mil\b|permille\b|promille\b)")
 
@@ -49,7 +50,7 @@ def read_amount(text: str, pos: int, between: bool, millions: bool) -> Amount | 
     ratio = _ratio(text, first)
     if ratio:
         return ratio
-    spread = _SPREAD.match(text, first.end)
+    spread = SPREAD.match(text, first.end)
     margin = _number(text, spread.end(), millions) if spread else None
     if margin and margin.low.value <= first.low.value:
         low = Number(first.low.value - margin.low.value)
@@ -62,6 +63,8 @@ def read_amount(text: str, pos: int, between: bool, millions: bool) -> Amount | 
     second = _number(text, to.end(), millions or first.money is not None)
     if second is None:
         return first
+    if first.percent and not second.percent and re.match(r"\s+[a-z]", text[second.end :]):
+        return None  # "10 percent or 15 people"
     low, high = first.low, second.low
     if low.scale == 1 and low.value * high.scale <= high.value:
         low = Number(low.value * high.scale, high.scale)  # "1.5-2 billion"
@@ -100,6 +103,8 @@ def _number(text: str, pos: int, millions: bool) -> Amount | None:
                                                              text[start:end]):  # fmt: skip
         end, article = half.end(), True  # "half a mile"
     percent = _PERCENT.match(text, end)
+    if number.value < 1:
+        percent = percent or _PART_OF_PERCENT.match(text, end)  # "half a percent"
     money = front_currency(symbol[1]) if symbol else None
     amount = Amount(number, number, percent.end() if percent else end, money, percent is not None)
     amount = replace(amount, article=article)

@@ -51,6 +51,11 @@ class DateValue:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+_NOT_THE_DAY = re.compile(
+    r"\b(?:after|before|by|from|since|until|till|to|through|après|avant|depuis|dès|jusqu|nach|vor|ab|bis"
+    r"|seit|después|antes|desde|hasta|dopo|prima|dal|fino|após|depois|até|после|до|بعد|قبل|منذ|حتى"
+    r"|sonra|önce)\b"
+)
 SEASON = r"\b(?:spring|summer|autumn|fall|winter)\b"
 _STATED = r"\b(?:austral|boreal|(?:southern|northern)(?= (?:hemi|spr|sum|aut|fall|win)))"
 FISCAL_WORD = r"\b(?:fiscal|fy|financial year)\b|\bfy[0-9]"
@@ -166,6 +171,8 @@ def _fallback() -> Callable[[str], date | None]:
     parser = DateDataParser(settings={"STRICT_PARSING": True, "PARSERS": ["absolute-time"]})
 
     def parse(text: str) -> date | None:
+        if _NOT_THE_DAY.search(fold(text)):
+            return None  # dateparser reads "after 12 May 2018" as that day
         if not re.fullmatch(r"\D*\b\d{1,2}\b\D+\b\d{4}\b\D*", text):
             return None  # one day and one year, or it would fill in what is not said
         found = parser.get_date_data(text).date_obj

@@ -11,6 +11,8 @@ from ie_model.normalise.numbers import read_number
 UNIT = (
     r"(second|sec|minute|min|hour|hr|day|week|fortnight|month|quarter|year|decade|centur(?:y|ie))s?"
 )
+ONE = rf"{UNIT}(?<!s)"
+"""One of the units: ``a week``, ``last month``; ``weeks ago`` says no number."""
 _MODIFIER = re.compile(
     r"(about|around|roughly|approximately|nearly|almost|some|barely|just under|just over|under"
     r"|just shy of|shy of|less than|fewer than|more than|over|at least|up to|as long as"
@@ -81,14 +83,14 @@ def read_length(text: str) -> Length | None:
         approximate, pos = approximate or match[1] is not None, match.end()
     if re.compile(r"fortnight$").match(text, pos):
         return Length(Fraction(1), "fortnight", approximate)
-    full = re.compile(rf"(?<=\ba full )(?:{UNIT})$|(?<=\ba whole )(?:{UNIT})$").match(text, pos)
+    full = re.compile(rf"(?<=\ba full )(?:{ONE})$|(?<=\ba whole )(?:{ONE})$").match(text, pos)
     if full:
         return Length(Fraction(1), unit_of(full[1] or full[2]), approximate)
-    single = re.compile(rf"an?\s+{UNIT}(?:\s+and\s+a\s+(half))?").fullmatch(text, pos)
+    single = re.compile(rf"an?\s+{ONE}(?:\s+and\s+a\s+(half))?").fullmatch(text, pos)
     if single:
         return Length(Fraction(3, 2) if single[2] else Fraction(1), unit_of(single[1]), approximate)
     # "month-long", but "months-long" has no number
-    adjective = re.compile(rf"{UNIT}(?<!s)[\s-]long").fullmatch(text, pos)
+    adjective = re.compile(rf"{ONE}[\s-]long").fullmatch(text, pos)
     if adjective:
         return Length(Fraction(1), unit_of(adjective[1]), approximate)
     found = read_number(text, pos)

@@ -122,10 +122,11 @@ def _figures(text: str, pos: int, millions: bool) -> tuple[Number, int] | None:
         value, end = value + Fraction(1, _PARTS[half[1]]), half.end()
     word, after = _next_word(text, end)
     suffixes = _SUFFIXES | _SHORT_SUFFIXES if millions else _SUFFIXES
-    scale = _SCALES.get(word) or suffixes.get(word)
-    if scale:
-        return Number(value * scale, scale), after
-    return Number(value), end
+    scale = 1
+    while times := _SCALES.get(word) or suffixes.get(word):  # "2 lakh crore"
+        scale, end, suffixes = scale * times, after, {}
+        word, after = _next_word(text, end)
+    return Number(value * scale, scale), end
 
 
 def _vague(text: str, pos: int) -> tuple[Number, int] | None:
@@ -180,7 +181,8 @@ def _words(text: str, pos: int) -> tuple[Number, int] | None:
     if used == pos or word in _SCALES:  # "a thousand million": not how anyone writes
         return None
     value = Fraction(total + group)
-    halves = word == "half" and (value > 1 or not re.compile(r"$|\s+of\b").match(text, end))
+    # "two half miles", "one half-track"
+    halves = word == "half" and (value > 1 or text.startswith("-", end))
     if word in _PARTS and not halves and 0 < value < 20:
         value /= _PARTS[word]  # "two thirds"
         of = re.compile(r"[\s-]+of\s+an?\s+([a-z]+)\b").match(text, end)

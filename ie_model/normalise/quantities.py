@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from ie_model.documents import in_one_line
-from ie_model.normalise.amounts import Amount, read_amount
+from ie_model.normalise.amounts import SPREAD, Amount, read_amount
 from ie_model.normalise.conversions import agreement, read_compound
 from ie_model.normalise.counted import casualty_kind, counted_noun
 from ie_model.normalise.currencies import currency
@@ -93,14 +93,17 @@ _RATE = re.compile(
     r"|\s(?P<each>each|apiece)$"
 )
 _JOINT = re.compile(r"\s(?:and|in|within|over)\s+|,\s+(?=[0-9])")
+_OTHER_END = re.compile(r"(?:^|\s)(?:to|or|by|but|than|minus|until)\s+-?")
+_UNIT_AND_REST = re.compile(r"[\s-]?([a-z]+)(?:[\s-]|(?![23]\b))[0-9]+(?:\s?[a-z]+)?$")  # but "km2"
 _TIMES = re.compile(r"\s+times(?:\s+(?:as|more|less|the|its|their|higher|over)\b.*)?|\s?-?fold")
 _SHAPE = re.compile(r"-(?:strong|odd|plus)\b|\+|\s+plus\b(?!\s+[0-9])")
 _OR = re.compile(r"\s+or\s+(so|more|fewer|less)(?![a-z])")
 _REWRITTEN = (
     (re.compile(r"\b(?:an?|one)\s+((?:(?:square|cubic|nautical)\s)?(?!dozen|hundred|thousand|million|billion)"
                 r"[a-z]+)\s+and\s+a\s+half\b"), r"one and a half \1"),  # "a mile and a half"
-    (re.compile(r"\bhalf\s+(?:of\s+)?(?:an?|one|1)\s?(?=percent|per cent|%)"), "0.5 "),
-    (re.compile(r"\b(?:a\s+)?quarter\s+(?:of\s+)?(?:an?|one|1)\s?(?=percent|per cent|%)"), "0.25 "),
+    (re.compile(r"-an?-([a-z]+)$"), r" a \1"),  # "$60-a-barrel"
+    (re.compile(r"\b([0-9][0-9.,]*)\s?([a-z]+?)s?\s+(to|or)\s+([0-9][0-9.,]*)\s?(\2s?)\b", re.I),
+     r"\1 \3 \4 \5"),  # "10 km to 15 km"
     (re.compile(r"\s(dai|week|month|hour|year)ly$|\s(annual)ly$|\sa (day|week)$"),
      lambda m: f" a {({'dai': 'day', 'annual': 'year'}).get(m[1] or m[2] or '', m[1] or m[3])}"),
 )  # fmt: skip
@@ -115,6 +118,11 @@ _COUNT_X_CALIBRE = re.compile(
 _BORE = re.compile(r"([0-9]+(?:\.[0-9]+)?)[\s-]?(mm|millimet(?:er|re)s?|cm|inch)\b")
 _PERCENT_OF = re.compile(r"\s+of\s+((?:(?:the|all|its|their|our|his)\s+)?[A-Za-z][A-Za-z' -]*)")
 _DIMENSION = re.compile(r"[\s-](?:old|long|wide|deep|high|tall|thick)$")
+_PLACE = (
+    r"\s(?:from|away|off|into|inside|outside|above|below|beyond|along|(?:north|south)(?:east|west)?"
+    r"|east|west)\b"
+)
+_BESIDE = rf"\s(?:of|in)\s|{_PLACE}"
 _MORE = re.compile(r"\s+(?:more|fewer|less|additional|further|extra)\b")
 
 
@@ -227,7 +235,15 @@ def _not_an_amount(found: Amount, folded: str, rest: str, end: int) -> bool:
         tail = rest[joined.end() :]
         if tail.startswith(("a ", "an ")) or read_number(tail):
             return True  # "three men and a woman" is two quantities
-    return False
+    if any(read_number(rest, joined.end()) for joined in _OTHER_END.finditer(rest)):
+        return True  # "5 feet 6 inches to 6 feet", "more than 20 but fewer than 30"
+    again = None if figures or re.match(r"[\s-]*[.0-9]", rest) else read_number(rest)
+    if again and not rest.startswith("-", again[1]):
+        return True  # "nineteen eighty-four", but "two one-ton bombs"
+    behind = _UNIT_AND_REST.match(rest)  # "5-foot-6", "2 h 30 min"
+    if not behind or behind[1] in ("h", "st"):
+        return behind is not None
+    return len(behind[1]) > 1 and physical_unit(behind[1]) is not None  # but "T-72 tanks"
 
 
 def _described(
@@ -238,6 +254,8 @@ def _described(
     approximate = "about" in flags or any(n.vague or n.loose for n in (found.low, found.high))
     bottom: Fraction | None = low
     top: Fraction | None = high
+    if negative and low != high and not SPREAD.search(said):
+        return None  # "-5 to 10 degrees", "minus 5 to 10": is it -10?
     if negative:
         bottom, top = -high, -low
     shape = _SHAPE.match(folded_rest)
@@ -256,7 +274,7 @@ def _described(
     elif "high" in flags:
         bottom = None
     unit, rate, of = _noun(rest, folded_rest)
-    if shape is None and unit and re.match("[mb] ", unit, re.IGNORECASE):
+    if shape is None and unit and re.match("[mb] |b$", unit, re.IGNORECASE):
         return None  # "2.5m people" or "5m walls"
     if found.money == "rupees" and re.search(r"\b(?:lakhs?|crores?)\b", said):
         found = replace(found, money="INR")
@@ -317,7 +335,7 @@ def _noun(rest: str, folded: str) -> tuple[str | None, str | None, str | None]:
     skip = re.match(r"-(?=[a-z])|\s*(?:of(?:\s+|$))?(?:(?:an?|the)\s+)?", folded)
     noun = _DIMENSION.sub("", rest[skip.end() if skip else 0 :].strip())
     # "500-pound bomb", "155mm shells", but "10 barrel bombs"; "300 tons of ammunition"
-    behind = r"\s(?:of|in)\s" if folded.startswith(" ") else r"\s(?:of|in)\s|(?<=\w\w)\s"
+    behind = _BESIDE if folded.startswith(" ") else rf"{_BESIDE}|(?<=\w\w)\s"
     measure = _DIMENSION.sub("", re.split(behind, noun)[0])
     bore = re.match(r"(?:mm|millimet(?:er|re)s?|caliber|calibre)(?=\s[a-z])", noun, re.IGNORECASE)
     if bore:  # "82 mm mortar rounds"
@@ -328,5 +346,7 @@ def _noun(rest: str, folded: str) -> tuple[str | None, str | None, str | None]:
         money, unit = currency(name), physical_unit(name)
         if money or unit:
             of = re.sub(r"^\s(?:of|in)\s|^\s", "", noun[len(name) :]) or None
+            if of and re.match(_PLACE, noun[len(name) :]):
+                of = None  # "20 km north of Aleppo" measures no north
             return money or unit, (physical_unit(rate) or rate) if unit and rate else rate, of
     return noun or None, rate, noun or None

@@ -45,9 +45,6 @@ _NORTH = r"(?:(?:boreal|northern(?: hemisphere)?(?:'s)?)\s+)?"
 FISCAL = r"(?:u\.?s\.?\s+)?(?:fiscal(?:\s+year)?|fy|financial\s+year)"
 
 
-_A_YEAR = timedelta(days=366)
-
-
 def read_iso(text: str) -> Interval | None:
     """``2018-12-03``, ``2018/12/03``, ``2018-03``."""
     whole = re.fullmatch(rf"{YEAR}[-/.]([01]?[0-9])[-/.]([0-3]?[0-9])", text)
@@ -109,14 +106,10 @@ def _calendar_day(text: str, today: date | None) -> Interval | None:
     month, day = cal.MONTHS.index(name[:3]) + 1, int(number)
     if on and today and not year and not which:
         at = cal.WEEKDAYS.index(on[:3])
-        near = [
-            found
-            for y in (today.year - 1, today.year, today.year + 1)
-            if (found := _day_or_none(y, month, day)) and found.start
-            and found.start.weekday() == at and abs(found.start.date() - today) < _A_YEAR
-        ]  # fmt: skip
-        if len(near) == 1:
-            return near[0]
+        days = [_day_or_none(y, month, day) for y in range(today.year - 11, today.year + 12)]
+        then = [d for found in days if found and found.start for d in [found.start.date()]]
+        on_it = [d for d in then if d.weekday() == at]
+        return cal.days(min(on_it, key=lambda d: abs(d - today))) if on_it else None
     return _in_year(lambda y: _day_or_none(y, month, day), year, which, None, today)
 
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from ie_model.normalise import calendar as cal
 from ie_model.normalise.calendar import Interval
-from ie_model.normalise.durations import UNIT, read_length, unit_of
+from ie_model.normalise.durations import ONE, read_length, unit_of
 
 WEEKDAY = r"(mon|tue(?:s)?|wed(?:nes)?|thu(?:r|rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?"
 WHICH = r"(?:(this coming|this past|last|past|this|next|coming)\s+)?"
@@ -68,7 +68,7 @@ def read_deictic(text: str, today: date | None) -> Interval | None:
         elif (side is None and saturday > today) or side == "last":
             saturday -= 7 * cal.DAY
         return cal.days(saturday, 2)
-    match = re.fullmatch(rf"(last|this|current|next)\s+{UNIT}", text)
+    match = re.fullmatch(rf"(last|this|current|next)\s+{ONE}", text)
     if not match:
         return None
     unit = unit_of(match[2])
@@ -85,7 +85,7 @@ def read_anchored(text: str, today: date | None) -> Interval | None:
     match = re.fullmatch(r"(past|last|next|coming)\s+(.+)", text)
     if not match or today is None:
         return None
-    bare = re.fullmatch(rf"{UNIT}(\s+and\s+a\s+half)?", match[2])
+    bare = re.fullmatch(rf"{ONE}(\s+and\s+a\s+half)?", match[2])
     article = "a " if bare and (match[1] == "past" or bare[2]) else ""
     length = read_length(article + match[2])
     whole = length.whole() if length else None
@@ -112,7 +112,7 @@ def read_ago(text: str, today: date | None) -> Interval | None:
     match = re.fullmatch(r"(?:(over|more than|at least)\s+|(less than|under)\s+)?(.+)\s+ago", text)
     if not match:
         return None
-    bare = re.fullmatch(UNIT, match[3])  # "a week ago", its article left out of the span
+    bare = re.fullmatch(ONE, match[3])  # "a week ago", its article left out of the span
     length = read_length(f"one {match[3]}" if bare else match[3])
     if not length or length.count.denominator != 1 or today is None:
         return None
@@ -120,6 +120,8 @@ def read_ago(text: str, today: date | None) -> Interval | None:
     assert now.start is not None
     assert now.end is not None
     count, unit = int(length.count), length.unit
+    if unit == "fortnight":
+        count, unit = 2 * count, "week"
     if unit in _PER_DAY:
         return None  # from the hour of writing, which is not known
     then = cal.shift(now.start, unit, -count)

@@ -12,6 +12,8 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from ie_model.normalise import calendar as cal
+from ie_model.normalise.clocks import HHMM
+from ie_model.normalise.zones import ZONE
 
 _FUTURE = (
     r"(?:will|shall|'ll|would|won't|wo n't|to be|going to|about to"
@@ -87,6 +89,10 @@ def _direction(sentence: str, at: int) -> str | None:
 
 _DEICTIC = r"\b(?:last|this|next|past|coming|current|ago|today|tomorrow|yesterday|since)\b"
 _YEAR = r"\b(?:1[0-9]{3}|20[0-9]{2})\b"
+_FOUR_DIGITS = re.compile(  # "0900-1100 GMT Monday" names no year, nor does "1400 Friday"
+    rf"\b{HHMM}(?:\s?(?:-|to|and|until|till)\s?[0-2][0-9][0-5][0-9])?"
+    rf"(?={ZONE.removesuffix('?')}|\s?(?:hours|hrs)\b|,?\s(?:on\s)?(?:mon|tue|wed|thu|fri|sat|sun))"
+)
 _BARE_DAY = r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?s?\b"
 _BARE_MONTH = (
     r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -96,6 +102,7 @@ _BARE_MONTH = (
 
 def bare(folded: str) -> str | None:
     """``weekday``, ``month`` or ``day`` where a folded expression leaves its direction open."""
+    folded = _FOUR_DIGITS.sub("", folded)
     if re.search(_YEAR, folded) or re.search(_DEICTIC, folded):
         return None
     month = re.search(_BARE_MONTH, folded)

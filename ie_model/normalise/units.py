@@ -33,6 +33,7 @@ _NAMES = {
     "degree fahrenheit": "degree_Fahrenheit",
     "degrees fahrenheit": "degree_Fahrenheit",
     "°f": "degree_Fahrenheit",
+    "°": "degree",
 }
 SPEEDS = {"mph": ("mile", "hour"), "m/s": ("meter", "second")}
 SPEEDS |= dict.fromkeys(("km/h", "kph", "kmh"), ("kilometer", "hour"))

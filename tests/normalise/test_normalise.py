@@ -110,6 +110,17 @@ def test_normalise_table_is_large_enough():
         ("1992 and 1998", "-"),
         ("next day", "-"),
         ("Feb. 30", "-"),
+        # Weeks and years of no number were one.
+        ("weeks ago", "-"),
+        ("past months", "-"),
+        ("last weeks", "-"),
+        ("a fortnight ago", "2018-11-19/2018-11-25"),
+        # dateparser took these for that day; a Wednesday was a Thursday.
+        ("after 12 May 2018", "-"),
+        ("by 12 May 2018", "-"),
+        ("après le 12 mai 2018", "-"),
+        ("le 12 mai 2018", "2018-05-12"),
+        ("Wednesday 15 March", "2017-03-15"),
         ("20,000 years ago", "-"),
         ("2018 elections", "-"),
         ("", "-"),
@@ -143,6 +154,27 @@ def test_normalise_date_regressions(text, expected):
         ("1e5", "-"),
         ("3rd Battalion", "-"),
         ("3-0", "-"),
+        # What belongs to the amount was a part of its unit, or left out.
+        ("10 km to 15 km", "10..15; unit=kilometer"),
+        ("20 fighters to 30 fighters", "20..30; unit=fighters"),
+        ("5 feet 6 inches to 6 feet", "-"),
+        ("5-foot-6", "-"),
+        ("2 h 30 min", "-"),
+        ("20 T-72 tanks", "20; unit=T-72 tanks"),
+        ("two one-ton bombs", "2; unit=one-ton bombs"),
+        ("nineteen eighty-four", "-"),
+        ("2 meters by 3 meters", "-"),
+        ("more than 20 but fewer than 30", "-"),
+        ("10 percent or 15 people", "-"),
+        ("20 km north of Aleppo", "20; unit=kilometer"),
+        ("-5 to 10 degrees", "-"),  # was -10 to -5
+        ("2.5 lakh crore", "2500000000000"),
+        ("one half mile", "0.5; unit=mile"),
+        ("one half-track", "1; unit=half-track"),
+        ("three-tenths of 1 percent", "0.3; percent"),
+        ("0.5 of a percent", "0.5; percent"),
+        ("$60-a-barrel", "60; unit=USD; rate=barrel"),
+        ("20°", "20; unit=degree"),
         ("2018-12-05", "-"),
         ("0/0", "-"),
         ("", "-"),
@@ -184,6 +216,44 @@ def test_normalise_date_reads_any_day_back(day):
     iso = day.isoformat()
     for form in ("%d %B %Y", "%b. %d, %Y", "%A, %B %d, %Y", "%Y-%m-%d"):
         assert normalise_date(day.strftime(form)) == DateValue(iso, iso)
+
+
+@given(st.dates(date(1970, 1, 1), date(2068, 12, 31)))
+def test_normalise_date_reads_a_day_in_any_spelling(day):
+    for form in (
+        "%d-%b-%Y",
+        "%d%b%Y",
+        "%d %B '%y",
+        "%b-%d-%Y",
+        "%B %d, %Y",
+        "%Y/%m/%d",
+        "%a %d %b %Y",
+    ):
+        value = normalise_date(day.strftime(form))
+        assert (value.start, value.end) == (day.isoformat(), day.isoformat()), day.strftime(form)
+
+
+@given(st.times(), st.times())
+def test_normalise_date_a_clock_range_ends_on_its_day_or_the_next(first, last):
+    value = normalise_date(f"Monday {first:%H:%M}-{last:%H:%M}", TODAY)
+    over = f"{last:%H:%M}" <= f"{first:%H:%M}"
+    assert (value.start, value.end) == (
+        f"2018-12-03T{first:%H:%M}", f"2018-12-0{3 + over}T{last:%H:%M}",
+    )  # fmt: skip
+
+
+@given(st.integers(1, 999), st.integers(1, 999), st.sampled_from(["km", "tons", "fighters"]))
+def test_normalise_quantity_a_range_may_name_its_unit_twice(one, other, unit):
+    low, high = sorted((one, other))
+    twice = normalise_quantity(f"{low} {unit} to {high} {unit}")
+    assert twice == normalise_quantity(f"{low} to {high} {unit}")
+    assert (twice.low, twice.high) == (low, high)
+
+
+@pytest.mark.parametrize("said", ["2000 GMT Friday", "1400 hours Friday", "1300-1500 UTC Friday"])
+def test_normalise_date_a_time_of_four_digits_is_no_year(said):
+    """As a year it kept a future Friday in the past."""
+    assert normalise_date(said, TODAY, tense="future").start.startswith("2018-12-07T")
 
 
 def test_normalise_date_pathological_text_is_quick():
