@@ -6,7 +6,6 @@ A dry run looks at it as the run itself does.
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from ie_model.config.schema import Config, DistillationConfig, TrainingConfig
 from ie_model.documents import Document
 from ie_model.errors import InputError
+from ie_model.files import scratch_folder
 from ie_model.labels import LabelSet
 from ie_model.models.catalogue import BACKBONES
 from ie_model.models.devices import resolve_device
@@ -77,8 +77,7 @@ def _refuse(config: Config, dev: Sequence[Document] | Dataset | None, given: boo
     check_output(config)
     if "tensorboard" in config.training.loggers:
         events = events_parent(config.output_dir, config.training.log_dir)
-        prefix = f".{config.output_dir.name}.new-"
-        _check_makes(f"training.log_dir {events}", events.absolute(), prefix)
+        _check_makes(f"training.log_dir {events}", events.absolute())
     section = config.distillation
     if section.unlabelled and not section.teachers:
         raise InputError(
@@ -232,8 +231,7 @@ def check_output(config: Config) -> None:
     """
     target = config.output_dir
     check_destination(target)
-    # The prefix is that of what the next run clears away.
-    _check_makes(f"output_dir {target}", target.absolute().parent, f".{target.name}.new-")
+    _check_makes(f"output_dir {target}", target.absolute().parent)
     sources = list(config.distillation.teachers)
     if config.model.backbone not in BACKBONES:
         sources.append(Path(config.model.backbone).expanduser())
@@ -246,14 +244,13 @@ def check_output(config: Config) -> None:
             )
 
 
-def _check_makes(what: str, folder: Path, prefix: str) -> None:
+def _check_makes(what: str, folder: Path) -> None:
     """Refuse what is to stand in a folder that is not there and cannot be made, or written."""
     standing = next(place for place in (folder, *folder.parents) if place.exists())
     try:
         # Made and taken away again: permissions alone say too little of mounts and of root.
-        tempfile.TemporaryDirectory(
-            dir=standing, prefix=prefix, ignore_cleanup_errors=True
-        ).cleanup()
+        with scratch_folder(standing):
+            pass
     except OSError as error:
         reason = "is not writable" if standing.is_dir() else "is a file"
         raise InputError(

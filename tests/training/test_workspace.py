@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ie_model import train
+from ie_model import files, train
 from ie_model.errors import InputError
 from ie_model.training import encoded
 from ie_model.training.preparation import prepare
@@ -107,6 +107,23 @@ def test_workspace_a_users_file_in_the_model_directory_is_refused_by_name(tiny_c
         with pytest.raises(InputError, match=r"gold\.jsonl: was not written by a training"):
             run(config)
     assert gold.read_text() == "precious"
+
+
+def test_workspace_places_tried_by_a_killed_run_are_cleared_by_the_next(tiny_config, tmp_path):
+    # A run that is killed while it tries whether it can write.
+    pytest.importorskip("tensorboard")
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from ie_model.files import scratch_folder\n"
+        "with scratch_folder(Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    (tmp_path / "events").mkdir()
+    for place in (tmp_path, tmp_path / "events"):
+        subprocess.run([sys.executable, "-c", code, str(place)], check=False)
+        assert list(place.glob(".*.tmp"))
+        files._cleared.discard(place)
+    prepare(tiny_config(loggers=["tensorboard"], log_dir=tmp_path / "events"))
+    assert not list(tmp_path.rglob(".*.tmp"))
 
 
 def test_workspace_weights_have_the_mode_of_the_umask(tiny_config):
