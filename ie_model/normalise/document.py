@@ -3,6 +3,7 @@ places, in the ``meta`` of its entities."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -13,6 +14,9 @@ from ie_model.normalise.dates import DateValue, normalise_date, unresolved_date
 from ie_model.normalise.names import name_document
 from ie_model.normalise.quantities import QuantityValue, normalise_quantity, unresolved_quantity
 from ie_model.normalise.tense import bare_direction, direction, sentence_around
+
+_QUOTED = re.compile(r"\s*[\r\n]\s*(?:>\s*)+")
+_PARTED = re.compile(r"(?<=[a-z])-\s*[\r\n]\s*(?:>\s*)*(?=[a-z])")
 
 
 def normalise_document(
@@ -54,7 +58,8 @@ def _dated(text: str, entity: Entity, today: date | str | None, hemisphere: str)
     if today and bare_direction(mention):
         sentence, at = sentence_around(text, entity.start, entity.end)
         tense = direction(sentence, at)
-    value = normalise_date(mention, today, tense, hemisphere)
+    read = (normalise_date(m, today, tense, hemisphere) for m in _spellings(mention))
+    value = next((value for value in read if value), None)
     if value and value.assumed and value.assumed.startswith("past"):
         value = replace(value, approximate=True)
     return _with_value(entity, value, None if value else unresolved_date(mention, today))
@@ -62,10 +67,18 @@ def _dated(text: str, entity: Entity, today: date | str | None, hemisphere: str)
 
 def _measured(text: str, entity: Entity) -> Entity:
     mention = text[entity.start : entity.end]
-    before = text[max(0, entity.start - 60) : entity.start]
-    behind = text[entity.end : entity.end + 60]
-    value = normalise_quantity(mention, before, behind)
+    before = _QUOTED.sub(" ", text[max(0, entity.start - 60) : entity.start])
+    behind = _QUOTED.sub(" ", text[entity.end : entity.end + 60])
+    read = (normalise_quantity(m, before, behind) for m in _spellings(mention))
+    # "3 thou-" is 3 of something; with "sand" it is more.
+    value = max((value for value in read if value), key=lambda v: v.low or 0.0, default=None)
     return _with_value(entity, value, None if value else unresolved_quantity(mention))
+
+
+def _spellings(mention: str) -> list[str]:
+    """A mention as it stands, and without hyphens at line ends: they may have parted a word."""
+    whole = _PARTED.sub("", mention)
+    return [mention] if whole == mention else [mention, whole]
 
 
 def _with_value(

@@ -290,6 +290,33 @@ def test_normalise_document_fills_meta_and_touches_nothing_else():
     assert entities[0].meta == {}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n   ", "\n> "])
+def test_normalise_document_reads_words_that_a_hyphen_parts_at_a_line_end(end):
+    parted = [
+        (f"3 Decem-{end}ber 2018", "DATE"), (f"mid-{end}May 2018", "DATE"),
+        (f"twenty-{end}five men", "QUANTITY"), (f"3 thou-{end}sand tons", "QUANTITY"),
+    ]  # fmt: skip
+    text = " and ".join(mention for mention, _ in parted)
+    entities = [Entity(at := text.index(m), at + len(m), label, text=m) for m, label in parted]
+    found = normalise_document(Document(text, tuple(entities)))
+    values = [e.meta["value"] for e in found.entities]
+    assert [v["start"] for v in values[:2]] == ["2018-12-03", "2018-05-11"]
+    assert [v["low"] for v in values[2:]] == [25, 3000]
+    assert [e.text for e in found.entities] == [m for m, _ in parted]
+
+
+@pytest.mark.parametrize("end", [" ", "\n", "\r\n", "\n> "])
+def test_normalise_document_reads_casualties_over_line_ends(end):
+    text = f"The blast killed{end}12 soldiers and wounded{end}30 others, 5 percent{end}of the men."
+    mentions = ["12 soldiers", "30 others", "5 percent"]
+    entities = tuple(Entity(at := text.index(m), at + len(m), "QUANTITY") for m in mentions)
+    found = normalise_document(Document(text, entities))
+    values = [e.meta["value"] for e in found.entities]
+    assert [(v["kind"], v["of"]) for v in values] == [
+        ("killed", "soldier"), ("wounded", "other"), (None, "man"),
+    ]  # fmt: skip
+
+
 def test_normalise_document_reference_goes_before_the_own_date():
     document = Document("Tuesday", (Entity(0, 7, "DATE"),), meta={"date": "2018-12-05"})
     value = normalise_document(document, date(2020, 1, 1)).entities[0].meta["value"]
