@@ -33,7 +33,7 @@ from ie_model import Document, Entity, load_config
 from ie_model.annotation import convert
 from ie_model.config.schema import Config
 from ie_model.corpus import load_gold, read_documents, write_documents
-from ie_model.encoding.lines import sequences, unwrapped
+from ie_model.encoding.lines import LINE_END, sequences
 from ie_model.metrics import score_documents
 from ie_model.models.backbones import resolve
 from ie_model.models.cache import user_cache
@@ -105,7 +105,7 @@ def paragraphs(document: Document, lines: str) -> list[Document]:
     """What the package reads on its own; entities across the ends are left out."""
     return [
         Document(
-            unwrapped(document.text[start:end]),
+            LINE_END.sub(" ", document.text[start:end]),
             tuple(
                 Entity(e.start - start, e.end - start, e.label)
                 for e in document.entities
