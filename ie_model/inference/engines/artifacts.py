@@ -19,10 +19,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ie_model.errors import RunError
+from ie_model.errors import InputError, RunError
 from ie_model.files import read_json, scratch_folder, sync, writing
 from ie_model.models.cache import user_cache
 from ie_model.models.directory import file_digest, weights_digest
+from ie_model.models.hardware import is_x86, multiplies_int8
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,27 @@ def locate(model_dir: Path, engine: str, precision: str) -> Path | None:
             return path
         log.warning("%s: damaged, or not as it was written; not used", path)
     return None
+
+
+def locate_int8(model_dir: Path, engine: str) -> Path:
+    """The int8 export of the present weights.
+
+    Raises:
+        InputError: there is none, or it is one that this CPU would add up wrongly.
+    """
+    path = locate(model_dir, engine, "int8")
+    if path is None:
+        raise InputError(
+            f"{model_dir} holds no int8 model made from its present weights: "
+            f"run 'ie-model export {model_dir} --engine {engine} --precision int8'"
+        )
+    full = read_facts(path).get("reduced_range") is False
+    if full and is_x86() and not multiplies_int8():
+        raise InputError(
+            f"{path} has 8-bit weights, which this CPU (without VNNI) would add up wrongly: "
+            "export it again with --reduce-range, or use precision='fp32'"
+        )
+    return path
 
 
 def _digests(path: Path) -> dict[str, str]:

@@ -84,12 +84,6 @@ class OnnxEngine:
 
 
 def _exported(model_dir: Path, precision: str) -> Path:
-    path = artifacts.locate(model_dir, "onnx", precision)
-    if path is not None:
-        return path
     if precision == "int8":
-        raise InputError(
-            f"{model_dir} holds no int8 model made from its present weights: "
-            f"run 'ie-model export {model_dir} --engine onnx --precision int8'"
-        )
-    return convert(model_dir, "onnx")
+        return artifacts.locate_int8(model_dir, "onnx")
+    return artifacts.locate(model_dir, "onnx", precision) or convert(model_dir, "onnx")

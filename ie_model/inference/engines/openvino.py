@@ -16,7 +16,7 @@ from ie_model.inference.engines import artifacts, forking
 from ie_model.inference.engines.conversion import convert
 from ie_model.inference.engines.interface import Engine, Ids, Logits, closed
 from ie_model.inference.engines.runtimes import import_openvino
-from ie_model.models.hardware import available_cpus, is_x86, multiplies_bf16, multiplies_int8
+from ie_model.models.hardware import available_cpus, is_x86, multiplies_bf16
 
 _first_pid: int | None = None
 
@@ -228,14 +228,7 @@ class _Pending:
 
 def _converted(model_dir: Path, precision: str) -> Path:
     if precision == "int8":
-        path = artifacts.locate(model_dir, "openvino", "int8")
-        if path is None:
-            raise InputError(
-                f"{model_dir} holds no int8 model made from its present weights: "
-                f"run 'ie-model export {model_dir} --engine openvino --precision int8'"
-            )
-        _check_range(path)
-        return path
+        return artifacts.locate_int8(model_dir, "openvino")
     # bf16 is a way to compute: the converted weights are the same.
     path = artifacts.locate(model_dir, "openvino", "fp32")
     if path is None:
@@ -245,12 +238,3 @@ def _converted(model_dir: Path, precision: str) -> Path:
 
 def _computes_bf16() -> bool:
     return is_x86() and multiplies_bf16()
-
-
-def _check_range(path: Path) -> None:
-    full = artifacts.read_facts(path).get("reduced_range") is False
-    if full and is_x86() and not multiplies_int8():
-        raise InputError(
-            f"{path} has 8-bit weights, which this CPU (without VNNI) would add up wrongly: "
-            "export it again with --reduce-range, or use precision='fp32'"
-        )
