@@ -11,6 +11,11 @@ LOOK_AHEAD = timedelta(days=60)
 """A day without a year is its latest occurrence up to this far after the reference: news
 of December says ``Jan. 22`` for the coming one, and gives the year for older dates."""
 
+MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+YEAR = "(?:1[0-9]{3}|20[0-9]{2})"
 MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 WEEKDAYS = "mon tue wed thu fri sat sun".split()
 SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from ie_model.normalise import calendar as cal
 from ie_model.normalise.calendar import Interval
@@ -147,8 +147,3 @@ def _bound(said: str, other: str | None, day: str | None) -> _Time | None:
 def _minutes(hour: str, minute: str | None, half: str | None = None) -> int:
     hours = int(hour) % 12 + (12 if half == "p" else 0) if half else int(hour)
     return hours * 60 + int(minute or 0)
-
-
-def midnight(day: date) -> datetime:
-    """The beginning of a day."""
-    return datetime.combine(day, time())

@@ -94,7 +94,7 @@ def _with_value(
 def document_date(meta: Mapping[str, Any]) -> date | None:
     """The day in ``meta["date"]``: ISO 8601 or any single written day, else ``None``."""
     said = str(meta.get("date") or "")
-    value = normalise_date(said.partition("T")[0])
+    value = normalise_date(re.split(r"(?<=[0-9])T(?=[0-9])", said)[0])  # not that of "Tuesday"
     if value is None or value.start is None or value.start != value.end:
         return None
     return date.fromisoformat(value.start[:10])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -41,9 +42,7 @@ class Length:
             if not smaller or (rest * factor).denominator != 1:
                 return None
             parts.append((int(rest * factor), smaller))
-        days = "".join(f"{n}{u[0].upper()}" for n, u in parts if u not in _CLOCK)
-        clock = "".join(f"{n}{u[0].upper()}" for n, u in parts if u in _CLOCK)
-        return f"P{days}T{clock}" if clock else f"P{days}"
+        return _iso(parts)
 
     def _plain(self) -> tuple[Fraction, str]:
         factor, unit = _COMPOUND.get(self.unit, (1, self.unit))
@@ -65,6 +64,7 @@ _COMPOUND["quarter"] = (3, "month")
 _SMALLER = {"year": (12, "month"), "day": (24, "hour"), "hour": (60, "minute")}
 _SMALLER["minute"] = (60, "second")
 _CLOCK = ("hour", "minute", "second")
+_ORDER = ("year", "month", "week", "day", *_CLOCK)
 
 
 def unit_of(word: str) -> str:
@@ -110,17 +110,22 @@ def read_lengths(text: str) -> tuple[str | None, bool] | None:
     single = read_length(text)
     if single:
         return single.iso(), single.approximate
-    parts = re.split(r",?\s+and\s+|,\s+|(?<=[a-z])\s+(?=[0-9])", text)
-    found = [length for part in parts if (length := read_length(part))]
-    if len(parts) < 2 or len(found) != len(parts):
+    said = re.split(r",?\s+and\s+|,\s+|(?<=[a-z])\s+(?=[0-9])", text)
+    found = [length for part in said if (length := read_length(part))]
+    if len(said) < 2 or len(found) != len(said):
         return None
     sizes = [_ORDER.index(length.unit) if length.unit in _ORDER else -1 for length in found]
     whole = all(length.count.denominator == 1 for length in found)
     if -1 in sizes or sizes != sorted(set(sizes)) or not whole:
         return None
-    days = "".join(f"{n.count}{n.unit[0].upper()}" for n in found if n.unit not in _CLOCK)
-    clock = "".join(f"{n.count}{n.unit[0].upper()}" for n in found if n.unit in _CLOCK)
-    return (f"P{days}T{clock}" if clock else f"P{days}"), any(n.approximate for n in found)
+    parts = [(int(length.count), length.unit) for length in found]
+    return _iso(parts), any(length.approximate for length in found)
 
 
-_ORDER = ("year", "month", "week", "day", "hour", "minute", "second")
+def _iso(parts: Iterable[tuple[int, str]]) -> str:
+    """``[(2, "hour"), (15, "minute")]`` as ``PT2H15M``."""
+    days = clock = ""
+    for count, unit in parts:
+        written = f"{count}{unit[0].upper()}"
+        days, clock = (days, clock + written) if unit in _CLOCK else (days + written, clock)
+    return f"P{days}T{clock}" if clock else f"P{days}"

@@ -27,12 +27,9 @@ from ie_model.normalise.relative import (
 )
 from ie_model.normalise.zones import offset
 
-MONTH = (
-    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-)
+MONTH = rf"({cal.MONTH})\.?"
 MDAY = r"(?:the\s+)?([0-9]{1,2})(?:st|nd|rd|th)?"
-YEAR = r"(1[0-9]{3}|20[0-9]{2})"
+YEAR = rf"({cal.YEAR})"
 _OF_YEAR = rf"(?:,?\s+(?:of\s+|in\s+)?(?:the\s+)?{YEAR}|,?\s+(?:of\s+)?(this|last|next)\s+year)?"
 _WORD_DECADES = {
     "noughties": 2000, "aughts": 2000, "thirties": 1930, "forties": 1940, "fifties": 1950,

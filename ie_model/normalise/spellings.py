@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-_MON = (
-    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
-)
-_FULL_YEAR = r"((?:1[0-9]|20)[0-9]{2})"
+from ie_model.normalise.calendar import MONTH, YEAR
+
+_MON, _FULL_YEAR = f"({MONTH})", f"({YEAR})"
 _DAY_MONTH_YEAR = re.compile(
     rf"(?<![0-9-])([0-3]?[0-9])(?:\s?[-./]\s?|\s?){_MON}(?:\s?[-./]\s?|\.?\s?){_FULL_YEAR}(?![0-9])"
 )

@@ -88,16 +88,13 @@ def _direction(sentence: str, at: int) -> str | None:
 
 
 _DEICTIC = r"\b(?:last|this|next|past|coming|current|ago|today|tomorrow|yesterday|since)\b"
-_YEAR = r"\b(?:1[0-9]{3}|20[0-9]{2})\b"
+_YEAR = rf"\b{cal.YEAR}\b"
 _FOUR_DIGITS = re.compile(  # "0900-1100 GMT Monday" names no year, nor does "1400 Friday"
     rf"\b{HHMM}(?:\s?(?:-|to|and|until|till)\s?[0-2][0-9][0-5][0-9])?"
     rf"(?={ZONE.removesuffix('?')}|\s?(?:hours|hrs)\b|,?\s(?:on\s)?(?:mon|tue|wed|thu|fri|sat|sun))"
 )
 _BARE_DAY = r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?s?\b"
-_BARE_MONTH = (
-    r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?|spring|summer|autumn|fall|winter)\b"
-)
+_BARE_MONTH = rf"\b(?:{cal.MONTH}|spring|summer|autumn|fall|winter)\b"
 
 
 def bare(folded: str) -> str | None:

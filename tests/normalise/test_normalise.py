@@ -329,6 +329,9 @@ def test_normalise_document_reference_goes_before_the_own_date():
         ("2018-12-05", TODAY),
         ("2018-12-05T09:30:00+01:00", TODAY),
         ("Dec. 5, 2018", TODAY),
+        ("Wed, 05 Dec 2018 09:30:00 GMT", TODAY),
+        ("Tuesday, December 4, 2018", date(2018, 12, 4)),  # was cut at its T
+        ("4 OCT 2018", date(2018, 10, 4)),
         (TODAY, TODAY),
         ("December 2018", None),
         ("soon", None),
