@@ -22,7 +22,7 @@ from ie_model.encoding.characters import kinds
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
-RULES = 3
+RULES = 4
 """Part of the key of encoded windows: raise it when a text gives other units or stretches."""
 
 MAX_UNIT_TOKENS = 32

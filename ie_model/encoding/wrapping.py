@@ -29,6 +29,7 @@ _GO_ON = frozenset(
 _OPEN = _GO_ON | {"the", "their", "this"}  # nor do these end one
 
 _NARROWEST, _WIDEST = 30, 130  # columns; nobody wraps text to fewer or to more
+_NARROW_BLOCK = 20  # columns that a quotation in wrapped text may have
 _SLACK, _OVERFULL = 0.9, 1.15  # of the width: on printed pages letters differ in theirs
 _FULL_SHARE = 0.5  # of the breaks in wrapped text that stand at full lines, at least
 _RUNNING_SHARE = 0.4  # of those in the middle of a sentence, at least
@@ -84,18 +85,18 @@ def soft_breaks(text: str, rows: Sequence[Span], beside: Sequence[bool]) -> list
     for block in blocks:
         inside = [b for b in block if b.at in found]
         if len(block) >= _BLOCK and len(inside) < _FOUND * len(block):
-            found |= _made_by_wrapping(block)
+            found |= _made_by_wrapping(block, _NARROW_BLOCK if found else _NARROWEST)
     for at in found:
         soft[at] = True
     return soft
 
 
-def _made_by_wrapping(breaks: Sequence[_Break]) -> set[int]:
+def _made_by_wrapping(breaks: Sequence[_Break], narrowest: int = _NARROWEST) -> set[int]:
     """Where the soft ones of some breaks are; empty unless the breaks show that text is wrapped."""
     least = np.sort([b.least for b in breaks])
     most = np.sort([b.most for b in breaks])
     agreed = np.arange(1, len(least) + 1) - np.searchsorted(most, least, "right")
-    possible = (least >= _NARROWEST) & (least <= _WIDEST)
+    possible = (least >= narrowest) & (least <= _WIDEST)
     if not possible.any():
         return set()
     agreed, widths = agreed[possible], least[possible]

@@ -80,9 +80,9 @@ def test_lines_that_nobody_wrapped_do_not_hide_a_width(width):
     assert read(text) == [*PARAGRAPHS, *(row.strip() for row in rows), linked, PARAGRAPHS[2]]
 
 
-@pytest.mark.parametrize("width", [60, 72, 80, 100])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_wrapped_paragraphs_of_several_widths_are_read_as_one_line_each(width):
-    narrow = "\n".join(lines_of(PARAGRAPHS[0], width - 20, " " * 8, " " * 8))
+    narrow = "\n".join(lines_of(PARAGRAPHS[0], width - 16, " " * 6, " " * 6))
     text = "\n\n".join(["\n".join(lines_of(p, width)) for p in PARAGRAPHS] + [narrow])
     assert read(text) == [*PARAGRAPHS, PARAGRAPHS[0]]
 
