@@ -112,8 +112,10 @@ def _figures(text: str, pos: int, millions: bool) -> tuple[Number, int] | None:
     if match["glyph"]:
         value += Fraction(*_GLYPHS[match["glyph"]])
     end = match.end()
-    if re.compile(r"(?:st|nd|rd|th)\b").match(text, end):
+    ordinal = re.compile(r"(?:st|nd|rd|th)s?\b").match(text, end)
+    if ordinal and not match["over"]:
         return None
+    end = ordinal.end() if ordinal else end  # "2/3rds"
     mixed = _MIXED.match(text, end) if match["whole"] and end == match.end("whole") else None
     if mixed and int(mixed[1]) < int(mixed[2]):  # "1 1/2", "1-1/2", "1 and 1/2"
         value, end = value + Fraction(int(mixed[1]), int(mixed[2])), mixed.end()

@@ -97,16 +97,23 @@ _OTHER_END = re.compile(r"(?:^|\s)(?:to|or|by|but|than|minus|until)\s+-?")
 _UNIT_AND_REST = re.compile(r"[\s-]?([a-z]+)(?:[\s-]|(?![23]\b))[0-9]+(?:\s?[a-z]+)?$")  # but "km2"
 _TIMES = re.compile(r"\s+times(?:\s+(?:as|more|less|the|its|their|higher|over)\b.*)?|\s?-?fold")
 _SHAPE = re.compile(r"-(?:strong|odd|plus)\b|\+|\s+plus\b(?!\s+[0-9])")
-_OR = re.compile(r"\s+or\s+(so|more|fewer|less)(?![a-z])")
+_OR = re.compile(
+    r"\s+or\s+(so|more|fewer|less)(?![a-z])"
+    r"|^\s+and\s+(?:(?P<low>more|over|above|up|older)|(?P<high>under|below|younger))(?![a-z])"
+)
 _REWRITTEN = (
     (re.compile(r"\b(?:an?|one)\s+((?:(?:square|cubic|nautical)\s)?(?!dozen|hundred|thousand|million|billion)"
                 r"[a-z]+)\s+and\s+a\s+half\b"), r"one and a half \1"),  # "a mile and a half"
     (re.compile(r"-an?-([a-z]+)$"), r" a \1"),  # "$60-a-barrel"
-    (re.compile(r"\b([0-9][0-9.,]*)\s?([a-z]+?)s?\s+(to|or)\s+([0-9][0-9.,]*)\s?(\2s?)\b", re.I),
-     r"\1 \3 \4 \5"),  # "10 km to 15 km"
+    (re.compile(r"(?<=[a-z])/(?=(?:second|minute|hour|day|week|month|year)$)"), " per "),
     (re.compile(r"\s(dai|week|month|hour|year)ly$|\s(annual)ly$|\sa (day|week)$"),
      lambda m: f" a {({'dai': 'day', 'annual': 'year'}).get(m[1] or m[2] or '', m[1] or m[3])}"),
 )  # fmt: skip
+_SAME_UNIT = re.compile(  # "10 km to 15 km", "between 2 tons and 3 tons"
+    r"\b(between\s+)?([0-9][0-9.,]*)\s?([a-z]+?)s?(?P<to>\s+(?(1)and|(?:to|or))\s+|\s?[-–—]\s?)"
+    r"([0-9][0-9.,]*)\s?(\3s?)\b",
+    re.IGNORECASE,
+)
 _CONVERSION = re.compile(
     r"\s?(?:(?P<bracket>[(\[])|,? or (?:about |some |nearly |around )?(?=[0-9])"
     r"|(?<=[A-Za-z])\s?/\s?(?=[0-9.,]+ ?[A-Za-z]))"
@@ -117,7 +124,9 @@ _COUNT_X_CALIBRE = re.compile(
 )
 _BORE = re.compile(r"([0-9]+(?:\.[0-9]+)?)[\s-]?(mm|millimet(?:er|re)s?|cm|inch)\b")
 _PERCENT_OF = re.compile(r"\s+of\s+((?:(?:the|all|its|their|our|his)\s+)?[A-Za-z][A-Za-z' -]*)")
-_DIMENSION = re.compile(r"[\s-](?:old|long|wide|deep|high|tall|thick)$")
+_DIMENSIONS = "(?:old|long|wide|deep|high|tall|thick)"
+_DIMENSION = re.compile(rf"[\s-]{_DIMENSIONS}$")
+_BEFORE_OF = re.compile(rf"^\s(?:of|in)\s|^[\s-]{_DIMENSIONS}[\s-]|^\s")
 _PLACE = (
     r"\s(?:from|away|off|into|inside|outside|above|below|beyond|along|(?:north|south)(?:east|west)?"
     r"|east|west)\b"
@@ -163,6 +172,7 @@ def _value(text: str) -> QuantityValue | None:
         return None
     surface = re.sub(r"^(?:[,;: ]|\.(?![0-9]))+", "", surface)  # ".5 percent" keeps its point
     surface = re.sub(r"(?<=[a-z])fold$", "-fold", surface)  # "tenfold"
+    surface = _SAME_UNIT.sub(r"\1\2\g<to>\5 \6", surface)
     twice = _CONVERSION.search(surface)
     if twice:
         value = _single(surface[: twice.start()])
@@ -233,10 +243,12 @@ def _not_an_amount(found: Amount, folded: str, rest: str, end: int) -> bool:
         return True  # "12 500 troops" or "12 155 mm shells"
     for joined in _JOINT.finditer(rest):
         tail = rest[joined.end() :]
-        if tail.startswith(("a ", "an ")) or read_number(tail):
-            return True  # "three men and a woman" is two quantities
+        if tail.startswith(("a ", "an ")) or read_number(tail, _modifiers(tail)[0]):
+            return True  # "three men and a woman", "500 and as many as 1,000"
     if any(read_number(rest, joined.end()) for joined in _OTHER_END.finditer(rest)):
         return True  # "5 feet 6 inches to 6 feet", "more than 20 but fewer than 30"
+    if figures and re.match(r"'?s\b", rest):
+        return True  # "the 40s"
     again = None if figures or re.match(r"[\s-]*[.0-9]", rest) else read_number(rest)
     if again and not rest.startswith("-", again[1]):
         return True  # "nineteen eighty-four", but "two one-ton bombs"
@@ -268,7 +280,8 @@ def _described(
         rest = rest[: either.start()] + rest[either.end() :]
         folded_rest = folded_rest[: either.start()] + folded_rest[either.end() :]
         approximate = approximate or either[1] == "so"
-        flags = flags | {"more": {"low"}, "so": set()}.get(either[1], {"high"})
+        kinds = {"more": "low", "so": "about", None: either.lastgroup or ""}
+        flags = flags | {kinds.get(either[1], "high")}
     if "low" in flags or found.high.vague or at_least:
         top = None
     elif "high" in flags:
@@ -345,7 +358,7 @@ def _noun(rest: str, folded: str) -> tuple[str | None, str | None, str | None]:
             return (*SPEEDS[name.lower()], None)
         money, unit = currency(name), physical_unit(name)
         if money or unit:
-            of = re.sub(r"^\s(?:of|in)\s|^\s", "", noun[len(name) :]) or None
+            of = _BEFORE_OF.sub("", noun[len(name) :]) or None
             if of and re.match(_PLACE, noun[len(name) :]):
                 of = None  # "20 km north of Aleppo" measures no north
             return money or unit, (physical_unit(rate) or rate) if unit and rate else rate, of

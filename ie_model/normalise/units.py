@@ -35,7 +35,7 @@ _NAMES = {
     "°f": "degree_Fahrenheit",
     "°": "degree",
 }
-SPEEDS = {"mph": ("mile", "hour"), "m/s": ("meter", "second")}
+SPEEDS = {"mph": ("mile", "hour"), "m/s": ("meter", "second"), "km/s": ("kilometer", "second")}
 SPEEDS |= dict.fromkeys(("km/h", "kph", "kmh"), ("kilometer", "hour"))
 # What pint may recognise. It knows far more ("units" as micro-nits, "hands", "points"), and
 # every one of those is a counted noun in the news.

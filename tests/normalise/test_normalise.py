@@ -157,6 +157,14 @@ def test_normalise_date_regressions(text, expected):
         # What belongs to the amount was a part of its unit, or left out.
         ("10 km to 15 km", "10..15; unit=kilometer"),
         ("20 fighters to 30 fighters", "20..30; unit=fighters"),
+        ("between 2 tons and 3 tons", "2..3; unit=ton"),
+        ("10km-15km", "10..15; unit=kilometer"),
+        ("10 kg or 12 kg", "10..12; unit=kilogram"),
+        ("500 and more", "500.."),
+        ("at least 500 and as many as 1,000", "-"),
+        ("10 rounds/minute", "10; unit=rounds; rate=minute"),
+        ("2/3rds of the force", "0.666667; unit=force"),
+        ("the 40s", "-"),
         ("5 feet 6 inches to 6 feet", "-"),
         ("5-foot-6", "-"),
         ("2 h 30 min", "-"),
@@ -248,6 +256,11 @@ def test_normalise_quantity_a_range_may_name_its_unit_twice(one, other, unit):
     twice = normalise_quantity(f"{low} {unit} to {high} {unit}")
     assert twice == normalise_quantity(f"{low} to {high} {unit}")
     assert (twice.low, twice.high) == (low, high)
+
+
+@pytest.mark.parametrize("said", ["five-year-old girl", "10-foot-deep well", "30 tons of coal"])
+def test_normalise_quantity_a_dimension_is_not_counted(said):
+    assert normalise_quantity(said).of == said.split()[-1]
 
 
 @pytest.mark.parametrize("said", ["2000 GMT Friday", "1400 hours Friday", "1300-1500 UTC Friday"])
