@@ -87,6 +87,8 @@ def distill(
 
 
 def _show(result: TrainResult) -> None:
+    if not training.is_first_process():
+        return
     for part in ("dev", "test"):
         if part in result.metrics:
             typer.echo(f"\n{part} documents:\n{metrics.format_table(result.metrics[part])}")
@@ -98,9 +100,12 @@ def _show(result: TrainResult) -> None:
 
 def _dry_run(settings: Config, verbose: bool) -> None:
     ready = training.prepare(settings)
-    typer.echo(f"{settings.output_dir}: {settings.model.backbone}")
-    typer.echo(ready.overview())
+    if training.is_first_process():
+        typer.echo(f"{settings.output_dir}: {settings.model.backbone}")
+        typer.echo(ready.overview())
     time = training.in_words(training.estimate_seconds(settings, ready))
+    if not training.is_first_process():
+        return
     more = ", and the evaluations on dev documents" if ready.dev else ""
     typer.echo(f"time: about {time} on this machine as it is now{more}")
     if verbose:

@@ -211,6 +211,17 @@ def test_cli_train_dry_run_and_run(invoke, tiny_config, tmp_path):
     assert (config.output_dir / "model.safetensors").is_file()
 
 
+def test_cli_train_of_several_processes_the_first_one_prints(
+    invoke, tiny_config, tmp_path, monkeypatch
+):
+    # Under torchrun each of them printed the whole overview, and the end.
+    file = tmp_path / "config.yaml"
+    file.write_text(tiny_config().to_yaml())
+    monkeypatch.setattr("ie_model.training.is_first_process", lambda: False)
+    for more in ("--dry-run", "training.max_steps=1"):
+        assert invoke("train", file, more)[:2] == (0, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
