@@ -236,8 +236,8 @@ def _not_an_amount(found: Amount, folded: str, rest: str, end: int) -> bool:
     """A date, a score, a serial number, ``4x4``, ``1e5``, a list, or two amounts."""
     if re.match(r"[^\sa-z+°€$£₽₴-]|-(?![a-z])|x[0-9]|e[-+]?[0-9]| \(", rest):
         return True
-    if re.match(r"\s?(?:by|x|×)\s?[0-9]", rest):
-        return True  # "20 by 30 meters"
+    if re.match(r"\s?(?:by|x|×|[-–—])\s?[0-9]", rest):
+        return True  # "20 by 30 meters", "10-15 - 20"
     figures = folded[end - 1].isdigit()
     if figures and re.match(r" 000| [0-9]{3}(?![0-9a-z,-])", rest):
         return True  # "12 500 troops" or "12 155 mm shells"

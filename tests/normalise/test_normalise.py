@@ -167,6 +167,7 @@ def test_normalise_date_regressions(text, expected):
         ("the 40s", "-"),
         ("5 feet 6 inches to 6 feet", "-"),
         ("5-foot-6", "-"),
+        ("10-15 - 20", "-"),
         ("2 h 30 min", "-"),
         ("20 T-72 tanks", "20; unit=T-72 tanks"),
         ("two one-ton bombs", "2; unit=one-ton bombs"),
