@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _BLANK = r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
-_MARK = re.compile(r"[\t\u2003\u3000|¦•‣●○◦▪▫■□◆◇►▸▶➢➤⁃\uf0a7\uf0b7·∙]")  # bullets of any font
+_MARKED = (  # a tab, a pipe, bullets of any font; a dot in the middle, but at the letters of a word
+    r"[\t\u2003\u3000|¦•‣●○◦▪▫■□◆◇►▸▶➢➤⁃\uf0a7\uf0b7·∙](?<!\w[·∙])(?<![·∙](?=\w))"
+)
 _WIDE = re.compile(_BLANK + _BLANK)
-_MARKED = rf"{_MARK.pattern[:-3]}]|(?<!\w)[·∙](?!\w)"  # but those between the letters of a word
 _GAP = re.compile(rf"(?<=\S){_BLANK}+(?=\S)")
 
 SEPARATOR = re.compile(rf"{_MARKED}|(?<=\S){_BLANK}{{2,}}(?=\S)")
@@ -281,7 +282,7 @@ def _heads(piece: str, starts: Ints, prose: bool) -> Ints:
     ``prose``: if it has several lines, it is prose that was wrapped.
     """
     wide = _WIDE.search(piece) is not None
-    if not (wide or _MARK.search(piece)):
+    if not (wide or _JUSTIFIED.search(piece)):
         return np.zeros(min(1, len(starts)), np.int32)
     places = {0}
     for match in (_justifying(piece, prose) if wide else SEPARATOR).finditer(piece):
