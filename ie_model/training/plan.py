@@ -129,8 +129,8 @@ def plan_batches(windows: TrainingWindows, training: TrainingConfig) -> Plan:
             )
     if steps < _FEW and training.max_steps is None and is_first_process():
         log.warning(
-            "training: only %d updates; a new head hardly learns in so few: more epochs, or a "
-            "smaller training.reference_batch or batch_tokens, make more",
+            "training: only %d updates, in which little is learned; more epochs, or a smaller "
+            "training.reference_batch or batch_tokens, make more",
             steps,
         )
     waste = padding_waste(windows.lengths.tolist(), planned.batches(0), 1)
