@@ -68,8 +68,10 @@ def misplaced(start: int, end: int, size: int) -> str:
     return "an empty span" if start == end else "ends before it starts"
 
 
-_LINE_END = r"\s*[\r\n]\s*(?:>\s*)*"
-_WHITE = re.compile(rf"(?<=\w)-{_LINE_END}(?=\w)(?!(?:to|or|and)\s)|{_LINE_END}|\s+")
+SOFT_BREAK = r"\s*[\r\n]\s*(?:>\s*)*"
+"""What a line end adds inside a mention, with the marks of a mail's quoted line behind it."""
+
+_WHITE = re.compile(rf"(?<=\w)-{SOFT_BREAK}(?=\w)(?!(?:to|or|and)\s)|{SOFT_BREAK}|\s+")
 
 
 def in_one_line(mention: str) -> str:
@@ -152,8 +154,8 @@ class Document:
                     f"with_entities, item {number}: expected Entity(start, end, label), found "
                     f"{e!r:.60}; Document.from_dict reads plain dicts"
                 )
-            mention = e.text or self.text[max(e.start, 0) : max(e.end, 0)]
-            filled.append(e if e.text else replace(e, text=mention))
+            mention = slice(max(e.start, 0), max(e.end, 0))
+            filled.append(e if e.text else replace(e, text=self.text[mention]))
         return replace(self, entities=tuple(sorted(filled, key=lambda e: e.key)))
 
     def check(self, labels: Iterable[str] | None = None) -> list[Problem]:

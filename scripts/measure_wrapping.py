@@ -135,12 +135,12 @@ def main() -> None:
         ]
         return f1(list(zip(wanted, found, strict=True)))
 
+    paragraphs = [[" ".join(p.split()) for p in d.text.splitlines()] for d in documents]
     print(f"as they are: {score([d.text for d in documents]):.1f}")
     for name, style in STYLES.items():
+        between = "\n> \n" if name == "quoted mail" else "\n\n"
         scores = []
         for width in options.widths:
-            paragraphs = [[" ".join(p.split()) for p in d.text.splitlines()] for d in documents]
-            between = "\n> \n" if name == "quoted mail" else "\n\n"
             texts = [
                 between.join("\n".join(style(p, width)) for p in some if p) for some in paragraphs
             ]

@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -172,8 +173,9 @@ def backbone_units(backbone: str) -> Units:
 
 
 def _check_document(where: str, document: Document, allowed: set[str] | None) -> Iterator[Finding]:
+    lines = cache(lambda: sequences(document.text, "auto"))  # once, and only where it is asked for
     for e in document.entities:
-        yield from _check_entity(where, document, e, allowed)
+        yield from _check_entity(where, document, e, allowed, lines)
     for e in document.entities:
         if others := e.meta.get("other_labels"):
             message = f"also labelled {', '.join(map(str, others))}, which is not used"
@@ -200,9 +202,13 @@ def _check_document(where: str, document: Document, allowed: set[str] | None) ->
 
 
 def _check_entity(
-    where: str, document: Document, e: Entity, allowed: set[str] | None
+    where: str,
+    document: Document,
+    e: Entity,
+    allowed: set[str] | None,
+    lines: Callable[[], list[tuple[int, int]]],
 ) -> Iterator[Finding]:
-    """What is wrong with one entity by itself."""
+    """What is wrong with one entity by itself; ``lines`` gives what is read as one."""
     text = document.text
     mention = text[max(e.start, 0) : max(e.end, 0)]
     if allowed is not None and e.label not in allowed:
@@ -223,7 +229,7 @@ def _check_entity(
             hint = f": {_short(better)}?" if better.count("(") == better.count(")") else ""
             yield _finding(lint.kind, where, document, e, lint.message + hint)
     if LINE_END.search(mention.strip()) and not any(
-        start <= e.start and e.end <= end for start, end in sequences(text, "auto")
+        start <= e.start and e.end <= end for start, end in lines()
     ):
         yield _finding("line", where, document, e, "runs over a line break")
 

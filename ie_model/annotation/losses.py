@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ie_model.corpus.formats import FORMATS
-from ie_model.corpus.formats.spacing import join_tokens, split_tokens
+from ie_model.corpus.formats.spacing import LINE_END, join_tokens, split_tokens
 from ie_model.corpus.references import settle_references
 from ie_model.documents import Document, Entity, misplaced
 
 # How a tool numbers and draws spans: no content.
 _HANDLING = {"brat_id", "doccano_id", "labelstudio_id", "labelstudio"}
-_LINE_END = re.compile(r"[\r\n]")
 _EDGES = {"conll", "webanno"}  # tokens hold no white space, so no span begins or ends with it
 
 COUNTED_IN = {
@@ -128,7 +126,7 @@ def _spacing_comes_back(document: Document, name: str) -> bool:
     for start, end in split_tokens(text, cuts):
         # Within an entity no sentence ends.
         if not lines or (
-            _LINE_END.search(text, before, start)
+            LINE_END.search(text, before, start)
             and not any(e.start < before and start < e.end for e in document.entities)
         ):
             lines.append([])

@@ -13,10 +13,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ie_model.documents import Document, Entity
-from ie_model.encoding.wrapping import QUOTE, soft_breaks
+from ie_model.encoding.units import Ints
+from ie_model.encoding.wrapping import QUOTE, Span, soft_breaks
 
 LINES = ("auto", "line", "paragraph", "document")
 """How a text is cut: ``line`` by line; ``paragraph`` by paragraph, at empty lines; not at
@@ -32,9 +32,6 @@ _BREAK = re.compile(rf"(?:(?:\r*\n|\r)\f?|\f)(?:{QUOTE})?")
 _HYPHEN = re.compile(rf"-[ \t]*(?:{_BREAK.pattern}[ \t]*){{1,2}}(?=([^\W\d_]+))")
 _LONGEST = 40  # letters of a word in front of its hyphen
 _LETTERS = re.compile(r"[^\W\d_]+\Z")
-
-Span = tuple[int, int]
-Ints = NDArray[np.int32]
 
 
 def sequences(text: str, lines: str) -> list[Span]:

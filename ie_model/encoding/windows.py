@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ie_model.encoding.letter_case import ID_BITS, cases, with_cases
-from ie_model.encoding.lines import LINE_END, LINES, Ints, sequences, unwrapped
-from ie_model.encoding.units import MAX_UNIT_TOKENS, RULES, group_tokens
+from ie_model.encoding.lines import LINE_END, LINES, sequences, unwrapped
+from ie_model.encoding.units import MAX_UNIT_TOKENS, RULES, Ints, group_tokens
 from ie_model.errors import InputError
 
 if TYPE_CHECKING:

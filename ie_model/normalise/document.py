@@ -9,14 +9,14 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from ie_model.documents import Document, Entity
+from ie_model.documents import SOFT_BREAK, Document, Entity
 from ie_model.normalise.dates import DateValue, normalise_date, unresolved_date
 from ie_model.normalise.names import name_document
 from ie_model.normalise.quantities import QuantityValue, normalise_quantity, unresolved_quantity
 from ie_model.normalise.tense import bare_direction, direction, sentence_around
 
 _QUOTED = re.compile(r"\s*[\r\n]\s*(?:>\s*)+")
-_PARTED = re.compile(r"(?<=[a-z])-\s*[\r\n]\s*(?:>\s*)*(?=[a-z])")
+_PARTED = re.compile(rf"(?<=[a-z])-{SOFT_BREAK}(?=[a-z])")
 
 
 def normalise_document(

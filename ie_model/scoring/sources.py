@@ -91,9 +91,10 @@ def find_sources(
     """
     if not inputs:
         raise InputError("no input: name a file, a folder, a pattern, or - for standard input")
-    names = [str(i) for i in several(inputs, "inputs", "paths")]
-    for given in inputs:
+    names = []
+    for given in several(inputs, "inputs", "paths"):
         a_path(given, "an input")
+        names.append(str(given))  # as it was written: "-" and patterns are no paths
     if STDIN in names:
         if len(names) > 1:
             raise InputError("standard input (-) cannot be mixed with other inputs")

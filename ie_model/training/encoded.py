@@ -196,8 +196,8 @@ def encode_documents(
 
 
 def _sources_key(sources: Sequence[SourceConfig], encoder: Encoder, labels: LabelSet) -> str:
-    message = [_FORMAT, encoder.key, labels.tags]
-    digest = hashlib.sha256(json.dumps(message).encode())
+    identity = [_FORMAT, encoder.key, labels.tags]
+    digest = hashlib.sha256(json.dumps(identity).encode())
     for source in sources:
         digest.update(source.model_dump_json(exclude={"train_only"}).encode())
         text_dir = source.options.get("text_dir")

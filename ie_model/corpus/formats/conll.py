@@ -21,7 +21,13 @@ from pathlib import Path
 
 from ie_model.corpus.account import Account
 from ie_model.corpus.formats.files import has_line, read_lines
-from ie_model.corpus.formats.spacing import BRACKETS, align_tokens, join_tokens, split_tokens
+from ie_model.corpus.formats.spacing import (
+    BRACKETS,
+    LINE_END,
+    align_tokens,
+    join_tokens,
+    split_tokens,
+)
 from ie_model.documents import Document, Entity, misplaced
 from ie_model.errors import InputError
 from ie_model.files import whole_text
@@ -31,7 +37,6 @@ _COMMENT = re.compile(r"# (id|text) = (.*)")
 _BLANKS = re.compile(r"[ \t]+")
 _EXTRA = re.compile(r"\d+[-.]\d+")  # CoNLL-U: words joined in writing (3-4), empty nodes (3.1)
 _DOCSTART = "-DOCSTART-"
-_LINE_END = re.compile(r"[\r\n]")
 # What each scheme lets stand first in a chunk, inside it, and last in it.
 _SCHEMES = {"IOB1": "BI/I/BI", "IOB2": "B/I/BI", "BIOES": "BS/IE/ES", "BILOU": "BU/IL/LU"}
 
@@ -323,7 +328,7 @@ def _sentences(document: Document) -> Iterator[list[tuple[str, str]]]:
         while k < len(entities) and entities[k].end <= start:
             k, begun = k + 1, False
         inside = k < len(entities) and entities[k].start <= start
-        if sentence and not begun and _LINE_END.search(text, before, start):
+        if sentence and not begun and LINE_END.search(text, before, start):
             yield sentence
             sentence = []
         tag = "O" if not inside else f"{'I' if begun else 'B'}-{entities[k].label}"

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
 """How the Penn Treebank, and the token files made from it, write brackets."""
+LINE_END = re.compile(r"[\r\n]")
+"""Where a sentence of a token file ends, unless it is inside an entity."""
 _CLOSING = re.compile(r"""[.,;:!?)\]}%»”’…]+|''|n['’]t|['’](?:s|m|d|t|re|ve|ll)|-\w.*""", re.I)
 _OPENING = re.compile(r"[(\[{«“‘$£€\u20a0-\u20cf]+|``")
 _CLITIC = re.compile(r"(?:s|m|d|t|re|ve|ll)", re.I)

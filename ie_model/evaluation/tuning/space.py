@@ -165,8 +165,8 @@ def read_space(path: str | Path, config: Config) -> Space:
             except InputError as error:
                 whole = parameter.range is not None and "a whole number" in str(error)
                 hint = "; say integer: true" if whole else ""
-                said_of_it = str(error).removeprefix("config: ").removeprefix(f"{parameter.key}: ")
-                raise InputError(f"{where}: {said_of_it}{hint}") from None
+                problem = str(error).removeprefix("config: ").removeprefix(f"{parameter.key}: ")
+                raise InputError(f"{where}: {problem}{hint}") from None
         parameters.append(parameter)
     for one, other in permutations((str(key) for key in given), 2):
         if other.startswith(one + "."):
