@@ -90,7 +90,8 @@ class _Teacher:
         file = self._folder / f"{name}.npz"
         self._folder.mkdir(parents=True, exist_ok=True)
         # Processes that train together ask for the same chunk: one computes, the others read.
-        with FileLock(self._folder / ".lock"):
+        # Sixteen locks, so that runs that only share a cache seldom wait for each other.
+        with FileLock(self._folder / f"{name[0]}.lock"):
             stored = _load(file)
             if stored is None:
                 answers = self._extractor.logits(texts)

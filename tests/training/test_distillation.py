@@ -1,5 +1,6 @@
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from ie_model.errors import InputError
 from ie_model.training.distillation import distillation_config, read_student
 from ie_model.training.preparation import prepare
 from ie_model.training.run import train
+from ie_model.training.teachers import Teachers
 from tests.conftest import SENTENCES
 
 PLAIN = [s.replace("]]", "").split("[[") for s in SENTENCES]
@@ -97,6 +99,44 @@ def test_distillation_teachers_are_asked_once(tiny_config, tiny_model, texts, mo
     assert again.windows.fingerprint == first.windows.fingerprint
     for a, b in zip(again.windows.table, first.windows.table, strict=True):
         assert np.array_equal(a["soft"], b["soft"])
+
+
+def test_distillation_runs_that_share_a_cache_answer_side_by_side(
+    tiny_model, tmp_path, monkeypatch
+):
+    # One lock for the whole cache let two seeds' teachers work in turns only. (Of sixteen locks
+    # these texts have different ones.)
+    original = Extractor.logits
+    extractor = Extractor.from_pretrained(tiny_model, "torch")
+    encoded = {text: [extractor.logits([text])[0][0]] for text in TEXTS}
+    asked, go_on = threading.Event(), threading.Event()
+    done = []
+
+    def slow_with_the_first(self, items):
+        if items == TEXTS[:1]:
+            asked.set()
+            assert go_on.wait(60)
+        return original(self, items)
+
+    def ask(*wanted):
+        teachers = Teachers([tiny_model], extractor.label_set, 1.0, tmp_path)
+        for text in wanted:
+            teachers.soft_targets([text], encoded[text])
+            done.append(text)
+
+    monkeypatch.setattr(Extractor, "logits", slow_with_the_first)
+    slow = threading.Thread(target=ask, args=TEXTS[:1])
+    slow.start()
+    assert asked.wait(60)
+    other = threading.Thread(target=ask, args=(TEXTS[1], TEXTS[5]))
+    other.start()
+    other.join(60)
+    before = list(done)
+    go_on.set()
+    slow.join()
+    other.join()
+    assert before == [TEXTS[1], TEXTS[5]]
+    assert done == [*before, TEXTS[0]]
 
 
 def test_distillation_teacher_without_a_tokenizer_is_refused(tiny_config, tiny_model, tmp_path):
