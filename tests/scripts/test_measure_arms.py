@@ -1,25 +1,10 @@
 """The script that measures arms knows when an answer it keeps is still one of the same question."""
 
-import importlib.util
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
-import pytest
 
 from ie_model.config.schema import SourceConfig
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_arms.py"
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("measure_arms", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look there
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_measure_arms_key_knows_all_that_is_learned_from(script, tiny_config, tiny_model, tmp_path):

@@ -1,26 +1,12 @@
 """The script that measures thresholds of trained models counts what those models would say."""
 
-import importlib.util
 import json
 import shutil
-from pathlib import Path
-
-import pytest
 
 from ie_model import Document, Entity, Extractor
 from ie_model.metrics.bootstrap import unit_counts
 from ie_model.metrics.spans import PREDICTED
 from tests.training.test_distillation import TEXTS
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_thresholds.py"
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("measure_thresholds", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_counts_are_those_of_models_with_these_thresholds(script, tiny_model, tmp_path):

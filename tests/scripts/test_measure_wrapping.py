@@ -1,25 +1,13 @@
 """The script that measures wrapped text: no style loses a character, and places are found."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
 from ie_model import Document, Entity
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_wrapping.py"
 PARAGRAPH = (
     "Coalition officials said the troops had held the bridge at Deir ez Zor for nearly four hours, "
     "and that a second convoy was sent from the base in the north of the province after dark."
 )
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("measure_wrapping", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("width", [40, 72])
